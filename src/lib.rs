@@ -1,0 +1,21 @@
+//! The map of the house. Data flows one way: a [`profile`] and options become a [`plan`]; the
+//! [`swarm`] plays the plan with virtual clients ([`dialogue`] over [`wire`]) and notes what happened
+//! in a [`tally`]; slices of it become a [`record`] on disk; every [`report`] is made from records
+//! alone. [`mock`] is the reference server; [`cli`] is what the program does when called.
+//!
+//! Modules know only modules on lower floors (`tests/house.rs` checks it):
+//!
+//! ```text
+//!  5  cli
+//!  4  report    live
+//!  3  swarm     record    mock
+//!  2  plan      dialogue  wire
+//!  1  profile   tally
+//!  0  units
+//! ```
+
+pub mod profile;
+pub mod record;
+pub mod report;
+pub mod tally;
+pub mod units;

@@ -1,0 +1,1 @@
+//! TOML in, all mistakes at once.

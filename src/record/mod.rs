@@ -1,0 +1,320 @@
+//! The run on disk: a directory that any reader understands without anything else.
+//!
+//! ```text
+//! run.json         manifest: plan, machine, names, and how the run ended; rewritten by rename only
+//! intervals.hlog   HdrHistogram log V2, a line per second and histogram; append only
+//! counters.ndjson  a line per second of exact increments; append only
+//! events.ndjson    what happened when; append only
+//! totals.hlog      totals and six sections per histogram, written at close
+//! summary.json, report.html, *.png   derived, can be rebuilt
+//! ```
+//!
+//! Tags of histograms: `NAME` (response), `NAME/service`, `lag`, `reaction`, `read_delay`; those of
+//! ramp and warm-up begin with `warmup/`. Histograms are in nanoseconds.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::profile::Class;
+use crate::tally::Connections;
+use crate::tally::Exact;
+use crate::tally::Hist;
+
+/// Schema of the manifest.
+pub const RUN_SCHEMA: &str = "volley.run/1";
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Being recorded, or its process died.
+    Running,
+    /// Ended as planned.
+    Complete,
+    /// Ended before its time by a signal or a stop rule.
+    Stopped,
+}
+
+/// Why a run ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// A signal, by number.
+    Signal(i32),
+    /// More than half of everything failed for ten seconds.
+    Failing,
+}
+
+/// `run.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// `volley.run/1`.
+    pub schema: String,
+    /// Version of the program that made it.
+    pub version: String,
+    /// Short random id.
+    pub id: String,
+    /// How the run stands.
+    pub state: State,
+    /// Start, RFC 3339 in UTC.
+    pub started: String,
+    /// Process that records it.
+    pub pid: u32,
+    /// Command line without secrets.
+    pub command: Vec<String>,
+    /// What was to be done.
+    pub plan: PlanRecord,
+    /// Where it ran.
+    pub machine: Machine,
+    /// The profile's TOML.
+    pub profile_text: String,
+    /// Series in order; `ws_ping` and the connection series included.
+    pub series: Vec<SeriesRecord>,
+    /// How it ended; `None` while it runs or when the process died.
+    pub finish: Option<Finish>,
+    /// Number of shards; 1 on one machine.
+    pub shards: u32,
+    /// Share of the plan that the record covers, 0 to 1.
+    pub coverage: f64,
+    /// Agents that took part; empty on one machine.
+    pub agents: Vec<String>,
+}
+
+/// The plan as stored. Times in nanoseconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlanRecord {
+    /// Profile name.
+    pub profile: String,
+    /// Dialect spoken.
+    pub dialect: Option<String>,
+    /// Target without secrets.
+    pub target: String,
+    /// Whether the target was the reference server started for this run.
+    pub reference_server: bool,
+    /// Virtual clients.
+    pub clients: u64,
+    /// Rate in words (`10/s`), `None` in closed loop.
+    pub rate: Option<String>,
+    /// Outstanding exchanges per client in closed loop.
+    pub closed: Option<u32>,
+    /// Ramp.
+    pub ramp_ns: u64,
+    /// Warm-up after the ramp.
+    pub warmup_ns: u64,
+    /// Measured time.
+    pub duration_ns: u64,
+    /// How long an answer is waited for.
+    pub timeout_ns: u64,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Lanes.
+    pub lanes: u32,
+    /// `kernel` or `read`.
+    pub stamps: String,
+    /// Declared harm of the profile.
+    pub harm: Option<String>,
+    /// Variables that are not secret.
+    pub vars: BTreeMap<String, String>,
+    /// Limits as written.
+    pub limits: Vec<String>,
+}
+
+impl PlanRecord {
+    /// Start of the measure phase on the run clock.
+    pub fn measure_from_ns(&self) -> u64 {
+        self.ramp_ns + self.warmup_ns
+    }
+
+    /// End of the measure phase on the run clock.
+    pub fn measure_until_ns(&self) -> u64 {
+        self.measure_from_ns() + self.duration_ns
+    }
+}
+
+/// A series as stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SeriesRecord {
+    /// Name.
+    pub name: String,
+    /// How answers were matched.
+    pub class: Class,
+    /// One line on what it is.
+    pub about: String,
+    /// Role that measures it.
+    pub role: String,
+    /// Whether the load opens its exchanges.
+    pub load: bool,
+}
+
+/// The machine a run was made on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Kernel name and release.
+    pub kernel: String,
+    /// CPU model.
+    pub cpu: String,
+    /// CPUs this process may use.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Open files allowed (after raising).
+    pub files: u64,
+    /// CPU quota of the control group, in CPUs; `None` for none.
+    pub cgroup_cpus: Option<f64>,
+    /// Clock source.
+    pub clock: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Finish {
+    /// Length on the run clock in nanoseconds, drain included.
+    pub elapsed_ns: u64,
+    /// Why it ended before its time.
+    pub stop: Option<Stop>,
+    /// Load exchanges without an answer.
+    pub unanswered: u64,
+    /// Doubts about series, by series name: `fifo_unsettled`, `fifo_excess`, `read_stamps`.
+    pub flags: BTreeMap<String, Vec<String>>,
+    /// Most connections open at one instant.
+    pub peak_connections: u64,
+    /// Distinct fault texts with their counts, at most 100.
+    pub fault_texts: BTreeMap<String, u64>,
+    /// The generator's own account over the measure phase.
+    pub generator: Generator,
+    /// Account of the reference server, when it was a child of this run.
+    pub server_account: Option<serde_json::Value>,
+}
+
+/// The generator's own account over the measure phase.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Generator {
+    /// CPU time of the process.
+    pub cpu_ns: u64,
+    /// Peak resident memory in bytes, over the whole run.
+    pub rss_peak_bytes: u64,
+    /// Largest share of a core that one lane used in any second, 0 to 1.
+    pub lane_busy_max: f64,
+    /// Longest stretch in seconds that a lane stayed above 90 %.
+    pub lane_busy_over_s: u64,
+    /// Wake-ups more than half a tick late.
+    pub late_wakeups: u64,
+    /// Pauses of the whole process above 50 ms: start on the run clock and length.
+    pub pauses: Vec<Pause>,
+    /// Busy share of the dialer's runtime over the run, 0 to 1.
+    pub dialer_busy: f64,
+}
+
+/// A pause of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Start on the run clock in nanoseconds.
+    pub at_ns: u64,
+    /// Length in nanoseconds.
+    pub length_ns: u64,
+}
+
+/// A line of `counters.ndjson`: increments of one stretch of about a second, all lanes together.
+/// Maps leave zeros out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CounterRow {
+    /// Start on the run clock in nanoseconds.
+    pub t_ns: u64,
+    /// Length in nanoseconds.
+    pub span_ns: u64,
+    /// `ramp`, `warmup`, `measure` or `drain`.
+    pub phase: String,
+    /// Load sends that fell due.
+    pub planned: u64,
+    /// Load sends written.
+    pub sent: u64,
+    /// Load exchanges answered in time.
+    pub answered: u64,
+    /// Load exchanges answered after the timeout.
+    pub late: u64,
+    /// Load exchanges given up before the end of the run.
+    pub unanswered: u64,
+    /// Load sends that no answer is expected for.
+    pub no_answer_expected: u64,
+    /// Answers to what was answered already.
+    pub duplicate: u64,
+    /// Answers that fit no exchange.
+    pub unsolicited: u64,
+    /// Load sends that did not happen, by cause.
+    pub not_offered: BTreeMap<String, u64>,
+    /// Messages sent by kind.
+    pub messages_out: BTreeMap<String, u64>,
+    /// Messages received by kind.
+    pub messages_in: BTreeMap<String, u64>,
+    /// Bytes written.
+    pub bytes_out: u64,
+    /// Bytes read.
+    pub bytes_in: u64,
+    /// Faults by kind.
+    pub faults: BTreeMap<String, u64>,
+    /// Close frames received by code.
+    pub closes: BTreeMap<String, u64>,
+    /// Answers by series, then by the kind of message that gave them.
+    pub outcomes: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Exchanges of other series given up, by series.
+    pub series_unanswered: BTreeMap<String, u64>,
+    /// Connections.
+    pub connections: Connections,
+    /// Exact figures of each histogram of this second, by tag.
+    pub exact: BTreeMap<String, Exact>,
+    /// Largest busy share of a lane, 0 to 1.
+    pub lane_busy: f64,
+    /// CPU time of the process in nanoseconds.
+    pub cpu_ns: u64,
+    /// Resident memory in bytes at the end.
+    pub rss_bytes: u64,
+    /// Wake-ups more than half a tick late.
+    pub late_wakeups: u64,
+    /// Longest stretch between two turns of a lane in nanoseconds.
+    pub longest_gap_ns: u64,
+    /// Answers without a kernel stamp.
+    pub unstamped: u64,
+}
+
+/// A line of `events.ndjson`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Instant on the run clock in nanoseconds.
+    pub t_ns: u64,
+    /// Kind: `phase`, `fault`, `pause`, `stop`, `note`.
+    pub kind: String,
+    /// In words, without secrets.
+    pub text: String,
+}
+
+/// One histogram of one second.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// Start on the run clock in nanoseconds.
+    pub t_ns: u64,
+    /// Length in nanoseconds.
+    pub span_ns: u64,
+    /// Tag.
+    pub tag: String,
+    /// The histogram.
+    pub hist: Hist,
+}
+
+/// A run as read back, enough for every report.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Manifest.
+    pub manifest: Manifest,
+    /// Seconds in order.
+    pub rows: Vec<CounterRow>,
+    /// Histograms of every second.
+    pub intervals: Vec<Interval>,
+    /// Histograms of the whole run by tag.
+    pub totals: BTreeMap<String, Hist>,
+    /// Events in order.
+    pub events: Vec<Event>,
+    /// What is missing, in words; empty for a whole record.
+    pub missing: Vec<String>,
+}
