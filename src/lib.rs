@@ -14,6 +14,8 @@
 //!  0  units
 //! ```
 
+pub mod dialogue;
+pub mod plan;
 pub mod profile;
 pub mod record;
 pub mod report;

@@ -1,0 +1,211 @@
+//! A profile, a target and an amount of load, resolved to a [`Plan`]: the only input of a run.
+//!
+//! Pure: no I/O, no clock. Nothing in a plan is optional that a run would have to decide itself.
+
+pub mod shape;
+pub mod share;
+mod target;
+
+use std::collections::BTreeMap;
+
+use crate::profile::Profile;
+use crate::tally::Phase;
+use crate::units::Nanos;
+use crate::units::SECOND;
+pub use shape::Curve;
+pub use shape::OPENING;
+pub use shape::Shape;
+pub use target::Target;
+
+/// Most unanswered exchanges a client may have in flight, whatever the timeout and rate.
+pub const WINDOW_MAX: u32 = 1_024;
+
+/// Where `done` comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamps {
+    /// The kernel's receive stamp.
+    Kernel,
+    /// The instant of the read, for comparison.
+    Read,
+}
+
+impl Stamps {
+    /// Its name on the command line and in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stamps::Kernel => "kernel",
+            Stamps::Read => "read",
+        }
+    }
+}
+
+/// How the load is offered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pacing {
+    /// A timetable that never depends on answers.
+    Open(Curve),
+    /// A number of outstanding exchanges per client; the next is sent when one is answered.
+    Closed(u32),
+}
+
+/// What a run is to do. Times on the run clock, which starts when the first connection is begun.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The protocol.
+    pub profile: Profile,
+    /// Dialect spoken.
+    pub dialect: Option<String>,
+    /// Where to connect.
+    pub target: Target,
+    /// Values of all variables.
+    pub vars: BTreeMap<String, String>,
+    /// Headers of the upgrade, bound.
+    pub headers: Vec<(String, String)>,
+    /// Virtual clients.
+    pub clients: u64,
+    /// How the load is offered.
+    pub pacing: Pacing,
+    /// Time over which connections are begun.
+    pub ramp: Nanos,
+    /// Warm-up after the ramp and the opening.
+    pub warmup: Nanos,
+    /// Measured time.
+    pub duration: Nanos,
+    /// How long an answer is waited for.
+    pub timeout: Nanos,
+    /// Connections begun at once at most.
+    pub dials: u32,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Lanes.
+    pub lanes: u32,
+    /// Where `done` comes from.
+    pub stamps: Stamps,
+    /// Largest message accepted, in bytes.
+    pub message_cap: usize,
+}
+
+impl Plan {
+    /// Start of the warm-up: the ramp, and the opening of the last client.
+    pub fn warmup_from(&self) -> Nanos {
+        self.ramp.plus(OPENING)
+    }
+
+    /// Start of the measure phase.
+    pub fn measure_from(&self) -> Nanos {
+        self.warmup_from().plus(self.warmup)
+    }
+
+    /// End of the measure phase: nothing is due from here on.
+    pub fn measure_until(&self) -> Nanos {
+        self.measure_from().plus(self.duration)
+    }
+
+    /// Latest end of the run, with the drain.
+    pub fn latest_end(&self) -> Nanos {
+        self.measure_until().plus(self.timeout)
+    }
+
+    /// The phase an exchange belongs to by its due instant.
+    #[inline]
+    pub fn phase_of(&self, due: u64) -> Phase {
+        if due >= self.measure_from().0 && due < self.measure_until().0 { Phase::Measure } else { Phase::Warmup }
+    }
+
+    /// Name of the phase at an instant.
+    pub fn phase_name(&self, t: Nanos) -> &'static str {
+        if t < self.warmup_from() {
+            "ramp"
+        } else if t < self.measure_from() {
+            "warmup"
+        } else if t < self.measure_until() {
+            "measure"
+        } else {
+            "drain"
+        }
+    }
+
+    /// The first boundary between two seconds of the record after `t`. Seconds are aligned to the
+    /// start of the measure phase, and its end is a boundary too.
+    pub fn boundary_after(&self, t: Nanos) -> Nanos {
+        let first = self.measure_from().0 % SECOND;
+        let next = if t.0 < first { first } else { first + ((t.0 - first) / SECOND + 1) * SECOND };
+        let end = self.measure_until().0;
+        Nanos(if t.0 < end && end < next { end } else { next })
+    }
+
+    /// The timetable; `None` in closed loop.
+    pub fn shape(&self) -> Option<Shape> {
+        match self.pacing {
+            Pacing::Open(curve) => Some(Shape { clients: self.clients, ramp: self.ramp, curve, end: self.measure_until() }),
+            Pacing::Closed(_) => None,
+        }
+    }
+
+    /// When the connection of `client` is begun.
+    pub fn opens_at(&self, client: u64) -> Nanos {
+        Nanos((self.ramp.0 as u128 * client as u128 / self.clients.max(1) as u128) as u64)
+    }
+
+    /// Most unanswered exchanges a client may have in flight: timeout times rate, within bounds.
+    pub fn window(&self) -> u32 {
+        match self.pacing {
+            Pacing::Closed(n) => n.clamp(1, WINDOW_MAX),
+            Pacing::Open(curve) => ((curve.peak().per_s() * self.timeout.as_secs_f64()).ceil() as u32).clamp(8, WINDOW_MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(ramp: Nanos, warmup: Nanos, duration: Nanos) -> Plan {
+        let load = crate::profile::LoadRule { name: "x".into(), text: Default::default(), pad_to: None, expects: None };
+        let profile = Profile {
+            name: "x".into(),
+            about: String::new(),
+            dialects: Vec::new(),
+            harm: None,
+            endpoint: crate::profile::Endpoint { url: Default::default(), headers: Vec::new(), subprotocol: None },
+            vars: BTreeMap::new(),
+            ping_every: None,
+            series: Vec::new(),
+            tag: Vec::new(),
+            messages: Vec::new(),
+            replies: Vec::new(),
+            load,
+            text: String::new(),
+        };
+        Plan {
+            profile,
+            dialect: None,
+            target: Target::parse("ws://127.0.0.1:1/").expect("valid"),
+            vars: BTreeMap::new(),
+            headers: Vec::new(),
+            clients: 1,
+            pacing: Pacing::Closed(1),
+            ramp,
+            warmup,
+            duration,
+            timeout: Nanos::from_secs(10),
+            dials: 256,
+            seed: 1,
+            lanes: 1,
+            stamps: Stamps::Kernel,
+            message_cap: 262_144,
+        }
+    }
+
+    #[test]
+    fn boundaries_meet_the_measure_phase() {
+        let plan = plan(Nanos::from_millis(300), Nanos::from_millis(2_250), Nanos::from_millis(2_500));
+        let mut t = Nanos::ZERO;
+        let mut seen = Vec::new();
+        while t < Nanos::from_secs(8) {
+            t = plan.boundary_after(t);
+            seen.push(t.0 / 1_000_000);
+        }
+        assert_eq!(seen, [550, 1550, 2550, 3550, 4550, 5550, 6050, 6550, 7550, 8550]);
+    }
+}

@@ -1,0 +1,239 @@
+//! Load over time: when client c joins and when its k-th send is due. Pure arithmetic.
+//!
+//! All clients follow one curve of load. With `r(t)` the rate of one client and `R(t)` its integral
+//! from 0, client c of N has the offset `u = c / N`, and its sends are due where `R(t) = u + j` for
+//! whole `j`, beginning with the first such instant at or after it joins:
+//!
+//! ```text
+//!  R(t)                                   k-th due of c:  t = R^-1(u + j0 + k)
+//!   3 |            /  .  .  . <- j = 2            j0 = ceil(R(join) - u)
+//!   2 |        / .   <- j = 1
+//!   1 |    / .       <- j = 0   (u = 0.7)         rounded to the 1 ms grid at the end,
+//!   0 |_/________________ t                       never accumulated
+//! ```
+//!
+//! So at any rate the clients are spread evenly over one period, and neighbours in number are
+//! neighbours in time. A new shape is one variant of [`Curve`] with its `R` and the inverse.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::units::MILLI;
+use crate::units::Nanos;
+use crate::units::Rate;
+use crate::units::SECOND;
+
+/// Every client's connection is begun this long before its first send may be due.
+pub const OPENING: Nanos = Nanos(SECOND);
+
+/// The rate of one client over time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Curve {
+    /// `r(t) = rate`, `R(t) = rate t`.
+    Constant {
+        /// Sends a second.
+        rate: Rate,
+    },
+    /// Linear from one rate to another over a time, then constant:
+    /// `R(t) = from t + (to - from) t^2 / (2 over)` up to `over`, linear after it.
+    Ramp {
+        /// Sends a second at the start.
+        from: Rate,
+        /// Sends a second from `over` on.
+        to: Rate,
+        /// Length of the ramp.
+        over: Nanos,
+    },
+}
+
+impl Curve {
+    /// `R(t)`: sends of one client up to `t` seconds.
+    fn integral(&self, t_s: f64) -> f64 {
+        match *self {
+            Curve::Constant { rate } => rate.per_s() * t_s,
+            Curve::Ramp { from, to, over } => {
+                let (from, to, over) = (from.per_s(), to.per_s(), over.as_secs_f64());
+                let inside = t_s.min(over);
+                from * inside + (to - from) * inside * inside / (2.0 * over) + to * (t_s - over).max(0.0)
+            }
+        }
+    }
+
+    /// The inverse of `R`: seconds at which `sends` have fallen due.
+    fn instant(&self, sends: f64) -> f64 {
+        match *self {
+            Curve::Constant { rate } => sends / rate.per_s(),
+            Curve::Ramp { from, to, over } => {
+                let at_end = self.integral(over.as_secs_f64());
+                let (from, to, over) = (from.per_s(), to.per_s(), over.as_secs_f64());
+                if sends >= at_end {
+                    return over + (sends - at_end) / to;
+                }
+                // Root of (to - from) / (2 over) t^2 + from t - sends = 0, in the form that does
+                // not cancel when the slope is small.
+                let slope = (to - from) / over;
+                2.0 * sends / (from + (from * from + 2.0 * slope * sends).max(0.0).sqrt())
+            }
+        }
+    }
+
+    /// The highest rate it ever reaches.
+    pub fn peak(&self) -> Rate {
+        match *self {
+            Curve::Constant { rate } => rate,
+            Curve::Ramp { from, to, .. } => {
+                if from > to {
+                    from
+                } else {
+                    to
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Curve {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Curve::Constant { rate } => rate.fmt(f),
+            Curve::Ramp { from, to, over } => write!(f, "{}..{to} over {over}", from.per_s()),
+        }
+    }
+}
+
+/// Load over time for all clients of a run. Instants are on the run clock, which starts when the
+/// first connection is begun.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Clients in the whole run.
+    pub clients: u64,
+    /// Time over which connections are begun.
+    pub ramp: Nanos,
+    /// Rate of one client.
+    pub curve: Curve,
+    /// No send is due at or after this instant.
+    pub end: Nanos,
+}
+
+impl Shape {
+    /// When the connection of `client` is begun: evenly over the ramp.
+    pub fn opens_at(&self, client: u64) -> Nanos {
+        Nanos((self.ramp.0 as u128 * client as u128 / self.clients.max(1) as u128) as u64)
+    }
+
+    /// When `client` joins the load.
+    pub fn joins_at(&self, client: u64) -> Nanos {
+        self.opens_at(client).plus(OPENING)
+    }
+
+    /// The value of `R` at which send 0 of `client` is due.
+    pub fn first(&self, client: u64) -> f64 {
+        let offset = client as f64 / self.clients.max(1) as f64;
+        offset + (self.curve.integral(self.joins_at(client).as_secs_f64()) - offset).ceil().max(0.0)
+    }
+
+    /// When send `k` of a client is due, from its [`Shape::first`]; on the 1 ms grid. `None` at and
+    /// after the end.
+    #[inline]
+    pub fn due_from(&self, first: f64, k: u64) -> Option<Nanos> {
+        let ms = (self.curve.instant(first + k as f64) * 1e3).round();
+        let due = Nanos((ms as u64).saturating_mul(MILLI));
+        (due < self.end).then_some(due)
+    }
+
+    /// When send `k` of `client` is due.
+    pub fn due(&self, client: u64, k: u64) -> Option<Nanos> {
+        self.due_from(self.first(client), k)
+    }
+
+    /// Sends of `client` due before `until`, by bisection over [`Shape::due`].
+    pub fn planned(&self, client: u64, until: Nanos) -> u64 {
+        let until = until.min(self.end);
+        let first = self.first(client);
+        let is_before = |k: u64| self.due_from(first, k).is_some_and(|due| due < until);
+        let mut high = self.curve.integral(until.as_secs_f64()).max(0.0) as u64 + 2;
+        let mut low = 0;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if is_before(middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rate(per_s: f64) -> Rate {
+        Rate::new(per_s).expect("above zero")
+    }
+
+    fn curves() -> impl Strategy<Value = Curve> {
+        prop_oneof![
+            (0.05f64..500.0).prop_map(|r| Curve::Constant { rate: rate(r) }),
+            (0.05f64..500.0, 0.05f64..500.0, 1u64..100).prop_map(|(a, b, s)| Curve::Ramp {
+                from: rate(a),
+                to: rate(b),
+                over: Nanos::from_secs(s)
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn due_times_never_decrease_and_lie_on_the_grid(curve in curves(), clients in 1u64..20_000, ramp_ms in 0u64..20_000, pick in 0.0f64..1.0) {
+            let shape = Shape { clients, ramp: Nanos::from_millis(ramp_ms), curve, end: Nanos::from_secs(3_600) };
+            let client = (clients as f64 * pick) as u64;
+            let dues: Vec<_> = (0..200).map_while(|k| shape.due(client, k)).collect();
+            prop_assert!(dues.is_sorted());
+            prop_assert!(dues.iter().all(|d| d.0.is_multiple_of(MILLI)));
+            if let Some(first) = dues.first() {
+                prop_assert!(first.0 + MILLI / 2 >= shape.joins_at(client).0);
+            }
+        }
+
+        #[test]
+        fn the_count_up_to_t_is_the_integral(curve in curves(), clients in 1u64..5_000, seconds in 2u64..600, pick in 0.0f64..1.0) {
+            let shape = Shape { clients, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(3_600) };
+            let client = (clients as f64 * pick) as u64;
+            let until = Nanos::from_secs(seconds);
+            let expected = curve.integral(until.as_secs_f64()) - curve.integral(OPENING.as_secs_f64());
+            // One send of rounding at each end, and the half-millisecond grid at the rate of the end.
+            let slack = 1.0 + curve.peak().per_s() * 0.001;
+            prop_assert!((shape.planned(client, until) as f64 - expected).abs() <= slack + 1e-6);
+        }
+
+        #[test]
+        fn the_inverse_inverts(curve in curves(), sends in 0.0f64..100_000.0) {
+            let back = curve.integral(curve.instant(sends));
+            prop_assert!((back - sends).abs() <= 1e-6 * sends.max(1.0), "{back} {sends}");
+        }
+    }
+
+    #[test]
+    fn start_phases_are_spread_evenly() {
+        let shape =
+            Shape { clients: 10_000, ramp: Nanos::from_secs(2), curve: Curve::Constant { rate: rate(10.0) }, end: Nanos::from_secs(60) };
+        let mut slots = vec![0u32; 100];
+        for client in 0..10_000 {
+            let due = shape.due(client, 50).expect("within the run").0 / MILLI;
+            slots[(due % 100) as usize] += 1;
+        }
+        assert!(slots.iter().all(|&n| (99..=101).contains(&n)), "{slots:?}");
+    }
+
+    #[test]
+    fn rates_hold_exactly_over_a_long_run() {
+        let shape = Shape { clients: 7, ramp: Nanos::ZERO, curve: Curve::Constant { rate: rate(3.0) }, end: Nanos::from_secs(100_000) };
+        let (a, b) = (shape.due(3, 0).expect("due"), shape.due(3, 270_000).expect("due"));
+        assert!((b.0 - a.0).abs_diff(90_000 * SECOND) <= MILLI, "{a} {b}");
+    }
+}
