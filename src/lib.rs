@@ -21,3 +21,4 @@ pub mod record;
 pub mod report;
 pub mod tally;
 pub mod units;
+pub mod wire;

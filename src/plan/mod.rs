@@ -144,7 +144,7 @@ impl Plan {
 
     /// When the connection of `client` is begun.
     pub fn opens_at(&self, client: u64) -> Nanos {
-        Nanos((self.ramp.0 as u128 * client as u128 / self.clients.max(1) as u128) as u64)
+        shape::opens_at(client, self.clients, self.ramp)
     }
 
     /// Most unanswered exchanges a client may have in flight: timeout times rate, within bounds.

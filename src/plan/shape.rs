@@ -102,6 +102,11 @@ impl std::fmt::Display for Curve {
     }
 }
 
+/// When the connection of one of `clients` clients is begun: evenly over the ramp.
+pub fn opens_at(client: u64, clients: u64, ramp: Nanos) -> Nanos {
+    Nanos((ramp.0 as u128 * client as u128 / clients.max(1) as u128) as u64)
+}
+
 /// Load over time for all clients of a run. Instants are on the run clock, which starts when the
 /// first connection is begun.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,14 +122,9 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// When the connection of `client` is begun: evenly over the ramp.
-    pub fn opens_at(&self, client: u64) -> Nanos {
-        Nanos((self.ramp.0 as u128 * client as u128 / self.clients.max(1) as u128) as u64)
-    }
-
     /// When `client` joins the load.
     pub fn joins_at(&self, client: u64) -> Nanos {
-        self.opens_at(client).plus(OPENING)
+        opens_at(client, self.clients, self.ramp).plus(OPENING)
     }
 
     /// The value of `R` at which send 0 of `client` is due.

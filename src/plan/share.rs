@@ -23,7 +23,7 @@ mod tests {
     #[test]
     fn splitting_over_any_number_of_lanes_gives_the_same_set() {
         for lanes in 1..9 {
-            let mut seen = vec![false; 100];
+            let mut seen = [false; 100];
             for lane in 0..lanes as usize {
                 for (place, client) in clients_of(lane, lanes, 100).enumerate() {
                     assert_eq!((lane_of(client, lanes), place_of(client, lanes)), (lane, place));

@@ -1,0 +1,172 @@
+//! The opening handshake of a client: one HTTP request over hyper, its answer checked against
+//! RFC 6455 section 4.1 by ourselves.
+
+use base64::Engine;
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::Response;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::body::Incoming;
+use hyper::header;
+use hyper_util::rt::TokioIo;
+use sha1::Digest;
+use sha1::Sha1;
+
+use super::Failure;
+use super::socket::Stamped;
+use crate::tally::Fault;
+
+/// Appended to the key before hashing (RFC 6455 section 1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// Most of a refusal's body that is read.
+const REFUSAL_BODY: usize = 8 << 10;
+/// Largest block of answer headers, and hyper's smallest buffer.
+const HEADERS_MAX: usize = 16 << 10;
+
+/// What to ask for.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// Host header.
+    pub authority: String,
+    /// Path and query.
+    pub path_and_query: String,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+    /// Subprotocol.
+    pub subprotocol: Option<String>,
+}
+
+/// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
+pub fn accept_for(key: &[u8]) -> String {
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update(GUID);
+    base64::engine::general_purpose::STANDARD.encode(hash.finalize())
+}
+
+/// Performs the upgrade on a connected stream. `nonce` makes the key. The stream comes back with the
+/// bytes that already arrived behind the answer.
+///
+/// # Errors
+/// The kind of fault with its text; redirects are refusals.
+pub async fn ask(stream: Stamped, asking: &Asking, nonce: u128) -> Result<(Stamped, Bytes), Failure> {
+    let key = base64::engine::general_purpose::STANDARD.encode(nonce.to_ne_bytes());
+    let request = request(asking, &key)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::Builder::new().max_buf_size(HEADERS_MAX).handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let driver = tokio::spawn(connection.with_upgrades());
+    let result = answer(sender.send_request(request), asking, &key).await;
+    if result.is_err() {
+        driver.abort();
+    }
+    result
+}
+
+async fn answer(
+    sending: impl Future<Output = hyper::Result<Response<Incoming>>>,
+    asking: &Asking,
+    key: &str,
+) -> Result<(Stamped, Bytes), Failure> {
+    let response = sending.await.map_err(broken)?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(refused(response).await);
+    }
+    check(&response, asking, key).map_err(|text| Failure { fault: Fault::UpgradeInvalid, text: text.into() })?;
+    let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
+    let parts = upgraded
+        .downcast::<TokioIo<Stamped>>()
+        .map_err(|_| Failure { fault: Fault::Io, text: "the stream was lost in the upgrade".into() })?;
+    Ok((parts.io.into_inner(), parts.read_buf))
+}
+
+fn request(asking: &Asking, key: &str) -> Result<Request<Empty<Bytes>>, Failure> {
+    let mut request = Request::get(&asking.path_and_query)
+        .header(header::HOST, &asking.authority)
+        .header(header::UPGRADE, "websocket")
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::SEC_WEBSOCKET_KEY, key)
+        .header(header::SEC_WEBSOCKET_VERSION, "13");
+    for (name, value) in &asking.headers {
+        request = request.header(name, value);
+    }
+    if let Some(subprotocol) = &asking.subprotocol {
+        request = request.header(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    request.body(Empty::new()).map_err(|e| Failure { fault: Fault::Io, text: format!("the request cannot be made: {e}") })
+}
+
+/// The checks of RFC 6455 section 4.1 on an answer of 101.
+fn check(response: &Response<Incoming>, asking: &Asking, key: &str) -> Result<(), &'static str> {
+    let headers = response.headers();
+    let has_token = |name: header::HeaderName, token: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|v| v.to_str().ok())
+            .flat_map(|v| v.split(','))
+            .any(|t| t.trim().eq_ignore_ascii_case(token))
+    };
+    if !has_token(header::UPGRADE, "websocket") {
+        return Err("the answer 101 has no `Upgrade: websocket`");
+    }
+    if !has_token(header::CONNECTION, "upgrade") {
+        return Err("the answer 101 has no `Connection: Upgrade`");
+    }
+    match headers.get(header::SEC_WEBSOCKET_ACCEPT) {
+        None => return Err("the answer 101 has no Sec-WebSocket-Accept"),
+        Some(accept) if accept.as_bytes().trim_ascii() != accept_for(key.as_bytes()).as_bytes() => {
+            return Err("Sec-WebSocket-Accept does not fit our key");
+        }
+        Some(_) => {}
+    }
+    if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
+        return Err("the server chose an extension that was not asked for");
+    }
+    let chosen = headers.get(header::SEC_WEBSOCKET_PROTOCOL).map(|v| v.as_bytes());
+    match (chosen, &asking.subprotocol) {
+        (Some(_), None) => Err("the server chose a subprotocol that was not asked for"),
+        (Some(chosen), Some(asked)) if chosen != asked.as_bytes() => Err("the server chose another subprotocol than the one asked for"),
+        _ => Ok(()),
+    }
+}
+
+/// A refusal, with the status, `Retry-After` and the beginning of its body.
+async fn refused(response: Response<Incoming>) -> Failure {
+    let status = response.status();
+    let retry = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).map(|v| format!(", Retry-After {v}"));
+    let mut body = response.into_body();
+    let mut text = Vec::new();
+    while text.len() < REFUSAL_BODY {
+        match body.frame().await {
+            Some(Ok(frame)) => text.extend_from_slice(frame.data_ref().map_or(&[][..], |d| &d[..d.len().min(REFUSAL_BODY)])),
+            _ => break,
+        }
+    }
+    let body = String::from_utf8_lossy(&text);
+    let body: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
+    let separator = if body.is_empty() { "" } else { ": " };
+    Failure { fault: Fault::HttpStatus, text: format!("HTTP {status}{}{separator}{body}", retry.unwrap_or_default()) }
+}
+
+fn broken(error: hyper::Error) -> Failure {
+    let io = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<std::io::Error>());
+    match io {
+        Some(io) => super::failure(io, "the upgrade"),
+        None if error.is_incomplete_message() || error.is_canceled() => {
+            Failure { fault: Fault::Abnormal, text: "the server closed during the upgrade".into() }
+        }
+        None => Failure { fault: Fault::UpgradeInvalid, text: format!("the answer to the upgrade is not HTTP: {error}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_rfc() {
+        assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}
