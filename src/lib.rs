@@ -19,6 +19,7 @@ pub mod plan;
 pub mod profile;
 pub mod record;
 pub mod report;
+pub mod swarm;
 pub mod tally;
 pub mod units;
 pub mod wire;

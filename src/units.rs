@@ -191,6 +191,18 @@ pub fn bytes_text(n: u64) -> String {
     format!("{value:.1} TiB")
 }
 
+/// What a peer said, safe to print: control and bidirectional characters (Unicode TR9) are left
+/// out, and it is cut at `most` characters.
+pub fn printable(text: &str, most: usize) -> String {
+    let is_bidi = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut kept = text.chars().filter(|&c| !c.is_control() && !is_bidi(c));
+    let mut out: String = kept.by_ref().take(most).collect();
+    if kept.next().is_some() {
+        out.push_str("..");
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +241,12 @@ mod tests {
         for text in ["10", "0/s", "-1/s", "1/d", "x/s", "inf/s", "nan/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn hostile_text_is_tamed() {
+        assert_eq!(printable("a\u{1b}[31mb\u{202e}c\n", 200), "a[31mbc");
+        assert_eq!(printable(&"x".repeat(300), 200).len(), 202);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub use script::Series;
 
 use crate::profile::Class;
 use crate::tally::Fault;
+use crate::tally::Phase;
 use crate::tally::Sample;
 use crate::tally::Tally;
 
@@ -233,7 +234,7 @@ impl Dialogue {
         if meaning.ready && !self.ready {
             self.ready = true;
             let sample = Sample { due: self.opened_at, sent: self.opened_at, done };
-            stage.tally.answered(stage.script.phase_of(sample.due), stage.script.ready(), kind, sample);
+            stage.tally.answered(Phase::Measure, stage.script.ready(), kind, sample);
             return Next::Ready;
         }
         match meaning.answers {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::profile::Profile;
 use crate::tally::Phase;
+use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::SECOND;
 pub use shape::Curve;
@@ -132,6 +133,24 @@ impl Plan {
         let next = if t.0 < first { first } else { first + ((t.0 - first) / SECOND + 1) * SECOND };
         let end = self.measure_until().0;
         Nanos(if t.0 < end && end < next { end } else { next })
+    }
+
+    /// The last boundary that is not after `t`.
+    pub fn boundary_before(&self, t: Nanos) -> Nanos {
+        let first = self.measure_from().0 % SECOND;
+        let last = if t.0 < first { 0 } else { first + (t.0 - first) / SECOND * SECOND };
+        let end = self.measure_until().0;
+        Nanos(if end <= t.0 && end > last { end } else { last })
+    }
+
+    /// When the first WebSocket ping of `client` is due; clients are spread evenly over the interval.
+    pub fn first_ping(&self, client: u64) -> Option<Nanos> {
+        let every = self.profile.ping_every?;
+        let joins = self.opens_at(client).plus(OPENING).0;
+        let offset = (every.0 as u128 * client as u128 / self.clients.max(1) as u128) as u64;
+        let rounds = joins.saturating_sub(offset).div_ceil(every.0);
+        let due = Nanos((offset + rounds * every.0).next_multiple_of(MILLI));
+        (due < self.measure_until()).then_some(due)
     }
 
     /// The timetable; `None` in closed loop.

@@ -18,7 +18,10 @@ pub use sample::NotOffered;
 pub use sample::Phase;
 pub use sample::Sample;
 pub use slice::Connections;
+pub use slice::FaultTexts;
+pub use slice::Gap;
 pub use slice::LaneHealth;
+pub use slice::Second;
 pub use slice::Slice;
 
 /// How wide a [`Tally`] is: the numbers of series and message kinds.

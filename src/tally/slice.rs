@@ -2,6 +2,8 @@
 //!
 //! Slices are what crosses threads; the record and the live line are made of merged slices.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -30,34 +32,71 @@ impl Connections {
     }
 }
 
-/// How a lane itself fared within a slice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct LaneHealth {
-    /// CPU time of the lane's thread, in nanoseconds.
-    pub busy_ns: u64,
-    /// Wall time of the slice, in nanoseconds.
-    pub wall_ns: u64,
-    /// Longest stretch between two turns of a lane that was due a turn each tick, in nanoseconds.
-    pub longest_gap_ns: u64,
+/// A stretch in which a thread that was due a turn each tick had none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Start on the run clock, in nanoseconds.
+    pub at_ns: u64,
+    /// Length in nanoseconds.
+    pub length_ns: u64,
 }
+
+/// How a lane itself fared within a slice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaneHealth {
+    /// Share of a core that the lane's thread used, 0 to 1.
+    pub busy: f64,
+    /// CPU time of the whole process since its start, in nanoseconds.
+    pub process_cpu_ns: u64,
+    /// Longest stretch between two turns, in nanoseconds.
+    pub longest_gap_ns: u64,
+    /// Stretches above 50 ms; the first 16.
+    pub pauses: Vec<Gap>,
+}
+
+/// Texts of faults with their counts.
+pub type FaultTexts = BTreeMap<String, u64>;
 
 /// One lane's tally of about one second.
 #[derive(Debug)]
 pub struct Slice {
     /// Lane number, from 0.
     pub lane: usize,
-    /// Number of the second since the run's start.
-    pub second: u64,
-    /// Start on the run clock, in nanoseconds.
-    pub start_ns: u64,
-    /// End on the run clock, in nanoseconds.
-    pub end_ns: u64,
+    /// The boundary that ended it, on the run clock in nanoseconds; the same in all lanes.
+    pub boundary_ns: u64,
     /// What was recorded.
     pub tally: Box<Tally>,
     /// Connections of the lane.
     pub connections: Connections,
+    /// Texts of the faults.
+    pub fault_texts: FaultTexts,
     /// The lane's health.
     pub health: LaneHealth,
     /// Whether this is the lane's last slice.
     pub last: bool,
+}
+
+/// The slices of all lanes for the same second, merged.
+#[derive(Debug)]
+pub struct Second {
+    /// Start on the run clock, in nanoseconds.
+    pub start_ns: u64,
+    /// End on the run clock, in nanoseconds.
+    pub end_ns: u64,
+    /// `ramp`, `warmup`, `measure` or `drain`.
+    pub phase: &'static str,
+    /// What was recorded.
+    pub tally: Tally,
+    /// Connections of all lanes.
+    pub connections: Connections,
+    /// Largest busy share of a lane, 0 to 1.
+    pub lane_busy: f64,
+    /// CPU time of the process within the second, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Resident memory at its end, in bytes.
+    pub rss_bytes: u64,
+    /// Longest stretch between two turns of a lane, in nanoseconds.
+    pub longest_gap_ns: u64,
+    /// Stretches above 50 ms.
+    pub pauses: Vec<Gap>,
 }

@@ -290,6 +290,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Encoder {
     frame: Vec<u8>,
+    len: usize,
     mask: u64,
 }
 
@@ -297,7 +298,7 @@ impl Encoder {
     /// An encoder whose masks come from a generator seeded with `seed`. A mask only has to be
     /// unpredictable to pages in a browser (RFC 6455 section 10.3), so a fast generator will do.
     pub fn new(seed: u64) -> Self {
-        Encoder { frame: Vec::with_capacity(4_096), mask: seed }
+        Encoder { frame: Vec::with_capacity(4_096), len: 0, mask: seed }
     }
 
     /// The whole masked frame of `payload`, which is masked in place.
@@ -312,7 +313,13 @@ impl Encoder {
         let key = self.next_mask();
         let mut frame = Frame::new(true, opcode, Some(key), Payload::BorrowedMut(payload));
         frame.mask();
-        frame.write(&mut self.frame)
+        self.len = frame.write(&mut self.frame).len();
+        self.last()
+    }
+
+    /// The frame made last.
+    pub fn last(&self) -> &[u8] {
+        &self.frame[..self.len]
     }
 
     /// SplitMix64 (Steele, Lea, Flood 2014).

@@ -1,0 +1,430 @@
+//! One virtual client: a socket, a dialogue, and what waits to be written.
+//!
+//! A frame is written at once when the socket takes it. What it does not take waits in the outbox,
+//! bounded, with the due instants kept; the write that carries a frame's last byte makes it sent.
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::desk::Carried;
+use super::desk::Desk;
+use crate::dialogue::Dialogue;
+use crate::dialogue::Next;
+use crate::dialogue::Place;
+use crate::dialogue::Script;
+use crate::tally::Fault;
+use crate::tally::NotOffered;
+use crate::tally::Phase;
+use crate::wire;
+use crate::wire::Failure;
+use crate::wire::Opened;
+use crate::wire::Socket;
+use crate::wire::frames::Assembly;
+use crate::wire::frames::Broken;
+use crate::wire::frames::Decoder;
+use crate::wire::frames::Heard;
+
+/// Bytes that may wait for a peer that does not read.
+const OUTBOX_MAX: usize = 256 << 10;
+
+/// Frames that the socket did not take.
+#[derive(Debug, Default)]
+struct Outbox {
+    bytes: VecDeque<u8>,
+    /// Bytes written since the outbox was begun.
+    written: u64,
+    /// Bytes put in since then.
+    put_in: u64,
+    /// Where each frame ends, and what it is.
+    frames: VecDeque<(u64, Carried)>,
+}
+
+/// Where a client stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Without a connection, and why.
+    Absent(NotOffered),
+    /// Connected.
+    Open,
+    /// A close frame was sent; the peer's and the end of the stream are awaited.
+    Closing,
+    /// Ended in good order.
+    Done,
+}
+
+/// One virtual client.
+#[derive(Debug)]
+pub(super) struct Client {
+    socket: Option<Socket>,
+    dialogue: Dialogue,
+    outbox: Option<Box<Outbox>>,
+    assembly: Assembly,
+    /// Number of the next send in the timetable.
+    pub(super) next_send: u64,
+    /// Place of send 0 in the timetable, see `Shape::first`.
+    pub(super) first: f64,
+    state: State,
+    got_close: bool,
+}
+
+impl Client {
+    /// Client number `number`, not connected yet.
+    pub(super) fn new(number: u64, script: &Script, first: f64) -> Self {
+        Client {
+            socket: None,
+            dialogue: Dialogue::new(number, script),
+            outbox: None,
+            assembly: Assembly::default(),
+            next_send: 0,
+            first,
+            state: State::Absent(NotOffered::Connecting),
+            got_close: false,
+        }
+    }
+
+    /// The socket, while there is one.
+    pub(super) fn socket(&self) -> Option<&Socket> {
+        self.socket.as_ref()
+    }
+
+    /// Whether a connection is open or closing.
+    pub(super) fn is_connected(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Exchanges of the load that await answers within the timeout, queued ones included.
+    pub(super) fn outstanding(&self) -> u32 {
+        self.dialogue.outstanding()
+    }
+
+    /// The connection was not made.
+    pub(super) fn failed(&mut self, desk: &mut Desk, failure: &Failure) {
+        desk.connections.failed += 1;
+        desk.fault(failure.fault, &failure.text);
+        self.state = State::Absent(match failure.fault {
+            Fault::Files => NotOffered::Files,
+            Fault::Ports => NotOffered::Ports,
+            _ => NotOffered::Disconnected,
+        });
+    }
+
+    /// The connection was made. `early` bytes that came behind the answer are heard at once.
+    pub(super) fn opened(&mut self, desk: &mut Desk, decoder: &mut Decoder, opened: Opened) {
+        desk.connections.opened += 1;
+        desk.connections.open += 1;
+        self.socket = Some(opened.socket);
+        self.state = State::Open;
+        let (tcp_connect, upgrade) = (desk.script.tcp_connect(), desk.script.upgrade());
+        for (series, sample) in [(tcp_connect, opened.tcp_connect), (upgrade, opened.upgrade)] {
+            desk.tally.phase(Phase::Measure).series[series].response.record(sample.response());
+            desk.tally.phase(Phase::Measure).series[series].service.record(sample.service());
+        }
+        if self.dialogue.opened(&desk.script, opened.opened_at) {
+            self.begin(desk);
+        }
+        if !opened.early.is_empty() {
+            desk.tally.counts.bytes_in += opened.early.len() as u64;
+            decoder.take_in(&mut self.assembly, &opened.early);
+            self.hear_all(desk, decoder, opened.opened_at);
+        }
+    }
+
+    /// The load may begin: a closed loop fills its window, an open one follows the timetable.
+    fn begin(&mut self, desk: &mut Desk) {
+        if desk.shape.is_none() {
+            for _ in 0..desk.script.bounds.window {
+                self.send_closed(desk);
+            }
+        }
+    }
+
+    /// A send of the load falls due.
+    #[inline]
+    pub(super) fn send_due(&mut self, desk: &mut Desk, due: u64, now: u64) {
+        desk.tally.counts.planned += 1;
+        let refusal = match self.state {
+            State::Absent(why) => Some(why),
+            State::Closing | State::Done => Some(NotOffered::Disconnected),
+            State::Open if !self.dialogue.is_ready() => Some(NotOffered::NotReady),
+            State::Open if self.outbox.as_ref().is_some_and(|o| o.bytes.len() > OUTBOX_MAX) => Some(NotOffered::BackPressure),
+            State::Open => None,
+        };
+        if let Some(why) = refusal {
+            desk.tally.counts.not_offered[why as usize] += 1;
+            return;
+        }
+        desk.payload.clear();
+        match self.dialogue.load(&desk.script, due, now, &mut desk.payload) {
+            Place::Full => desk.tally.counts.not_offered[NotOffered::Window as usize] += 1,
+            Place::Taken { seq, given_up } => {
+                desk.tally.counts.unanswered += given_up;
+                self.transmit(desk, Carried::Load { seq, due });
+            }
+        }
+    }
+
+    /// In closed loop: the next send, due now.
+    fn send_closed(&mut self, desk: &mut Desk) {
+        if !desk.is_draining && self.state == State::Open {
+            let now = desk.clock.now();
+            self.send_due(desk, now, now);
+        }
+    }
+
+    /// In closed loop: exchanges past the timeout give way to new ones.
+    pub(super) fn refill(&mut self, desk: &mut Desk, now: u64) {
+        self.dialogue.lapse(&desk.script, now);
+        if self.state == State::Open && self.dialogue.is_ready() {
+            for _ in self.dialogue.outstanding()..desk.script.bounds.window {
+                self.send_closed(desk);
+            }
+        }
+    }
+
+    /// A WebSocket ping falls due.
+    pub(super) fn ping_due(&mut self, desk: &mut Desk, due: u64) {
+        if self.state == State::Open && self.outbox.is_none() {
+            desk.payload.clear();
+            desk.payload.extend_from_slice(&self.dialogue.ping_payload());
+            self.transmit(desk, Carried::Ping { due });
+        }
+    }
+
+    /// Writes the frame of the payload laid down, or what of it the socket takes.
+    #[inline]
+    fn transmit(&mut self, desk: &mut Desk, carried: Carried) {
+        let Some(socket) = &self.socket else { return };
+        if self.outbox.is_some() {
+            return self.put_in(desk, carried);
+        }
+        let at = desk.clock.now();
+        let frame = desk.frame(carried);
+        let (len, written) = (frame.len(), socket.write(frame));
+        match written {
+            Ok(n) => {
+                desk.tally.counts.bytes_out += n as u64;
+                if n == len {
+                    desk.left(&mut self.dialogue, carried, at);
+                } else {
+                    self.keep(desk, carried, n);
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.keep(desk, carried, 0),
+            Err(e) => {
+                self.unsend(desk, carried);
+                self.lost(desk, &wire::failure(&e, "writing"));
+            }
+        }
+    }
+
+    /// A load send that could not be written is not one that was offered.
+    fn unsend(&mut self, desk: &mut Desk, carried: Carried) {
+        if let Carried::Load { seq, .. } = carried {
+            self.dialogue.load_failed(seq);
+            desk.tally.counts.not_offered[NotOffered::Disconnected as usize] += 1;
+        }
+    }
+
+    /// Keeps the frame just encoded from byte `from` on.
+    fn keep(&mut self, desk: &mut Desk, carried: Carried, from: usize) {
+        let rest = desk.encoder.last().get(from..).unwrap_or_default();
+        let outbox = self.outbox.get_or_insert_default();
+        outbox.bytes.extend(rest);
+        outbox.put_in += rest.len() as u64;
+        outbox.frames.push_back((outbox.put_in, carried));
+    }
+
+    /// Encodes a frame into the outbox behind what waits there. Pongs and replies beyond the bound
+    /// are dropped: a peer that does not read cannot make us hold more.
+    fn put_in(&mut self, desk: &mut Desk, carried: Carried) {
+        let is_full = self.outbox.as_ref().is_some_and(|o| o.bytes.len() > OUTBOX_MAX);
+        if !is_full || carried == Carried::Close {
+            desk.frame(carried);
+            self.keep(desk, carried, 0);
+        }
+    }
+
+    /// The socket takes bytes again.
+    pub(super) fn writable(&mut self, desk: &mut Desk) {
+        let (Some(outbox), Some(socket)) = (&mut self.outbox, &self.socket) else { return };
+        let mut failure = None;
+        while !outbox.bytes.is_empty() {
+            let at = desk.clock.now();
+            match socket.write(outbox.bytes.as_slices().0) {
+                Ok(n) => {
+                    desk.tally.counts.bytes_out += n as u64;
+                    outbox.written += n as u64;
+                    outbox.bytes.drain(..n);
+                    while let Some(&(end, carried)) = outbox.frames.front()
+                        && end <= outbox.written
+                    {
+                        outbox.frames.pop_front();
+                        desk.left(&mut self.dialogue, carried, at);
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) => {
+                    failure = Some(wire::failure(&e, "writing"));
+                    break;
+                }
+            }
+        }
+        match failure {
+            None => self.outbox = None,
+            Some(failure) => self.lost(desk, &failure),
+        }
+    }
+
+    /// There is something to read.
+    #[inline]
+    pub(super) fn readable(&mut self, desk: &mut Desk, decoder: &mut Decoder) {
+        while let Some(socket) = &self.socket {
+            let received = match socket.read(&mut desk.scratch) {
+                Ok(received) => received,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) => return self.lost(desk, &wire::failure(&e, "reading")),
+            };
+            if received.len == 0 {
+                return self.end_of_stream(desk);
+            }
+            let done = self.stamp(desk, received.stamp);
+            desk.tally.counts.bytes_in += received.len as u64;
+            decoder.take_in(&mut self.assembly, &desk.scratch[..received.len]);
+            self.hear_all(desk, decoder, done);
+            if received.len < desk.scratch.len() {
+                return;
+            }
+        }
+    }
+
+    /// The instant of a read's last bytes on the run clock.
+    #[inline]
+    fn stamp(&self, desk: &mut Desk, stamp: Option<u64>) -> u64 {
+        let now = desk.clock.now();
+        let done = match stamp {
+            Some(stamp) if desk.kernel_stamps => wire::instant_of(stamp, desk.realtime_offset).min(now),
+            _ => {
+                desk.tally.counts.unstamped += 1;
+                now
+            }
+        };
+        let phase = desk.script.phase_of(now);
+        desk.tally.phase(phase).read_delay.record(now - done);
+        done
+    }
+
+    fn hear_all(&mut self, desk: &mut Desk, decoder: &mut Decoder, done: u64) {
+        loop {
+            match decoder.next(&mut self.assembly) {
+                Ok(Some(heard)) => self.hear(desk, heard, done),
+                Ok(None) => return,
+                Err(broken) => return self.broken(desk, broken),
+            }
+        }
+    }
+
+    #[inline]
+    fn hear(&mut self, desk: &mut Desk, heard: Heard, done: u64) {
+        match heard {
+            Heard::Message(mut message) => {
+                let next = self.dialogue.message(&mut desk.stage(), message.bytes_mut(), done);
+                drop(message);
+                match next {
+                    Next::Nothing => {}
+                    Next::Reply(reply) => {
+                        desk.payload.clear();
+                        self.dialogue.reply(&desk.script, reply, &mut desk.payload);
+                        self.transmit(desk, Carried::Reply { reply, asked: done });
+                    }
+                    Next::Ready => self.begin(desk),
+                    Next::Answered if desk.shape.is_none() => self.send_closed(desk),
+                    Next::Answered => {}
+                }
+            }
+            Heard::Ping(payload) => {
+                self.dialogue.pinged(&mut desk.stage());
+                desk.payload.clear();
+                desk.payload.extend_from_slice(payload.bytes());
+                self.transmit(desk, Carried::Pong { asked: done });
+            }
+            Heard::Pong(payload) => self.dialogue.pong(&mut desk.stage(), payload.bytes(), done),
+            Heard::Close(code) => self.got_close(desk, code),
+        }
+    }
+
+    /// The peer closes: echo its code (RFC 6455 section 5.5.1) and await the end of the stream.
+    fn got_close(&mut self, desk: &mut Desk, code: Option<u16>) {
+        self.dialogue.closed(&mut desk.stage(), code);
+        self.got_close = true;
+        if self.state == State::Open {
+            let text = code.map_or("closed by the server without a code".into(), |c| format!("closed by the server with code {c}"));
+            desk.fault(Fault::Closed, &text);
+            self.close(desk, code);
+        }
+        if let Some(socket) = &self.socket {
+            socket.finish_writing();
+        }
+    }
+
+    /// Sends a close frame and waits for the peer's.
+    pub(super) fn close(&mut self, desk: &mut Desk, code: Option<u16>) {
+        if self.state == State::Open {
+            desk.payload.clear();
+            desk.payload.extend(code.iter().flat_map(|c| c.to_be_bytes()));
+            self.transmit(desk, Carried::Close);
+            if self.is_connected() {
+                self.state = State::Closing;
+            }
+        }
+    }
+
+    /// The peer broke the protocol: say so, and end.
+    fn broken(&mut self, desk: &mut Desk, broken: Broken) {
+        let fault = if broken == Broken::TooLarge { Fault::TooLarge } else { Fault::Frame };
+        self.close(desk, Some(broken.close_code()));
+        self.lost(desk, &Failure { fault, text: format!("the server sent {}", broken.text()) });
+    }
+
+    fn end_of_stream(&mut self, desk: &mut Desk) {
+        if self.got_close {
+            self.end(desk, State::Done);
+        } else if self.state == State::Closing {
+            desk.fault(Fault::Abnormal, "the server ended the connection without answering our close");
+            self.end(desk, State::Done);
+        } else {
+            self.lost(desk, &Failure { fault: Fault::Abnormal, text: "the server ended the connection without a close frame".into() });
+        }
+    }
+
+    /// The connection is gone.
+    fn lost(&mut self, desk: &mut Desk, failure: &Failure) {
+        if self.got_close {
+            return self.end(desk, State::Done);
+        }
+        desk.fault(failure.fault, &failure.text);
+        self.end(desk, State::Absent(NotOffered::Disconnected));
+    }
+
+    /// Drops the connection; what was in flight stays unanswered, what was queued was not offered.
+    fn end(&mut self, desk: &mut Desk, state: State) {
+        if self.socket.take().is_some() {
+            desk.connections.open -= 1;
+            desk.connections.ended += 1;
+        }
+        let queued = self.outbox.take().map_or(0, |o| o.frames.iter().filter(|(_, c)| matches!(c, Carried::Load { .. })).count());
+        desk.tally.counts.not_offered[NotOffered::BackPressure as usize] += queued as u64;
+        self.dialogue.ended(&mut desk.stage());
+        self.assembly = Assembly::default();
+        self.state = state;
+    }
+
+    /// The run is over: what is still there is dropped.
+    pub(super) fn drop_now(&mut self, desk: &mut Desk) {
+        if self.is_connected() {
+            if !self.got_close {
+                desk.fault(Fault::Abnormal, "the server did not answer our close in time");
+            }
+            self.end(desk, State::Done);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a lane lends to its clients one after the other: script, clock, codecs, tally.
+
+use std::sync::Arc;
+
+use crate::dialogue::Dialogue;
+use crate::dialogue::Reader;
+use crate::dialogue::Script;
+use crate::dialogue::Stage;
+use crate::plan::Shape;
+use crate::tally::Connections;
+use crate::tally::Fault;
+use crate::tally::FaultTexts;
+use crate::tally::Tally;
+use crate::units::printable;
+use crate::wire::Clock;
+use crate::wire::frames::Encoder;
+use crate::wire::frames::Kind;
+
+/// Distinct fault texts kept per slice; the rest is counted without its text.
+const TEXTS_KEPT: usize = 100;
+/// Characters of a fault text kept.
+const TEXT_LENGTH: usize = 200;
+
+/// A frame on its way, and what its write means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// A send of the load.
+    Load { seq: u64, due: u64 },
+    /// A WebSocket ping.
+    Ping { due: u64 },
+    /// A reply to a message received at `asked`.
+    Reply { reply: usize, asked: u64 },
+    /// A pong to a ping received at `asked`.
+    Pong { asked: u64 },
+    /// A close.
+    Close,
+}
+
+impl Carried {
+    fn kind(self) -> Kind {
+        match self {
+            Carried::Load { .. } | Carried::Reply { .. } => Kind::Text,
+            Carried::Ping { .. } => Kind::Ping,
+            Carried::Pong { .. } => Kind::Pong,
+            Carried::Close => Kind::Close,
+        }
+    }
+}
+
+/// What a lane lends to its clients.
+pub(super) struct Desk {
+    /// The script.
+    pub(super) script: Arc<Script>,
+    /// The timetable; `None` in closed loop.
+    pub(super) shape: Option<Shape>,
+    /// The run clock.
+    pub(super) clock: Clock,
+    /// Realtime minus the run clock, taken this turn.
+    pub(super) realtime_offset: i64,
+    /// Whether `done` is to be the kernel's stamp.
+    pub(super) kernel_stamps: bool,
+    /// Whether sends are over.
+    pub(super) is_draining: bool,
+    /// Messages are read here.
+    pub(super) reader: Reader,
+    /// What happens is noted here.
+    pub(super) tally: Box<Tally>,
+    /// Connections of the lane.
+    pub(super) connections: Connections,
+    /// Texts of the faults of this slice.
+    pub(super) fault_texts: FaultTexts,
+    /// Frames are written here.
+    pub(super) encoder: Encoder,
+    /// A payload on its way into a frame.
+    pub(super) payload: Vec<u8>,
+    /// Reads land here.
+    pub(super) scratch: Vec<u8>,
+}
+
+impl Desk {
+    /// The stage for a dialogue.
+    #[inline]
+    pub(super) fn stage(&mut self) -> Stage<'_> {
+        Stage { script: &self.script, reader: &mut self.reader, tally: &mut self.tally }
+    }
+
+    /// The frame of the payload that was laid down.
+    #[inline]
+    pub(super) fn frame(&mut self, carried: Carried) -> &[u8] {
+        self.encoder.frame(carried.kind(), &mut self.payload)
+    }
+
+    /// Notes that a frame left at `at`.
+    #[inline]
+    pub(super) fn left(&mut self, dialogue: &mut Dialogue, carried: Carried, at: u64) {
+        let mut stage = self.stage();
+        match carried {
+            Carried::Load { seq, due } => dialogue.load_sent(&mut stage, seq, due, at),
+            Carried::Ping { due } => dialogue.ping_sent(&mut stage, due, at),
+            Carried::Reply { reply, asked } => dialogue.reply_sent(&mut stage, reply, asked, at),
+            Carried::Pong { asked } => dialogue.pong_sent(&mut stage, asked, at),
+            Carried::Close => dialogue.close_sent(&mut stage),
+        }
+    }
+
+    /// Counts a fault with its text.
+    pub(super) fn fault(&mut self, fault: Fault, text: &str) {
+        self.tally.fault(fault);
+        let text = printable(text, TEXT_LENGTH);
+        if self.fault_texts.len() < TEXTS_KEPT || self.fault_texts.contains_key(&text) {
+            *self.fault_texts.entry(text).or_default() += 1;
+        }
+    }
+}

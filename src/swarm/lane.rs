@@ -1,0 +1,334 @@
+//! A lane: one thread with its clients, its timetable and its tally. Nothing is shared with other
+//! lanes while the load runs.
+//!
+//! In open loop the lane blocks until the next tick of 1 ms, sends what is due, then reads until
+//! nothing is ready. A wake-up costs several times a send, so one wake-up serves all that is due in
+//! its millisecond; the kernel's receive stamps keep the tick out of the latencies. In closed loop
+//! it blocks in epoll instead, since a tick would cap a client at 1,000 exchanges a second.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::Sender;
+
+use nix::sys::epoll::Epoll;
+use nix::sys::epoll::EpollCreateFlags;
+use nix::sys::epoll::EpollEvent;
+use nix::sys::epoll::EpollFlags;
+use nix::sys::epoll::EpollTimeout;
+
+use super::Control;
+use super::client::Client;
+use super::desk::Desk;
+use super::dial::Dialed;
+use super::health::Watch;
+use super::wheel::Beat;
+use super::wheel::Entry;
+use super::wheel::Wheel;
+use crate::dialogue::Reader;
+use crate::dialogue::Script;
+use crate::plan::Plan;
+use crate::plan::Stamps;
+use crate::plan::share;
+use crate::tally::Connections;
+use crate::tally::FaultTexts;
+use crate::tally::Slice;
+use crate::tally::Tally;
+use crate::units::MILLI;
+use crate::units::Nanos;
+use crate::units::SECOND;
+use crate::wire::Clock;
+use crate::wire::frames::Decoder;
+use crate::wire::frames::Encoder;
+
+/// Length of a tick.
+const TICK: u64 = MILLI;
+/// A wake-up this much after its tick is late.
+const LATE: u64 = TICK / 2;
+/// Most bytes taken with one read.
+const SCRATCH: usize = 64 << 10;
+/// Readiness events taken at once.
+const EVENTS: usize = 1_024;
+/// How long closes are awaited at the end.
+const CLOSING: u64 = 2 * SECOND;
+/// How long answers are awaited after the first signal to stop.
+const STOPPING: u64 = SECOND;
+
+/// What connects a lane with the rest of the swarm.
+pub(super) struct Lines {
+    /// Connections from the dialer.
+    pub(super) dialed: Receiver<Dialed>,
+    /// Slices to the collector.
+    pub(super) slices: Sender<Slice>,
+    /// Tallies that the collector is done with.
+    pub(super) spare: Receiver<Box<Tally>>,
+}
+
+/// A lane.
+pub(super) struct Lane {
+    number: usize,
+    plan: Arc<Plan>,
+    control: Arc<Control>,
+    lines: Lines,
+    epoll: Epoll,
+    events: Vec<EpollEvent>,
+    clients: Vec<Client>,
+    /// Clients whose connection is neither made nor failed yet.
+    dialing: usize,
+    wheel: Wheel,
+    taken: Vec<Entry>,
+    decoder: Decoder,
+    desk: Desk,
+    watch: Watch,
+    boundary: u64,
+    drain_until: Option<u64>,
+}
+
+impl Lane {
+    /// Lane number `number` with its share of the plan's clients.
+    ///
+    /// # Errors
+    /// When the kernel gives no epoll instance.
+    pub(super) fn new(
+        number: usize,
+        plan: Arc<Plan>,
+        script: Arc<Script>,
+        clock: Clock,
+        control: Arc<Control>,
+        lines: Lines,
+    ) -> io::Result<Self> {
+        let shape = plan.shape();
+        let numbers = || share::clients_of(number, plan.lanes, plan.clients);
+        let clients: Vec<Client> = numbers().map(|c| Client::new(c, &script, shape.map_or(0.0, |s| s.first(c)))).collect();
+        let wheel = timetable(&plan, &clients, numbers());
+        let tally = Box::new(Tally::new(script.width()));
+        let desk = Desk {
+            script,
+            shape,
+            clock,
+            realtime_offset: clock.realtime_offset(),
+            kernel_stamps: plan.stamps == Stamps::Kernel,
+            is_draining: false,
+            reader: Reader::default(),
+            tally,
+            connections: Connections::default(),
+            fault_texts: FaultTexts::new(),
+            encoder: Encoder::new(plan.seed.wrapping_add(number as u64)),
+            payload: Vec::with_capacity(4_096),
+            scratch: vec![0; SCRATCH],
+        };
+        Ok(Lane {
+            number,
+            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            events: vec![EpollEvent::empty(); EVENTS],
+            dialing: clients.len(),
+            clients,
+            wheel,
+            taken: Vec::new(),
+            decoder: Decoder::new(plan.message_cap),
+            desk,
+            watch: Watch::new(clock.now()),
+            boundary: plan.boundary_after(Nanos::ZERO).0,
+            drain_until: None,
+            plan,
+            control,
+            lines,
+        })
+    }
+
+    /// Plays until the end of the run, then closes all connections.
+    pub(super) fn play(mut self) {
+        // Without this the kernel may be 50 us late with every tick. It can only fail for a number
+        // that is not one.
+        let _ = nix::sys::prctl::set_timerslack(1);
+        while !self.is_over() {
+            self.turn();
+        }
+        self.close_all();
+        self.slice(true);
+    }
+
+    fn turn(&mut self) {
+        let is_open_loop = self.desk.shape.is_some();
+        if is_open_loop {
+            self.await_tick();
+        }
+        let now = self.desk.clock.now();
+        self.watch.turn(now);
+        self.take_dialed();
+        self.beat(now);
+        if is_open_loop {
+            self.drain_ready();
+        } else {
+            self.read_ready(1);
+        }
+        if self.desk.clock.now() >= self.boundary {
+            self.slice(false);
+        }
+    }
+
+    /// Blocks until the next tick; a tick that has passed is served at once.
+    fn await_tick(&mut self) {
+        let now = self.desk.clock.now();
+        let tick = (now / TICK + 1) * TICK;
+        self.desk.clock.sleep_until(tick);
+        if self.desk.clock.now() > tick + LATE {
+            self.desk.tally.counts.late_wakeups += 1;
+        }
+    }
+
+    /// Adopts the connections that were made since the last turn.
+    fn take_dialed(&mut self) {
+        while self.dialing > 0
+            && let Ok(Dialed { place, result }) = self.lines.dialed.try_recv()
+        {
+            self.dialing -= 1;
+            let client = &mut self.clients[place];
+            match result {
+                Err(failure) => client.failed(&mut self.desk, &failure),
+                Ok(opened) => {
+                    client.opened(&mut self.desk, &mut self.decoder, opened);
+                    self.listen_to(place);
+                }
+            }
+        }
+    }
+
+    fn listen_to(&mut self, place: usize) {
+        let Some(socket) = self.clients[place].socket() else { return };
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+        if let Err(e) = self.epoll.add(socket, EpollEvent::new(flags, place as u64)) {
+            self.desk.fault(crate::tally::Fault::Io, &format!("listening to a socket: {e}"));
+        }
+    }
+
+    /// Sends what is due at `now`.
+    fn beat(&mut self, now: u64) {
+        let mut taken = std::mem::take(&mut self.taken);
+        while self.wheel.take(now, &mut taken) {
+            for entry in &taken {
+                let (place, due) = (entry.place, entry.due());
+                match entry.beat {
+                    Beat::Load => self.send(place, due, now),
+                    Beat::Ping => self.ping(place, due),
+                }
+            }
+        }
+        self.taken = taken;
+    }
+
+    #[inline]
+    fn send(&mut self, place: u32, due: u64, now: u64) {
+        if self.desk.is_draining {
+            return;
+        }
+        let client = &mut self.clients[place as usize];
+        client.send_due(&mut self.desk, due, now);
+        client.next_send += 1;
+        if let Some(next) = self.desk.shape.and_then(|s| s.due_from(client.first, client.next_send)) {
+            self.wheel.enter(place, Beat::Load, next.0);
+        }
+    }
+
+    fn ping(&mut self, place: u32, due: u64) {
+        let Some(every) = self.plan.profile.ping_every else { return };
+        if self.desk.is_draining {
+            return;
+        }
+        self.clients[place as usize].ping_due(&mut self.desk, due);
+        let next = due + every.0;
+        if next < self.plan.measure_until().0 {
+            self.wheel.enter(place, Beat::Ping, next);
+        }
+    }
+
+    /// Reads until nothing is ready.
+    fn drain_ready(&mut self) {
+        while self.read_ready(0) > 0 {}
+    }
+
+    /// Serves what is ready, waiting up to `wait_ms` for the first; how many were.
+    fn read_ready(&mut self, wait_ms: u8) -> usize {
+        // An interrupted wait is an empty one.
+        let ready = self.epoll.wait(&mut self.events, EpollTimeout::from(wait_ms)).unwrap_or(0);
+        if ready > 0 {
+            self.desk.realtime_offset = self.desk.clock.realtime_offset();
+        }
+        for event in &self.events[..ready] {
+            let client = &mut self.clients[event.data() as usize];
+            if event.events().contains(EpollFlags::EPOLLOUT) {
+                client.writable(&mut self.desk);
+            }
+            if event.events().intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
+                client.readable(&mut self.desk, &mut self.decoder);
+            }
+        }
+        ready
+    }
+
+    /// Hands the tally of this second to the collector and goes on with an empty one.
+    fn slice(&mut self, last: bool) {
+        let now = self.desk.clock.now();
+        if self.desk.shape.is_none() && !self.desk.is_draining {
+            self.clients.iter_mut().for_each(|c| c.refill(&mut self.desk, now));
+        }
+        let boundary_ns = if last { u64::MAX } else { self.plan.boundary_before(Nanos(now)).0 };
+        let fresh = self.lines.spare.try_recv().unwrap_or_else(|_| Box::new(Tally::new(self.desk.script.width())));
+        let connections = self.desk.connections;
+        self.desk.connections = Connections { open: connections.open, ..Connections::default() };
+        let slice = Slice {
+            lane: self.number,
+            boundary_ns,
+            tally: std::mem::replace(&mut self.desk.tally, fresh),
+            connections,
+            fault_texts: std::mem::take(&mut self.desk.fault_texts),
+            health: self.watch.slice(now),
+            last,
+        };
+        // The collector outlives the lanes; if it is gone the process is ending.
+        let _ = self.lines.slices.send(slice);
+        self.boundary = self.plan.boundary_after(Nanos(now)).0;
+    }
+
+    /// Whether the load is over and nothing is awaited any more.
+    fn is_over(&mut self) -> bool {
+        let now = self.desk.clock.now();
+        if self.control.must_leave() {
+            return true;
+        }
+        let Some(until) = self.drain_until else {
+            if self.control.is_stopping() || now >= self.plan.measure_until().0 {
+                self.desk.is_draining = true;
+                let wait = if self.control.is_stopping() { STOPPING.min(self.plan.timeout.0) } else { self.plan.timeout.0 };
+                self.drain_until = Some(now + wait);
+            }
+            return false;
+        };
+        let until = if self.control.is_stopping() { until.min(now + STOPPING) } else { until };
+        now >= until || self.clients.iter().all(|c| c.outstanding() == 0)
+    }
+
+    /// Closes every connection and waits, bounded, for the peers to do the same.
+    fn close_all(&mut self) {
+        self.clients.iter_mut().for_each(|c| c.close(&mut self.desk, Some(1000)));
+        let until = self.desk.clock.now() + CLOSING;
+        while self.clients.iter().any(Client::is_connected) && self.desk.clock.now() < until && !self.control.must_leave() {
+            self.read_ready(10);
+        }
+        self.clients.iter_mut().for_each(|c| c.drop_now(&mut self.desk));
+    }
+}
+
+/// The first beats of every client.
+fn timetable(plan: &Plan, clients: &[Client], numbers: impl Iterator<Item = u64>) -> Wheel {
+    let mut wheel = Wheel::new();
+    for (place, (client, number)) in clients.iter().zip(numbers).enumerate() {
+        if let Some(due) = plan.shape().and_then(|s| s.due_from(client.first, 0)) {
+            wheel.enter(place as u32, Beat::Load, due.0);
+        }
+        if let Some(due) = plan.first_ping(number) {
+            wheel.enter(place as u32, Beat::Ping, due.0);
+        }
+    }
+    wheel
+}

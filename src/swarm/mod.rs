@@ -1,0 +1,269 @@
+//! The swarm plays a plan: lanes with virtual clients, a dialer, and a collector of slices.
+//!
+//! [`run`] gets its sink and its stop signal handed in, prints nothing and always ends: at the end
+//! of the plan, when stopped, or when it makes no sense to go on.
+
+mod client;
+mod desk;
+mod dial;
+mod health;
+mod lane;
+mod wheel;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread;
+
+use crate::dialogue::Script;
+use crate::plan::Plan;
+use crate::tally::Connections;
+use crate::tally::FaultTexts;
+use crate::tally::Second;
+use crate::tally::Slice;
+use crate::tally::Tally;
+use crate::units::Nanos;
+use crate::wire::Clock;
+use lane::Lane;
+use lane::Lines;
+
+/// Distinct fault texts kept for a run.
+const TEXTS_KEPT: usize = 100;
+/// Seconds in a row with more than half of everything failing after which a run is ended.
+const FAILING_SECONDS: u32 = 10;
+
+/// The stop signal of a run: asked once it ends in good order, asked twice at once.
+#[derive(Debug, Default)]
+pub struct Control {
+    asked: AtomicU8,
+}
+
+impl Control {
+    /// Asks the run to stop; the second time, to leave everything.
+    pub fn stop(&self) {
+        let _ = self.asked.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| Some(n.saturating_add(1)));
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) > 0
+    }
+
+    fn must_leave(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) > 1
+    }
+}
+
+/// Where the seconds of a run go as they close.
+pub trait Sink {
+    /// A second has closed.
+    fn second(&mut self, second: &Second);
+}
+
+/// Why the swarm itself ended the run before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GaveUp {
+    /// Not one connection could be made.
+    NoConnection,
+    /// More than half of everything failed for ten seconds.
+    Failing,
+}
+
+/// What is known at the end besides the seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Length on the run clock in nanoseconds.
+    pub elapsed_ns: u64,
+    /// Why it was given up, if it was.
+    pub gave_up: Option<GaveUp>,
+    /// Most connections open at the end of a second.
+    pub peak_connections: u64,
+    /// Distinct texts of faults with their counts.
+    pub fault_texts: FaultTexts,
+    /// Busy share of the dialer's runtime, 0 to 1.
+    pub dialer_busy: f64,
+    /// Peak resident memory of the process in bytes.
+    pub rss_peak_bytes: u64,
+}
+
+/// Plays `plan` against `address`, handing each second to `sink`.
+///
+/// # Errors
+/// When threads or their kernel objects cannot be made.
+pub fn run(
+    plan: &Arc<Plan>,
+    script: &Arc<Script>,
+    address: SocketAddr,
+    control: &Arc<Control>,
+    sink: &mut dyn Sink,
+) -> io::Result<Outcome> {
+    let clock = Clock::start();
+    let (slices_in, slices) = mpsc::channel();
+    let mut dialed = Vec::new();
+    let mut spares = Vec::new();
+    let mut lanes = Vec::new();
+    for number in 0..plan.lanes as usize {
+        let (to_lane, from_dialer) = mpsc::channel();
+        let (spare_in, spare) = mpsc::channel();
+        let lines = Lines { dialed: from_dialer, slices: slices_in.clone(), spare };
+        let (plan, script, control) = (plan.clone(), script.clone(), control.clone());
+        // The lane is made within its thread, since its codec may not change threads.
+        lanes.push(
+            thread::Builder::new()
+                .name(format!("lane-{number}"))
+                .spawn(move || Lane::new(number, plan, script, clock, control, lines).map(Lane::play))?,
+        );
+        dialed.push(to_lane);
+        spares.push(spare_in);
+    }
+    drop(slices_in);
+    let dialer = {
+        let (plan, control) = (plan.clone(), control.clone());
+        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(&plan, address, clock, &dialed, &control))?
+    };
+    let mut collector = Collector::new(plan, script, spares, control);
+    while let Ok(slice) = slices.recv() {
+        collector.take(slice, sink);
+    }
+    let mut outcome = collector.finish(clock.now(), sink);
+    for lane in lanes {
+        lane.join().map_err(|_| io::Error::other("a lane has panicked"))??;
+    }
+    control.stop();
+    outcome.dialer_busy = dialer.join().map_err(|_| io::Error::other("the dialer has panicked"))??;
+    Ok(outcome)
+}
+
+/// Merges the slices of all lanes into seconds.
+struct Collector<'a> {
+    plan: &'a Plan,
+    control: &'a Control,
+    spares: Vec<mpsc::Sender<Box<Tally>>>,
+    open: BTreeMap<u64, Merging>,
+    /// The newest boundary that each lane has delivered.
+    delivered: Vec<u64>,
+    width: crate::tally::Width,
+    start_ns: u64,
+    cpu_ns: u64,
+    failing: u32,
+    ever: Connections,
+    outcome: Outcome,
+}
+
+/// A second in the making.
+struct Merging {
+    tally: Tally,
+    connections: Connections,
+    busy: f64,
+    cpu_ns: u64,
+    longest_gap_ns: u64,
+    pauses: Vec<crate::tally::Gap>,
+}
+
+impl<'a> Collector<'a> {
+    fn new(plan: &'a Plan, script: &Script, spares: Vec<mpsc::Sender<Box<Tally>>>, control: &'a Control) -> Self {
+        Collector {
+            plan,
+            control,
+            delivered: vec![0; spares.len()],
+            spares,
+            open: BTreeMap::new(),
+            width: script.width(),
+            start_ns: 0,
+            cpu_ns: crate::wire::clock::process_cpu(),
+            failing: 0,
+            ever: Connections::default(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn take(&mut self, slice: Slice, sink: &mut dyn Sink) {
+        let width = self.width;
+        let merging = self.open.entry(slice.boundary_ns).or_insert_with(|| Merging {
+            tally: Tally::new(width),
+            connections: Connections::default(),
+            busy: 0.0,
+            cpu_ns: 0,
+            longest_gap_ns: 0,
+            pauses: Vec::new(),
+        });
+        merging.tally.merge(&slice.tally);
+        merging.connections.merge(&slice.connections);
+        merging.busy = merging.busy.max(slice.health.busy);
+        merging.cpu_ns = merging.cpu_ns.max(slice.health.process_cpu_ns);
+        merging.longest_gap_ns = merging.longest_gap_ns.max(slice.health.longest_gap_ns);
+        merging.pauses.extend(slice.health.pauses);
+        for (text, n) in slice.fault_texts {
+            if self.outcome.fault_texts.len() < TEXTS_KEPT || self.outcome.fault_texts.contains_key(&text) {
+                *self.outcome.fault_texts.entry(text).or_default() += n;
+            }
+        }
+        self.delivered[slice.lane] = slice.boundary_ns;
+        let mut tally = slice.tally;
+        tally.reset();
+        // A lane that has ended needs no tally.
+        let _ = self.spares[slice.lane].send(tally);
+        let complete = self.delivered.iter().copied().min().unwrap_or(0);
+        while let Some(entry) = self.open.first_entry()
+            && *entry.key() <= complete
+            && *entry.key() != u64::MAX
+        {
+            let (end_ns, merging) = entry.remove_entry();
+            self.close(end_ns, merging, sink);
+        }
+    }
+
+    fn close(&mut self, end_ns: u64, merging: Merging, sink: &mut dyn Sink) {
+        let (rss_bytes, rss_peak_bytes) = health::resident();
+        let second = Second {
+            start_ns: self.start_ns,
+            end_ns,
+            phase: self.plan.phase_name(Nanos(self.start_ns)),
+            tally: merging.tally,
+            connections: merging.connections,
+            lane_busy: merging.busy,
+            cpu_ns: merging.cpu_ns.saturating_sub(self.cpu_ns),
+            rss_bytes,
+            longest_gap_ns: merging.longest_gap_ns,
+            pauses: merging.pauses,
+        };
+        self.start_ns = end_ns;
+        self.cpu_ns = merging.cpu_ns;
+        self.outcome.rss_peak_bytes = rss_peak_bytes;
+        self.outcome.peak_connections = self.outcome.peak_connections.max(second.connections.open);
+        self.ever.merge(&second.connections);
+        sink.second(&second);
+        self.consider(&second);
+    }
+
+    /// Ends a run that makes no sense: not one connection, or ten seconds of mostly failures.
+    fn consider(&mut self, second: &Second) {
+        if self.outcome.gave_up.is_some() || self.control.is_stopping() {
+            return;
+        }
+        let counts = &second.tally.counts;
+        let is_failing = counts.not_offered_total() * 2 > counts.planned || second.connections.failed > second.connections.opened;
+        self.failing = if is_failing { self.failing + 1 } else { 0 };
+        if self.ever.opened == 0 && self.ever.failed >= self.plan.clients {
+            self.outcome.gave_up = Some(GaveUp::NoConnection);
+        } else if self.failing >= FAILING_SECONDS {
+            self.outcome.gave_up = Some(GaveUp::Failing);
+        }
+        if self.outcome.gave_up.is_some() {
+            self.control.stop();
+            self.control.stop();
+        }
+    }
+
+    /// Closes the last seconds at `now`.
+    fn finish(mut self, now: u64, sink: &mut dyn Sink) -> Outcome {
+        while let Some((boundary, merging)) = self.open.pop_first() {
+            self.close(if boundary == u64::MAX { now } else { boundary }, merging, sink);
+        }
+        self.outcome.elapsed_ns = now;
+        self.outcome
+    }
+}

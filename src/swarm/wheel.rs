@@ -1,0 +1,109 @@
+//! The timetable of a lane: which clients are due in which millisecond.
+//!
+//! A ring of 1,024 slots of 1 ms. An entry further away than the ring is long waits in its slot for
+//! its lap. Slots keep their memory, so nothing is allocated once warm.
+
+use crate::units::MILLI;
+
+const SLOTS: u64 = 1_024;
+
+/// What falls due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beat {
+    /// A send of the load.
+    Load,
+    /// A WebSocket ping.
+    Ping,
+}
+
+/// One entry of the timetable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    due_ms: u64,
+    /// Place of the client in its lane.
+    pub(super) place: u32,
+    /// What falls due.
+    pub(super) beat: Beat,
+}
+
+impl Entry {
+    /// The due instant in nanoseconds.
+    pub(super) fn due(&self) -> u64 {
+        self.due_ms * MILLI
+    }
+}
+
+/// The timetable.
+#[derive(Debug)]
+pub(super) struct Wheel {
+    slots: Vec<Vec<Entry>>,
+    /// All entries before this millisecond have been taken.
+    next_ms: u64,
+}
+
+impl Wheel {
+    /// An empty timetable that begins at 0.
+    pub(super) fn new() -> Self {
+        Wheel { slots: vec![Vec::new(); SLOTS as usize], next_ms: 0 }
+    }
+
+    /// Enters a beat due at `due` nanoseconds, a whole millisecond. One that lies in the past is due
+    /// at the next turn, and keeps its due instant only if it is not older than the ring.
+    pub(super) fn enter(&mut self, place: u32, beat: Beat, due: u64) {
+        let due_ms = due / MILLI;
+        let slot = due_ms.max(self.next_ms) % SLOTS;
+        self.slots[slot as usize].push(Entry { due_ms, place, beat });
+    }
+
+    /// Takes all entries of the next millisecond that is not after `now`, in the order they were
+    /// entered, into `taken`. Whether there was such a millisecond.
+    pub(super) fn take(&mut self, now: u64, taken: &mut Vec<Entry>) -> bool {
+        taken.clear();
+        let ms = self.next_ms;
+        if ms * MILLI > now {
+            return false;
+        }
+        let slot = &mut self.slots[(ms % SLOTS) as usize];
+        taken.extend(slot.extract_if(.., |entry| entry.due_ms <= ms));
+        self.next_ms += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_beat_comes_once_at_its_millisecond() {
+        let mut wheel = Wheel::new();
+        let dues: Vec<u64> = (0..5_000u64).map(|i| (i * 7_919) % 10_000).collect();
+        for (place, &ms) in dues.iter().enumerate() {
+            wheel.enter(place as u32, Beat::Load, ms * MILLI);
+        }
+        let (mut seen, mut taken) = (0, Vec::new());
+        for ms in 0..10_000u64 {
+            while wheel.take(ms * MILLI + 400_000, &mut taken) {
+                for entry in &taken {
+                    assert_eq!(dues[entry.place as usize], ms);
+                    assert_eq!(entry.due(), ms * MILLI);
+                    seen += 1;
+                }
+            }
+        }
+        assert_eq!(seen, dues.len());
+    }
+
+    #[test]
+    fn after_a_pause_the_overdue_come_in_order() {
+        let mut wheel = Wheel::new();
+        for ms in [5, 900, 3_000] {
+            wheel.enter(ms, Beat::Ping, u64::from(ms) * MILLI);
+        }
+        let (mut order, mut taken) = (Vec::new(), Vec::new());
+        while wheel.take(4_000 * MILLI, &mut taken) {
+            order.extend(taken.iter().map(|e| e.place));
+        }
+        assert_eq!(order, [5, 900, 3_000]);
+    }
+}
