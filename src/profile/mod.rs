@@ -3,18 +3,31 @@
 //! Plain data without any number of load and without I/O. Made from TOML by [`load`]; what a
 //! message looks like is in [`template`], the vocabulary of matching in [`rule`].
 
+mod address;
+mod check;
+mod conform;
+pub mod diagnose;
+mod exchange;
 pub mod load;
+mod names;
 pub mod rule;
+pub mod schema;
+pub mod shipped;
 pub mod template;
+mod tree;
+pub mod vars;
 
 use std::collections::BTreeMap;
 
 use crate::units::Nanos;
+pub use diagnose::Mistake;
+pub use diagnose::Mistakes;
 pub use rule::Class;
 pub use rule::MessageRule;
 pub use rule::TagValue;
 pub use template::Bound;
 pub use template::Template;
+pub use tree::Span;
 
 /// One protocol, checked: every name it mentions exists.
 #[derive(Clone, Debug, PartialEq)]

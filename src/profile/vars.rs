@@ -1,0 +1,98 @@
+//! Values of a profile's variables: from `--set`, else the environment, else the default.
+//!
+//! The environment is handed in; nothing is read here.
+
+use std::collections::BTreeMap;
+
+use super::Profile;
+use super::exchange::pad_size;
+use super::names;
+use super::template::Part;
+use super::template::Template;
+
+/// A value for every variable of `profile`. `sets` are pairs of `--set`, the last of a name wins;
+/// `env` looks up the environment, where an empty value counts as none.
+///
+/// # Errors
+/// Every problem, each a sentence with what to do: a name the profile does not have, a variable
+/// that got no value, a value that cannot stand where the profile puts it. Values of secret
+/// variables are never in them.
+pub fn resolve(
+    profile: &Profile,
+    sets: &[(String, String)],
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<BTreeMap<String, String>, Vec<String>> {
+    let mut problems = unknown_sets(profile, sets);
+    let mut values = BTreeMap::new();
+    for (name, var) in &profile.vars {
+        let set = sets.iter().rev().find(|(set, _)| set == name).map(|(_, value)| value.clone());
+        let from_env = || var.env.as_deref().and_then(&env).filter(|value| !value.is_empty());
+        match set.or_else(from_env).or_else(|| var.default.clone()) {
+            Some(value) => drop(values.insert(name.clone(), value)),
+            None => problems.push(missing(name, &var.about, var.env.as_deref())),
+        }
+    }
+    problems.extend(unfit_for_the_handshake(profile, &values));
+    problems.extend(unfit_size(profile, &values));
+    if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
+/// The values that must never be written anywhere, the longest first so that redaction by
+/// replacement leaves no piece of one that contains another.
+pub fn secrets(profile: &Profile, values: &BTreeMap<String, String>) -> Vec<String> {
+    let secret = |name: &String| profile.vars.get(name).is_some_and(|var| var.secret);
+    let mut found: Vec<String> =
+        values.iter().filter(|(name, value)| secret(name) && !value.is_empty()).map(|(_, value)| value.clone()).collect();
+    found.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    found.dedup();
+    found
+}
+
+fn unknown_sets(profile: &Profile, sets: &[(String, String)]) -> Vec<String> {
+    let known: Vec<&str> = profile.vars.keys().map(String::as_str).collect();
+    let unknown = sets.iter().filter(|(name, _)| !profile.vars.contains_key(name));
+    let sentence = |name: &str| {
+        let hint = names::hint(name, &known, "it has no variables at all");
+        format!("profile `{}` has no variable `{name}`; {hint}", profile.name)
+    };
+    unknown.map(|(name, _)| sentence(name)).collect()
+}
+
+fn missing(name: &str, about: &str, env: Option<&str>) -> String {
+    match env {
+        Some(env) => format!("variable `{name}` ({about}) has no value; set {env} in the environment, or pass --set {name}=VALUE"),
+        None => format!("variable `{name}` ({about}) has no value; pass --set {name}=VALUE"),
+    }
+}
+
+/// A line break in an address or a header would end it, and begin one that nobody wrote.
+fn unfit_for_the_handshake(profile: &Profile, values: &BTreeMap<String, String>) -> Vec<String> {
+    let endpoint = &profile.endpoint;
+    let mut names: Vec<&str> = endpoint.url.vars().chain(endpoint.headers.iter().flat_map(|(_, value)| value.vars())).collect();
+    names.sort_unstable();
+    names.dedup();
+    let broken = |name: &&str| values.get(*name).is_some_and(|value| value.chars().any(char::is_control));
+    let sentence = |name: &str| format!("the value of `{name}` has a line break or another control character; it goes into the handshake");
+    names.into_iter().filter(broken).map(sentence).collect()
+}
+
+fn unfit_size(profile: &Profile, values: &BTreeMap<String, String>) -> Option<String> {
+    let pad_to = profile.load.pad_to.as_ref()?;
+    let secret = |name: &str| profile.vars.get(name).is_some_and(|var| var.secret);
+    let why = pad_size(&filled(pad_to, values)?).err()?;
+    match pad_to.vars().next() {
+        Some(name) if secret(name) => Some(format!("the value of `{name}` is not a number of bytes")),
+        Some(name) => Some(format!("{why}; pass for example --set {name}=64")),
+        None => Some(why),
+    }
+}
+
+/// A template as text, when all its variables have values.
+fn filled(template: &Template, values: &BTreeMap<String, String>) -> Option<String> {
+    let text = |part: &Part| match part {
+        Part::Text(text) => Some(text.clone()),
+        Part::Var(name) => values.get(name).cloned(),
+        Part::Slot(_) => None,
+    };
+    template.parts.iter().map(text).collect()
+}
