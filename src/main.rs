@@ -1,1 +1,5 @@
-fn main() {}
+//! The program: parse, call [`volley::cli`], exit code.
+
+fn main() -> std::process::ExitCode {
+    volley::cli::main()
+}

@@ -1,0 +1,107 @@
+//! Commands and exit codes: the only place that prints and the only one that decides how to end.
+
+mod args;
+mod child;
+mod doctor;
+mod guard;
+mod outcome;
+mod preflight;
+mod profiles;
+mod progress;
+mod report;
+mod resolve;
+mod run;
+mod selftest;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use clap::Parser;
+
+use args::Cli;
+use args::Command;
+
+/// Exit code for an internal error.
+const INTERNAL: u8 = 1;
+/// Exit code for usage, profile, plan or guard.
+const USAGE: u8 = 2;
+/// Exit code for a run in which nothing could be measured.
+const NOTHING: u8 = 3;
+
+/// An end before its time: what went wrong and what to do, said once.
+#[derive(Debug)]
+pub struct Trouble {
+    code: u8,
+    text: String,
+}
+
+impl Trouble {
+    fn usage(text: impl Into<String>) -> Self {
+        Trouble { code: USAGE, text: text.into() }
+    }
+
+    fn nothing(text: impl Into<String>) -> Self {
+        Trouble { code: NOTHING, text: text.into() }
+    }
+
+    fn internal(text: impl Into<String>) -> Self {
+        Trouble { code: INTERNAL, text: text.into() }
+    }
+}
+
+/// Prints to standard output. A reader that went away (`volley .. | head`) is no error of ours.
+macro_rules! say {
+    ($($arg:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stdout(), $($arg)*);
+    }};
+}
+
+/// Prints to standard error.
+macro_rules! tell {
+    ($($arg:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stderr(), $($arg)*);
+    }};
+}
+
+use say;
+use tell;
+
+/// Does what the command line says; the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Serve(args) => serve::serve(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Profiles(command) => profiles::profiles(&command),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Selftest(args) => selftest::selftest(&args),
+        Command::Completions { shell } => completions(shell),
+        Command::Man => man(),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(trouble) => {
+            tell!("error: {}", trouble.text);
+            ExitCode::from(trouble.code)
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<u8, Trouble> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "volley", &mut script);
+    say!("{}", String::from_utf8_lossy(&script).trim_end());
+    Ok(0)
+}
+
+fn man() -> Result<u8, Trouble> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|e| Trouble::internal(format!("the manual page: {e}")))?;
+    say!("{}", String::from_utf8_lossy(&page).trim_end());
+    Ok(0)
+}

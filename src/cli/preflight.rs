@@ -1,0 +1,54 @@
+//! Before the run: does this machine have the files, ports and processors that the plan needs?
+
+use std::net::IpAddr;
+
+use nix::sys::resource::Resource;
+use nix::sys::resource::getrlimit;
+use nix::sys::resource::setrlimit;
+
+use super::Trouble;
+use crate::plan::Plan;
+use crate::units::grouped;
+
+/// Files the process needs besides its connections: record, logs, epoll, pipes.
+pub(super) const OWN_FILES: u64 = 64;
+
+/// Raises the limit of open files to the hard limit; the limit now in force.
+pub(super) fn raise_files() -> u64 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1_024 };
+    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft }
+}
+
+/// Local ports that connections to one address and port can use (ip_local_port_range, ip(7)).
+pub(super) fn local_ports() -> u64 {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut bounds = text.split_whitespace().filter_map(|w| w.parse::<u64>().ok());
+    match (bounds.next(), bounds.next()) {
+        (Some(low), Some(high)) if high >= low => high - low + 1,
+        _ => 28_232,
+    }
+}
+
+/// Refuses a plan that this machine cannot make.
+pub(super) fn check(plan: &Plan, address: IpAddr, files: u64) -> Result<(), Trouble> {
+    let needed = plan.clients + OWN_FILES;
+    if needed > files {
+        return Err(Trouble::usage(format!(
+            "this process may open {} files; {} clients need {}. Raise the hard limit (ulimit -Hn, or LimitNOFILE= of a service), or pass --clients {}",
+            grouped(files),
+            grouped(plan.clients),
+            grouped(needed),
+            files.saturating_sub(OWN_FILES)
+        )));
+    }
+    let ports = local_ports();
+    if plan.clients > ports {
+        return Err(Trouble::usage(format!(
+            "one source address has {} ports towards {address}:{}; {} clients need more. Widen net.ipv4.ip_local_port_range, or pass --clients {ports}",
+            grouped(ports),
+            plan.target.port,
+            grouped(plan.clients)
+        )));
+    }
+    Ok(())
+}
