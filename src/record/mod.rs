@@ -10,7 +10,19 @@
 //! ```
 //!
 //! Tags of histograms: `NAME` (response), `NAME/service`, `lag`, `reaction`, `read_delay`; those of
-//! ramp and warm-up begin with `warmup/`. Histograms are in nanoseconds.
+//! ramp and warm-up begin with `warmup/`. Histograms are in nanoseconds. In `totals.hlog`, and so in
+//! [`Run::totals`], `NAME#1` to `NAME#6` are six equal sections of the measure phase.
+//!
+//! [`write`] makes a record while the run happens, [`read`](mod@read) takes it back, whole or cut
+//! short; [`machine`] says where it was made.
+
+mod hlog;
+mod lines;
+pub mod machine;
+pub mod read;
+mod sections;
+mod totals;
+pub mod write;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +33,12 @@ use crate::profile::Class;
 use crate::tally::Connections;
 use crate::tally::Exact;
 use crate::tally::Hist;
+pub use read::ReadError;
+pub use read::read;
+pub use sections::SECTION_MARK;
+pub use sections::SECTIONS;
+pub use sections::WARMUP;
+pub use write::Writer;
 
 /// Schema of the manifest.
 pub const RUN_SCHEMA: &str = "volley.run/1";
