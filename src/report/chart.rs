@@ -1,0 +1,93 @@
+//! The three charts as drawings: percentiles, latency over time, load over time.
+//!
+//! Reads a view, knows nothing of SVG or PNG. Each chart fills an area of a [`Scene`] and returns
+//! where its horizontal axis lies, so that a pointer can be turned into a moment or a quantile.
+
+pub(crate) mod heatmap;
+pub(crate) mod percentiles;
+pub(crate) mod timeline;
+
+use super::scale::Linear;
+use super::scale::Tick;
+use super::scene::Anchor;
+use super::scene::Dash;
+use super::scene::Ink;
+use super::scene::Rect;
+use super::scene::Scene;
+use super::scene::text_width;
+
+/// Sizes of letters and lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// Size of tick labels.
+    pub(crate) text: f64,
+    /// Width of a line that carries data.
+    pub(crate) line: f64,
+    /// Free room at the right edge for labels and so that nothing is cut.
+    pub(crate) right: f64,
+}
+
+/// Where a chart's horizontal axis lies, for read-outs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Reading {
+    /// The plot.
+    pub(crate) plot: Rect,
+    /// The horizontal axis.
+    pub(crate) map: Linear,
+}
+
+/// Says that there is nothing to draw.
+pub(crate) fn nothing(scene: &mut Scene, area: Rect, look: Look, why: &str) {
+    scene.fill(area, Ink::Phase, 1.0);
+    let (x, y) = (area.x + area.w / 2.0, area.y + area.h / 2.0);
+    scene.text(x, y, "No samples", Ink::Text, look.text * 1.7, Anchor::Middle);
+    scene.text(x, y + look.text * 2.0, why, Ink::Muted, look.text, Anchor::Middle);
+}
+
+/// Draws ticks of a vertical axis with lines across the plot.
+fn rows(scene: &mut Scene, plot: Rect, ticks: &[Tick], look: Look) {
+    for tick in ticks {
+        let faint = if tick.label.is_empty() { 0.55 } else { 1.0 };
+        let line = Rect { x: plot.x, y: tick.at - 0.5 * look.line / 2.0, w: plot.w, h: look.line / 2.0 };
+        scene.fill(line, Ink::Grid, faint);
+        if !tick.label.is_empty() {
+            scene.text(plot.x - look.text * 0.6, tick.at + look.text * 0.36, &tick.label, Ink::Muted, look.text, Anchor::End);
+        }
+    }
+}
+
+/// Draws ticks of a horizontal axis below the plot; `lines` also draws them across it.
+fn columns(scene: &mut Scene, plot: Rect, ticks: &[Tick], look: Look, lines: bool) {
+    let mut free_from = 0.0;
+    for tick in ticks {
+        if lines {
+            scene.fill(Rect { x: tick.at - look.line / 4.0, y: plot.y, w: look.line / 2.0, h: plot.h }, Ink::Grid, 1.0);
+        }
+        scene.line(vec![(tick.at, plot.bottom()), (tick.at, plot.bottom() + look.text * 0.4)], Ink::Axis, look.line / 2.0, Dash::Solid);
+        let half = text_width(&tick.label, look.text) / 2.0;
+        let x = tick.at.clamp(half + 6.0, (scene.width - half - 6.0).max(half + 6.0));
+        if x - half >= free_from {
+            scene.text(x, plot.bottom() + look.text * 1.55, &tick.label, Ink::Muted, look.text, Anchor::Middle);
+            free_from = x + half + look.text * 0.5;
+        }
+    }
+}
+
+/// Widest label of some ticks.
+fn widest(ticks: &[Tick], size: f64) -> f64 {
+    ticks.iter().map(|t| text_width(&t.label, size)).fold(0.0, f64::max)
+}
+
+/// Splits a line where values are missing.
+fn stretches(points: impl Iterator<Item = (f64, Option<f64>)>) -> Vec<Vec<(f64, f64)>> {
+    let mut parts = vec![Vec::new()];
+    for (x, y) in points {
+        match (y, parts.last_mut()) {
+            (Some(y), Some(part)) => part.push((x, y)),
+            (None, Some(part)) if !part.is_empty() => parts.push(Vec::new()),
+            _ => {}
+        }
+    }
+    parts.retain(|p| !p.is_empty());
+    parts
+}

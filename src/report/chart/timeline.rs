@@ -1,0 +1,174 @@
+//! Load over time: did we deliver the load we promised?
+//!
+//! Three strips on one time axis: planned, sent and answered a second; p50 and p99 of the main
+//! series; open connections. Phases that are not measured are shaded and named.
+
+use super::Look;
+use super::Reading;
+use super::columns;
+use super::nothing;
+use super::rows;
+use super::stretches;
+use super::widest;
+use crate::report::scale::Latency;
+use crate::report::scale::Linear;
+use crate::report::scale::Tick;
+use crate::report::scale::amounts;
+use crate::report::scale::spread;
+use crate::report::scale::thin;
+use crate::report::scale::time_ticks;
+use crate::report::scene::Anchor;
+use crate::report::scene::Dash;
+use crate::report::scene::Ink;
+use crate::report::scene::Rect;
+use crate::report::scene::Scene;
+use crate::report::scene::Shape;
+use crate::report::scene::text_width;
+use crate::report::view::View;
+use crate::report::words;
+
+/// A line of a strip: name, places, ink, dash, width.
+type Strand = (&'static str, Vec<(f64, Option<f64>)>, Ink, Dash, f64);
+
+/// Draws the strips into `area`; `None` when no second was recorded.
+pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Option<Reading> {
+    let timeline = &view.timeline;
+    let (Some(first), Some(last)) = (timeline.t_s.first(), timeline.t_s.last()) else {
+        nothing(scene, area, look, "No second of the run was recorded.");
+        return None;
+    };
+    let (head, foot, title) = (look.text * 1.9, look.text * 3.3, look.text * 2.1);
+    let left = text_width("100,000", look.text).max(widest(&latency(view, 100.0, 0.0).1, look.text)) + look.text * 1.2;
+    let whole = area.inset(left, head, look.right, foot);
+    let from = timeline.phases.iter().map(|p| p.1).fold(first - 0.5, f64::min).max(0.0);
+    let to = timeline.phases.iter().map(|p| p.2).fold(last + 0.5, f64::max);
+    let x = Linear::new(from, to, whole.x, whole.right());
+    let share = |from: f64, to: f64| Rect {
+        x: whole.x,
+        y: whole.y + whole.h * from + title,
+        w: whole.w,
+        h: whole.h * (to - from) - title - look.text * 0.5,
+    };
+    phases(scene, view, &x, whole, look);
+    rates(scene, view, &x, share(0.0, 0.42), look);
+    latencies(scene, view, &x, share(0.42, 0.76), look);
+    open(scene, view, &x, share(0.76, 1.0), look);
+    let base = Rect { h: whole.h - look.text * 0.5, ..whole };
+    columns(scene, base, &time_ticks(&x, text_width("10m30s", look.text) * 1.4), look, false);
+    scene.text(whole.x + whole.w / 2.0, area.bottom() - look.text * 0.3, "Time since the run began", Ink::Muted, look.text, Anchor::Middle);
+    Some(Reading { plot: base, map: x })
+}
+
+/// Shades what is not measured and names every phase that has room for its name.
+fn phases(scene: &mut Scene, view: &View, x: &Linear, whole: Rect, look: Look) {
+    let mut free_from = 0.0;
+    for (name, from, to) in &view.timeline.phases {
+        let (left, right) = (x.held(*from), x.held(*to));
+        if name != "measure" {
+            scene.fill(Rect { x: left, y: whole.y, w: right - left, h: whole.h - look.text * 0.5 }, Ink::Phase, 1.0);
+        }
+        if *from > x.from {
+            scene.line(
+                vec![(left, whole.y - look.text * 0.4), (left, whole.bottom() - look.text * 0.5)],
+                Ink::Axis,
+                look.line / 2.0,
+                Dash::Dotted,
+            );
+        }
+        let width = text_width(name, look.text);
+        let middle = ((left + right) / 2.0).clamp(width / 2.0 + 4.0, scene.width - width / 2.0 - 4.0);
+        if middle - width / 2.0 >= free_from && (right - left > width * 0.6 || right >= x.end - 1.0) {
+            scene.text(middle, whole.y - look.text * 0.7, name, Ink::Muted, look.text, Anchor::Middle);
+            free_from = middle + width / 2.0 + look.text * 0.5;
+        }
+    }
+}
+
+fn heading(scene: &mut Scene, strip: Rect, look: Look, words: &str) {
+    scene.text(strip.x, strip.y - look.text * 0.75, words, Ink::Text, look.text, Anchor::Start);
+}
+
+fn rates(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
+    let timeline = &view.timeline;
+    let most = timeline.planned.iter().chain(&timeline.sent).chain(&timeline.answered).copied().fold(0.0, f64::max);
+    let (y, ticks) = amounts(most, strip.bottom(), strip.y, look.text * 2.2);
+    heading(scene, strip, look, "Load exchanges a second");
+    rows(scene, strip, &ticks, look);
+    let of = |values: &[f64]| timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), Some(y.at(*v)))).collect::<Vec<_>>();
+    area(scene, "planned", &of(&timeline.planned), strip);
+    let strands = vec![
+        ("planned", of(&timeline.planned), Ink::Planned, Dash::Solid, 2.6),
+        ("sent", of(&timeline.sent), Ink::Sent, Dash::Solid, 1.0),
+        ("answered", of(&timeline.answered), Ink::Answered, Dash::Dashed, 1.0),
+    ];
+    draw_strands(scene, strands, strip, look);
+}
+
+fn area(scene: &mut Scene, name: &str, points: &[(f64, Option<f64>)], strip: Rect) {
+    let top = thin(&points.iter().filter_map(|(x, y)| Some((*x, (*y)?))).collect::<Vec<_>>(), 900);
+    if let (Some(first), Some(last)) = (top.first().copied(), top.last().copied()) {
+        let mut corners = top;
+        corners.extend([(last.0, strip.bottom()), (first.0, strip.bottom())]);
+        scene.open(name);
+        scene.shapes.push(Shape::Area(corners, Ink::Planned, 0.28));
+        scene.close();
+    }
+}
+
+fn latency(view: &View, start: f64, end: f64) -> (Latency, Vec<Tick>) {
+    let timeline = &view.timeline;
+    let values = || timeline.p50.iter().chain(&timeline.p99).filter_map(|v| *v);
+    let axis = Latency::new(values().min().unwrap_or(1_000_000), values().max().unwrap_or(10_000_000), start, end);
+    let ticks = axis.ticks(0.0);
+    (axis, ticks)
+}
+
+fn latencies(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
+    let timeline = &view.timeline;
+    let (y, _) = latency(view, strip.bottom(), strip.y);
+    let of = |values: &[Option<u64>]| timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), v.map(|ns| y.at(ns)))).collect::<Vec<_>>();
+    let strands = vec![
+        ("p99", of(&timeline.p99), Ink::Series(1), Dash::Solid, 1.0),
+        ("p50", of(&timeline.p50), Ink::Series(0), Dash::Dashed, 1.0),
+    ];
+    if strands.iter().all(|s| s.1.iter().all(|p| p.1.is_none())) {
+        heading(scene, strip, look, "Response time: no samples");
+        return;
+    }
+    heading(scene, strip, look, &format!("Response time of {} (log scale)", timeline.series));
+    rows(scene, strip, &y.ticks(look.text * 1.5), look);
+    draw_strands(scene, strands, strip, look);
+}
+
+fn open(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
+    let timeline = &view.timeline;
+    let most = timeline.open.iter().copied().max().unwrap_or(0) as f64;
+    let (y, ticks) = amounts(most, strip.bottom(), strip.y, look.text * 2.2);
+    heading(scene, strip, look, "Open connections");
+    rows(scene, strip, &ticks, look);
+    let points = timeline.t_s.iter().zip(&timeline.open).map(|(t, v)| (x.at(*t), Some(y.at(*v as f64)))).collect();
+    draw_strands(scene, vec![("open", points, Ink::Open, Dash::Solid, 1.0)], strip, look);
+}
+
+/// Draws lines and their names at the right edge.
+fn draw_strands(scene: &mut Scene, strands: Vec<Strand>, strip: Rect, look: Look) {
+    let ends: Vec<f64> = strands.iter().map(|s| s.1.iter().rev().find_map(|p| p.1).unwrap_or(strip.bottom())).collect();
+    let placed = spread(&ends, look.text * 1.25, strip.y, strip.bottom());
+    for ((name, points, ink, dash, width), spot) in strands.into_iter().zip(placed) {
+        scene.open(name);
+        let parts = stretches(points.into_iter());
+        let right = parts.last().and_then(|p| p.last()).map_or(strip.right(), |p| p.0);
+        for part in parts {
+            scene.line(thin(&part, 900), ink, look.line * width, dash);
+        }
+        let label = if ink == Ink::Planned { Ink::Muted } else { ink };
+        let x = right.max(strip.right() - look.text) + look.text * 0.9;
+        scene.label(x, spot + look.text * 0.36, name, label, look.text, Anchor::Start);
+        scene.close();
+    }
+}
+
+/// One sentence on the strips for a reader who cannot see them.
+pub(crate) fn description(view: &View) -> String {
+    format!("Three strips over time: planned, sent and answered load; p50 and p99; open connections. {}", words::load(view))
+}

@@ -1,0 +1,358 @@
+//! The charts of the page: drawing, caption, read-out data and the table behind each.
+//!
+//! Each chart is drawn twice, for wide and for narrow screens; the style shows one. A page without
+//! styles shows the wide one.
+
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use super::tables;
+use super::tables::headings;
+use super::tables::row;
+use crate::report::chart::Look;
+use crate::report::chart::Reading;
+use crate::report::chart::heatmap;
+use crate::report::chart::percentiles as curve_chart;
+use crate::report::chart::timeline;
+use crate::report::escape::html;
+use crate::report::scale;
+use crate::report::scene::Ink;
+use crate::report::scene::Rect;
+use crate::report::scene::Scene;
+use crate::report::svg;
+use crate::report::view::Heat;
+use crate::report::view::View;
+use crate::report::words;
+use crate::units::Nanos;
+use crate::units::grouped;
+
+/// Widest grid of cells drawn; more columns are added together.
+const WIDE_COLUMNS: usize = 480;
+const NARROW_COLUMNS: usize = 140;
+/// Most rows of a table behind a chart.
+const TABLE_ROWS: usize = 60;
+
+/// What a figure needs besides its drawing.
+struct Figure<'a> {
+    id: &'a str,
+    title: &'a str,
+    caption: &'a str,
+    legend: String,
+    table: String,
+    heights: (f64, f64),
+}
+
+/// Draws a chart wide and narrow and puts it into a figure.
+fn figure(figure: &Figure<'_>, draw: impl Fn(&mut Scene, Rect, Look, bool) -> Option<Reading>) -> String {
+    let mut drawings = String::new();
+    let mut live = false;
+    for (width, height, wide) in [(1072.0, figure.heights.0, true), (400.0, figure.heights.1, false)] {
+        let look = Look { text: if wide { 12.5 } else { 11.5 }, line: if wide { 2.0 } else { 1.8 }, right: if wide { 76.0 } else { 56.0 } };
+        let mut scene = Scene::new(width, height);
+        let area = Rect { x: 0.0, y: 4.0, w: width, h: height - 8.0 };
+        let reading = draw(&mut scene, area, look, wide);
+        live |= reading.is_some();
+        let data = reading.map(|r| place(&r)).unwrap_or_default();
+        let id = format!("{}-{}", figure.id, if wide { "wide" } else { "narrow" });
+        let class = if wide { "wide" } else { "narrow" };
+        let name = svg::Name { id: &id, class, title: figure.title, desc: figure.caption, data: &data, hidden: !wide };
+        drawings.push_str(&svg::element(&scene, &name));
+    }
+    let focus = if live { format!(" tabindex=\"0\" role=\"group\" aria-label=\"{}: arrow keys read values\"", html(figure.title)) } else { String::new() };
+    format!(
+        "<figure data-chart=\"{}\">\n<figcaption>{}</figcaption>\n{}<div class=\"plot\"{focus}>\n{drawings}</div>\n\
+         <details><summary>Figures behind this chart</summary>\n{}</details>\n</figure>\n",
+        figure.id,
+        html(figure.caption),
+        figure.legend,
+        figure.table,
+    )
+}
+
+/// Where the horizontal axis lies, for the script.
+fn place(reading: &Reading) -> String {
+    let Reading { plot, map } = reading;
+    let n = svg::number;
+    format!(
+        " data-left=\"{}\" data-right=\"{}\" data-top=\"{}\" data-bottom=\"{}\" data-from=\"{:.4}\" data-to=\"{:.4}\"",
+        n(plot.x),
+        n(plot.right()),
+        n(plot.y),
+        n(plot.bottom()),
+        map.from,
+        map.to
+    )
+}
+
+/// A legend entry: group, sign, words.
+fn legend(entries: &[(String, String)], note: &str) -> String {
+    let items: String = entries
+        .iter()
+        .map(|(group, sign)| format!("<li data-group=\"{0}\">{sign}<span>{0}</span></li>", html(group)))
+        .collect();
+    format!("<div class=\"legend\"><ul>{items}</ul><p>{note}</p></div>\n")
+}
+
+/// Data of a read-out: places on the axis, what each is called, and rows of texts.
+fn readout(x: &[f64], labels: Vec<String>, rows: Vec<(String, String, Vec<String>)>) -> Value {
+    let x: Vec<Value> = x.iter().map(|v| json!((v * 10_000.0).round() / 10_000.0)).collect();
+    let rows: Vec<Value> = rows.into_iter().map(|(group, name, texts)| json!({ "group": group, "name": name, "texts": texts })).collect();
+    json!({ "x": x, "labels": labels, "rows": rows })
+}
+
+fn time_or_dash(ns: Option<u64>) -> String {
+    ns.map_or("n/a".into(), |ns| Nanos(ns).to_string())
+}
+
+/// The percentile curve of all series.
+pub(super) fn percentiles(view: &View, charts: &mut Map<String, Value>) -> String {
+    let shown = curve_chart::shown(view);
+    let mut entries: Vec<(String, String)> = Vec::new();
+    for curve in &shown {
+        if !entries.iter().any(|(name, _)| *name == curve.series) {
+            entries.push((curve.series.clone(), tables::swatch(words::place(view, &curve.series))));
+        }
+    }
+    if !shown.is_empty() {
+        charts.insert("percentiles".into(), curve_data(view));
+    }
+    let caption = words::percentiles(view);
+    let described = Figure {
+        id: "percentiles",
+        title: "Latency by percentile",
+        caption: &caption,
+        legend: if shown.is_empty() { String::new() } else { legend(&entries, "solid: response · dashed: service, where it differs · dots: at most 10 samples beyond") },
+        table: quantile_table(view),
+        heights: (500.0, 400.0),
+    };
+    format!("<h3>The whole distribution</h3>\n{}", figure(&described, |scene, area, look, wide| {
+        let right = if wide { 118.0 } else { 14.0 };
+        curve_chart::draw(scene, view, area, Look { right, ..look })
+    }))
+}
+
+fn curve_data(view: &View) -> Value {
+    let shown = curve_chart::shown(view);
+    let far = shown.iter().flat_map(|c| &c.points).map(|p| scale::nines(p.0)).fold(1.0, f64::max).min(5.0);
+    let mut grid: Vec<f64> = (0..=(far * 20.0).floor() as usize).map(|k| k as f64 / 20.0).collect();
+    grid.extend([0.25, 0.5, 0.75, 0.95].map(scale::nines).into_iter().filter(|n| *n <= far));
+    grid.sort_by(f64::total_cmp);
+    let labels = grid.iter().map(|n| format!("{} of answers", scale::percent(scale::quantile_at(*n)))).collect();
+    let rows = shown
+        .iter()
+        .map(|curve| {
+            let at = |n: &f64| curve.points.iter().find(|p| scale::nines(p.0) >= n - 1e-9).map(|p| p.1);
+            let name = format!("{} {}", curve.series, if curve.service { "service" } else { "response" });
+            (curve.series.clone(), name, grid.iter().map(|n| time_or_dash(at(n))).collect())
+        })
+        .collect();
+    readout(&grid, labels, rows)
+}
+
+fn quantile_table(view: &View) -> String {
+    let keys = ["min", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "max", "mean"];
+    let mut names = vec!["Series", "Time"];
+    let heads: Vec<String> = keys.iter().map(|k| format!("#{k}")).collect();
+    names.extend(heads.iter().map(String::as_str));
+    let mut body = String::new();
+    for series in &view.summary.series {
+        for (time, figures) in [("response", &series.response), ("service", &series.service)] {
+            let texts: Vec<String> = keys.iter().map(|k| html(&words::quantile(figures, k, &series.flags, view.timeout_ns))).collect();
+            let name = html(&series.name);
+            let mut cells = vec![("", name.as_str()), ("", time)];
+            cells.extend(texts.iter().map(|t| ("n", t.as_str())));
+            row(&mut body, &cells);
+        }
+    }
+    tables::table("Percentiles of every series", "data", &headings(&names), &body)
+}
+
+/// A heat map for each series; the main one open, the others folded.
+pub(super) fn heatmaps(view: &View, charts: &mut Map<String, Value>) -> String {
+    let main = words::main_series(view).map(|s| s.name.clone()).unwrap_or_default();
+    let mut order: Vec<(usize, &Heat)> = view.heats.iter().enumerate().collect();
+    order.sort_by_key(|(i, heat)| (heat.series != main, *i));
+    if order.is_empty() {
+        return "<p class=\"finding\">Nothing was answered, so there is no latency to draw over time.</p>\n".into();
+    }
+    let mut out = String::new();
+    for (rank, (i, heat)) in order.into_iter().enumerate() {
+        let drawing = heatmap_figure(i, heat, charts);
+        if rank == 0 {
+            out.push_str(&format!("<h3>{}</h3>\n{drawing}", html(&heat.series)));
+        } else {
+            out.push_str(&format!("<details class=\"more\"><summary>{}</summary>\n{drawing}</details>\n", html(&words::heat(heat))));
+        }
+    }
+    out
+}
+
+fn heatmap_figure(i: usize, heat: &Heat, charts: &mut Map<String, Value>) -> String {
+    let id = format!("heat-{i}");
+    charts.insert(id.clone(), heat_data(heat));
+    let caption = words::heat(heat);
+    let line = |name: &str, ink: Ink, dash: &str| {
+        let paint = svg::paint(ink).replace("class=\"", "class=\"swatch over ");
+        let ground = svg::paint(Ink::Heat(0));
+        (
+            name.to_string(),
+            format!(
+                "<svg viewBox=\"0 0 22 12\" width=\"22\" height=\"12\" aria-hidden=\"true\"><rect {ground} width=\"22\" height=\"12\" rx=\"2\" \
+                 fill=\"currentColor\"/><path {paint} d=\"M2 6h18\" stroke=\"currentColor\" stroke-width=\"2\"{dash}/></svg>"
+            ),
+        )
+    };
+    let entries = [
+        line("p50", Ink::OverP50, ""),
+        line("p99", Ink::OverP99, ""),
+        line("max", Ink::OverMax, " stroke-dasharray=\"2 2\""),
+    ];
+    let title = format!("Latency over time of {}", heat.series);
+    let described = Figure {
+        id: &id,
+        title: &title,
+        caption: &caption,
+        legend: legend(&entries, "colour: answers per cell, logarithmic · beneath: errors on the same time axis"),
+        table: heat_table(heat),
+        heights: (500.0, 420.0),
+    };
+    figure(&described, |scene, area, look, wide| {
+        heatmap::draw(scene, heat, area, Look { right: if wide { 52.0 } else { 40.0 }, ..look }, if wide { WIDE_COLUMNS } else { NARROW_COLUMNS })
+    })
+}
+
+fn heat_data(heat: &Heat) -> Value {
+    let start = |i: usize| (heat.t0_ns + heat.column_ns * i as u64) as f64 / 1e9;
+    let width = heat.column_ns as f64 / 1e9;
+    let n = heat.columns.len();
+    let x: Vec<f64> = (0..n).map(|i| start(i) + width / 2.0).collect();
+    let labels = (0..n).map(|i| format!("{} to {}", scale::clock(start(i)), scale::clock(start(i) + width))).collect();
+    let row = |name: &str, values: &[Option<u64>]| (name.to_string(), name.to_string(), values.iter().map(|v| time_or_dash(*v)).collect());
+    let plain = |name: &str, values: Vec<u64>| (String::new(), name.to_string(), values.into_iter().map(grouped).collect());
+    let answers = heat.columns.iter().map(|c| c.iter().sum()).collect();
+    let rows = vec![
+        row("max", &heat.max),
+        row("p99", &heat.p99),
+        row("p50", &heat.p50),
+        plain("answers", answers),
+        plain("errors", heat.errors.clone()),
+    ];
+    readout(&x, labels, rows)
+}
+
+/// Columns as rows; where there are many, neighbours share a row with the span of their values.
+fn heat_table(heat: &Heat) -> String {
+    let n = heat.columns.len();
+    let stretch = n.div_ceil(TABLE_ROWS).max(1);
+    let start = |i: usize| scale::clock((heat.t0_ns + heat.column_ns * i as u64) as f64 / 1e9);
+    let mut body = String::new();
+    for from in (0..n).step_by(stretch) {
+        let part = from..(from + stretch).min(n);
+        let answers: u64 = heat.columns[part.clone()].iter().flatten().sum();
+        let errors: u64 = heat.errors.get(part.clone()).map_or(0, |e| e.iter().sum());
+        let max = heat.max.get(part.clone()).and_then(|m| m.iter().flatten().max().copied());
+        row(
+            &mut body,
+            &[
+                ("n", &start(from)),
+                ("n", &grouped(answers)),
+                ("n", &span(heat.p50.get(part.clone()))),
+                ("n", &span(heat.p99.get(part))),
+                ("n", &time_or_dash(max)),
+                ("n", &grouped(errors)),
+            ],
+        );
+    }
+    tables::table(
+        &format!("Latency over time of {}", heat.series),
+        "data",
+        &headings(&["#From", "#Answers", "#p50", "#p99", "#max", "#Errors"]),
+        &body,
+    )
+}
+
+/// A value, or the lowest and highest of several.
+fn span(values: Option<&[Option<u64>]>) -> String {
+    let values = || values.unwrap_or_default().iter().flatten();
+    match (values().min(), values().max()) {
+        (Some(a), Some(b)) if a == b => Nanos(*a).to_string(),
+        (Some(a), Some(b)) => format!("{} to {}", Nanos(*a), Nanos(*b)),
+        _ => "n/a".into(),
+    }
+}
+
+/// Planned, sent, answered; p50 and p99; connections.
+pub(super) fn load(view: &View, charts: &mut Map<String, Value>) -> String {
+    let timeline = &view.timeline;
+    if !timeline.t_s.is_empty() {
+        charts.insert("load".into(), load_data(view));
+    }
+    let sign = |ink: Ink, dash: &str, width: u8| {
+        format!(
+            "<svg {} viewBox=\"0 0 22 12\" width=\"22\" height=\"12\" aria-hidden=\"true\"><path d=\"M0 6h22\" stroke=\"currentColor\" \
+             stroke-width=\"{width}\"{dash}/></svg>",
+            svg::paint(ink).replace("class=\"", "class=\"swatch ")
+        )
+    };
+    let dashed = " stroke-dasharray=\"7 4\"";
+    let entries = [
+        ("planned".to_string(), sign(Ink::Planned, "", 6)),
+        ("sent".to_string(), sign(Ink::Sent, "", 2)),
+        ("answered".to_string(), sign(Ink::Answered, dashed, 2)),
+        ("p99".to_string(), sign(Ink::Series(1), "", 2)),
+        ("p50".to_string(), sign(Ink::Series(0), dashed, 2)),
+        ("open".to_string(), sign(Ink::Open, "", 2)),
+    ];
+    let caption = words::load(view);
+    let described = Figure {
+        id: "load",
+        title: "Load over time",
+        caption: &caption,
+        legend: if timeline.t_s.is_empty() { String::new() } else { legend(&entries, "shaded: phases that are not measured") },
+        table: load_table(view),
+        heights: (600.0, 560.0),
+    };
+    figure(&described, |scene, area, look, _| timeline::draw(scene, view, area, look))
+}
+
+fn load_data(view: &View) -> Value {
+    let t = &view.timeline;
+    let labels = t.t_s.iter().map(|s| format!("{} to {}", scale::clock(s - 0.5), scale::clock(s + 0.5))).collect();
+    let rates = |name: &str, v: &[f64]| (name.to_string(), name.to_string(), v.iter().map(|r| words::rate(*r)).collect());
+    let times = |name: &str, v: &[Option<u64>]| (name.to_string(), name.to_string(), v.iter().map(|ns| time_or_dash(*ns)).collect());
+    let rows = vec![
+        rates("planned", &t.planned),
+        rates("sent", &t.sent),
+        rates("answered", &t.answered),
+        times("p99", &t.p99),
+        times("p50", &t.p50),
+        ("open".into(), "open".into(), t.open.iter().map(|n| grouped(*n)).collect()),
+    ];
+    readout(&t.t_s, labels, rows)
+}
+
+fn load_table(view: &View) -> String {
+    let t = &view.timeline;
+    let n = t.t_s.len();
+    let stretch = n.div_ceil(TABLE_ROWS).max(1);
+    let mut body = String::new();
+    for from in (0..n).step_by(stretch) {
+        let part = from..(from + stretch).min(n);
+        let mean = |v: &[f64]| words::rate(v.get(part.clone()).map_or(0.0, |p| p.iter().sum::<f64>() / p.len() as f64));
+        let open = t.open.get(part.clone()).and_then(|p| p.iter().max().copied()).unwrap_or(0);
+        row(
+            &mut body,
+            &[
+                ("n", &scale::clock(t.t_s[from] - 0.5)),
+                ("n", &mean(&t.planned)),
+                ("n", &mean(&t.sent)),
+                ("n", &mean(&t.answered)),
+                ("n", &span(t.p50.get(part.clone()))),
+                ("n", &span(t.p99.get(part.clone()))),
+                ("n", &grouped(open)),
+            ],
+        );
+    }
+    tables::table("Load over time", "data", &headings(&["#From", "#Planned", "#Sent", "#Answered", "#p50", "#p99", "#Open"]), &body)
+}
