@@ -20,6 +20,7 @@ mod hlog;
 mod lines;
 pub mod machine;
 pub mod read;
+pub mod row;
 mod sections;
 mod totals;
 pub mod write;

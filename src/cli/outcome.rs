@@ -1,0 +1,274 @@
+//! After the run: the record is closed, read back, judged, drawn and summed up.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Trouble;
+use super::args::Color;
+use super::args::Format;
+use super::args::RunArgs;
+use super::say;
+use super::tell;
+use crate::dialogue::Script;
+use crate::plan::Pacing;
+use crate::plan::Plan;
+use crate::profile::Class;
+use crate::record;
+use crate::record::Finish;
+use crate::record::Generator;
+use crate::record::Manifest;
+use crate::record::Pause;
+use crate::record::PlanRecord;
+use crate::record::SeriesRecord;
+use crate::record::State;
+use crate::record::Stop;
+use crate::record::Writer;
+use crate::report;
+use crate::swarm::GaveUp;
+use crate::swarm::Outcome;
+use crate::tally::Second;
+use crate::units::SECOND;
+
+/// A lane above this share of a core is busy.
+const BUSY: f64 = 0.9;
+
+/// How results are shown.
+pub(super) struct Look {
+    /// Names of the reports to draw.
+    pub(super) reports: Vec<String>,
+    /// Form of the summary.
+    pub(super) format: Format,
+    /// Sentences instead of tables.
+    pub(super) plain: bool,
+    /// Only the verdict.
+    pub(super) quiet: bool,
+    /// Colour on standard output.
+    pub(super) colour: bool,
+    /// Colour on standard error.
+    pub(super) colour_err: bool,
+}
+
+impl Look {
+    /// As asked for by `volley run`.
+    pub(super) fn of_run(args: &RunArgs) -> Result<Look, Trouble> {
+        Look::new(&args.report, args.format, args.plain, args.quiet, args.color)
+    }
+
+    /// Checks the list of reports and settles colour once.
+    pub(super) fn new(reports: &[String], format: Format, plain: bool, quiet: bool, color: Color) -> Result<Look, Trouble> {
+        let known = report::GROUPS;
+        if let Some(unknown) = reports.iter().find(|r| *r != "none" && !known.contains(&r.as_str())) {
+            return Err(Trouble::usage(format!("--report knows no `{unknown}`; it knows {}, none", known.join(", "))));
+        }
+        let choice = match color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        let is_on = |auto: anstream::ColorChoice| auto != anstream::ColorChoice::Never;
+        let reports = reports.iter().filter(|r| *r != "none").cloned().collect();
+        Ok(Look { reports, format, plain, quiet, colour: is_on(anstream::stdout().current_choice()), colour_err: is_on(anstream::stderr().current_choice()) })
+    }
+}
+
+/// The generator's own account over the measure phase, in the making.
+#[derive(Default)]
+pub(super) struct GeneratorSum {
+    cpu_ns: u64,
+    lane_busy_max: f64,
+    late_wakeups: u64,
+    busy_ns: u64,
+    busy_longest_ns: u64,
+}
+
+impl GeneratorSum {
+    /// Takes a second in.
+    pub(super) fn add(&mut self, second: &Second) {
+        if second.phase != "measure" {
+            return;
+        }
+        self.cpu_ns += second.cpu_ns;
+        self.lane_busy_max = self.lane_busy_max.max(second.lane_busy);
+        self.late_wakeups += second.tally.counts.late_wakeups;
+        let span = second.end_ns.saturating_sub(second.start_ns);
+        self.busy_ns = if second.lane_busy > BUSY { self.busy_ns + span } else { 0 };
+        self.busy_longest_ns = self.busy_longest_ns.max(self.busy_ns);
+    }
+}
+
+/// A run that has ended, not written down yet.
+pub(super) struct Ended<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) script: &'a Script,
+    pub(super) manifest: Manifest,
+    pub(super) writer: Writer,
+    pub(super) swarm: Outcome,
+    pub(super) pauses: Vec<Pause>,
+    pub(super) generator: GeneratorSum,
+    pub(super) account: Option<serde_json::Value>,
+    pub(super) signal: Option<i32>,
+    pub(super) look: &'a Look,
+    pub(super) secrets: &'a [String],
+}
+
+/// The manifest of a run that begins now.
+pub(super) fn manifest(plan: &Plan, script: &Script, reference_server: bool, command: Vec<String>, limits: &[report::limit::Limit]) -> Manifest {
+    let secret = |name: &String| plan.profile.vars.get(name).is_some_and(|v| v.secret);
+    let now = jiff::Timestamp::now();
+    let mix = now.as_nanosecond() as u64 ^ u64::from(std::process::id()).rotate_left(32);
+    Manifest {
+        schema: record::RUN_SCHEMA.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        id: format!("{:08x}", (mix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32),
+        state: State::Running,
+        started: format!("{now:.0}"),
+        pid: std::process::id(),
+        command,
+        plan: PlanRecord {
+            profile: plan.profile.name.clone(),
+            dialect: plan.dialect.clone(),
+            target: plan.target.to_string(),
+            reference_server,
+            clients: plan.clients,
+            rate: match plan.pacing {
+                Pacing::Open(curve) => Some(curve.to_string()),
+                Pacing::Closed(_) => None,
+            },
+            closed: match plan.pacing {
+                Pacing::Open(_) => None,
+                Pacing::Closed(n) => Some(n),
+            },
+            ramp_ns: plan.warmup_from().0,
+            warmup_ns: plan.warmup.0,
+            duration_ns: plan.duration.0,
+            timeout_ns: plan.timeout.0,
+            seed: plan.seed,
+            lanes: plan.lanes,
+            stamps: plan.stamps.name().into(),
+            harm: plan.profile.harm.clone(),
+            vars: plan.vars.iter().filter(|(name, _)| !secret(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
+            limits: limits.iter().map(|l| l.text().to_owned()).collect(),
+        },
+        machine: record::machine::here(),
+        profile_text: plan.profile.text.clone(),
+        series: series(plan, script),
+        finish: None,
+        shards: 1,
+        coverage: 1.0,
+        agents: Vec::new(),
+    }
+}
+
+fn series(plan: &Plan, script: &Script) -> Vec<SeriesRecord> {
+    let own = plan.profile.series.len();
+    let exists = |i: usize| i >= own || plan.profile.has_series(i, plan.dialect.as_deref());
+    let record = |(i, s): (usize, &crate::dialogue::Series)| SeriesRecord {
+        name: s.name.clone(),
+        class: s.class,
+        about: s.about.clone(),
+        role: "client".into(),
+        load: script.load_series == Some(i),
+    };
+    script.series.iter().enumerate().filter(|(i, _)| exists(*i)).map(record).collect()
+}
+
+/// Closes the record, then reads, judges and shows it; the exit code.
+pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
+    let stop = match (ended.signal, ended.swarm.gave_up) {
+        (Some(signal), _) => Some(Stop::Signal(signal)),
+        (None, Some(GaveUp::Failing)) => Some(Stop::Failing),
+        _ => None,
+    };
+    let dir = ended.writer.dir().to_owned();
+    let lost = ended.writer.lost().map(|lost| lost.why.clone());
+    let gave_up = ended.swarm.gave_up;
+    let mut manifest = ended.manifest;
+    manifest.state = if stop.is_some() { State::Stopped } else { State::Complete };
+    let redact = |text: String| ended.secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[redacted]"));
+    let texts: BTreeMap<String, u64> = ended.swarm.fault_texts.into_iter().map(|(text, n)| (redact(text), n)).collect();
+    let first_text = texts.iter().max_by_key(|(_, n)| **n).map(|(text, _)| text.clone());
+    manifest.finish = Some(Finish {
+        elapsed_ns: ended.swarm.elapsed_ns,
+        stop,
+        unanswered: 0,
+        flags: BTreeMap::new(),
+        peak_connections: ended.swarm.peak_connections,
+        fault_texts: texts,
+        generator: Generator {
+            cpu_ns: ended.generator.cpu_ns,
+            rss_peak_bytes: ended.swarm.rss_peak_bytes,
+            lane_busy_max: ended.generator.lane_busy_max,
+            lane_busy_over_s: ended.generator.busy_longest_ns / SECOND,
+            late_wakeups: ended.generator.late_wakeups,
+            pauses: ended.pauses,
+            dialer_busy: ended.swarm.dialer_busy,
+        },
+        server_account: ended.account,
+    });
+    settle(&mut manifest, &dir, ended.plan, ended.script)?;
+    let written = ended.writer.finish(&manifest);
+    let code = show(&dir, ended.look)?;
+    if let Err(e) = written {
+        tell!("warning: the record could not be closed: {e}");
+    }
+    if let Some(why) = lost {
+        return Err(Trouble::internal(format!("part of the record could not be written: {why}")));
+    }
+    if gave_up == Some(GaveUp::NoConnection) {
+        let text = first_text.unwrap_or_else(|| "no connection was made".into());
+        return Err(Trouble::nothing(format!("nothing could be measured: {text}. Is the server running at {}?", ended.plan.target)));
+    }
+    Ok(code)
+}
+
+/// Unanswered exchanges and the doubts about series follow from the counters written so far.
+fn settle(manifest: &mut Manifest, dir: &Path, plan: &Plan, script: &Script) -> Result<(), Trouble> {
+    let run = record::read(dir).map_err(|e| Trouble::internal(format!("the record cannot be read back: {e}")))?;
+    let Some(finish) = &mut manifest.finish else { return Ok(()) };
+    finish.unanswered = run.rows.iter().map(|r| r.unanswered).sum();
+    let unsolicited: u64 = run.rows.iter().map(|r| r.unsolicited).sum();
+    if let Some(load) = script.load_series.map(|i| &script.series[i])
+        && load.class == Class::Fifo
+    {
+        let flags = finish.flags.entry(load.name.clone()).or_default();
+        if finish.unanswered > 0 {
+            flags.push("fifo_unsettled".into());
+        }
+        if unsolicited > 0 {
+            flags.push("fifo_excess".into());
+        }
+    }
+    if plan.stamps == crate::plan::Stamps::Read {
+        for series in &script.series {
+            finish.flags.entry(series.name.clone()).or_default().push("read_stamps".into());
+        }
+    }
+    finish.flags.retain(|_, flags| !flags.is_empty());
+    Ok(())
+}
+
+/// Reads a record, draws its reports into its folder and prints the summary; the exit code.
+pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
+    let run = record::read(dir).map_err(|e| Trouble::usage(format!("the record in {} cannot be read: {e}", dir.display())))?;
+    let (view, code) = report::view_and_code(&run).map_err(Trouble::usage)?;
+    for format in report::FORMATS.iter().filter(|f| f.group == "json" || look.reports.iter().any(|r| r == f.group)) {
+        let path = dir.join(format.file);
+        let bytes = (format.render)(&view);
+        if let Err(e) = record::write::replace_file(&path, &bytes) {
+            tell!("warning: {} could not be written: {e}", path.display());
+        }
+    }
+    match look.format {
+        Format::Json => say!("{}", String::from_utf8_lossy(&report::json::render(&view)).trim_end()),
+        Format::Text => {
+            let text = report::text::render(&view, look.text_style());
+            say!("{}", text.trim_end());
+            if !look.quiet {
+                let file = if look.reports.iter().any(|r| r == "html") { dir.join("report.html") } else { dir.to_owned() };
+                say!("  report  {}", file.display());
+            }
+        }
+    }
+    Ok(code)
+}

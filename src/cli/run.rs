@@ -1,0 +1,212 @@
+//! `volley run`: from the command line to a record and its reports.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::net::ToSocketAddrs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
+use std::sync::atomic::Ordering;
+
+use super::Trouble;
+use super::args::RunArgs;
+use super::child::Server;
+use super::guard;
+use super::outcome;
+use super::preflight;
+use super::progress::Show;
+use super::resolve;
+use super::say;
+use super::signals;
+use super::tell;
+use crate::dialogue::Bounds;
+use crate::dialogue::Script;
+use crate::plan::Plan;
+use crate::plan::Target;
+use crate::record::Event;
+use crate::record::Manifest;
+use crate::record::Writer;
+use crate::record::row;
+use crate::report;
+use crate::swarm;
+use crate::swarm::Control;
+use crate::swarm::Sink;
+use crate::tally::Second;
+
+/// Runs a load test; the exit code.
+pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
+    let look = outcome::Look::of_run(args)?;
+    let files = preflight::raise_files();
+    let profile = resolve::profile(&args.profile, look.colour_err)?;
+    let (values, secrets) = resolve::variables(&profile, &args.set)?;
+    let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
+    let target = args.target.as_deref().map(Target::parse).transpose().map_err(Trouble::usage)?;
+    if let Some(target) = &target {
+        guard::judge_name(&target.host, &args.i_own)?;
+    }
+    let lanes = args.lanes.unwrap_or_else(default_lanes);
+    // Everything that can be wrong with the plan is said before a server is started or looked for.
+    let placeholder = Target { host: "127.0.0.1".into(), port: 1, tls: false, path_and_query: "/".into() };
+    let mut plan = resolve::plan(args, profile, values, target.as_ref().unwrap_or(&placeholder), lanes)?;
+    if plan.target.tls {
+        return Err(Trouble::usage("wss:// is not supported by this version; put a TLS-ending proxy in front, or test the ws:// port"));
+    }
+    let script = Arc::new(script(&plan)?);
+    let limits = report::limit::parse_all(&args.limit, &series_names(&script)).map_err(|mistakes| Trouble::usage(mistakes.join("\nerror: ")))?;
+    preflight::check(&plan, IpAddr::from([127, 0, 0, 1]), files)?;
+    if args.dry_run {
+        return dry_run(&plan, target.is_none());
+    }
+    let server = if target.is_none() { Some(Server::start(&args.profile, dialect.as_deref(), &[])?) } else { None };
+    let address = match &server {
+        Some(server) => {
+            plan.target.port = server.address.port();
+            server.address
+        }
+        None => look_up(&plan.target, &args.allow_host)?,
+    };
+    let plan = Arc::new(plan);
+    let manifest = outcome::manifest(&plan, &script, server.is_some(), resolve::redacted_command(&secrets), &limits);
+    let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
+    let writer = Writer::create(&dir, &manifest).map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))?;
+    if args.progress != super::args::Progress::None {
+        tell!("{} -> {} ({address}), {}", plan.profile.name, plan.target, amount(&plan));
+    }
+    measure(Measurement { args, plan, script, address, server, manifest, writer, look, secrets })
+}
+
+/// All that a measurement needs.
+struct Measurement<'a> {
+    args: &'a RunArgs,
+    plan: Arc<Plan>,
+    script: Arc<Script>,
+    address: SocketAddr,
+    server: Option<Server>,
+    manifest: Manifest,
+    writer: Writer,
+    look: outcome::Look,
+    secrets: Vec<String>,
+}
+
+fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
+    let control = Arc::new(Control::default());
+    let signal = Arc::new(AtomicI32::new(0));
+    stop_on_signals(&control, &signal)?;
+    let mut sink = Recorder {
+        script: &m.script,
+        writer: &mut m.writer,
+        show: Show::new(m.args.progress, &m.plan, &m.script),
+        pauses: Vec::new(),
+        generator: outcome::GeneratorSum::default(),
+        phase: "",
+    };
+    let swarm = swarm::run(&m.plan, &m.script, m.address, &control, &mut sink).map_err(|e| Trouble::internal(format!("the run could not go on: {e}")))?;
+    sink.show.end();
+    let (pauses, generator) = (sink.pauses, sink.generator);
+    let account = m.server.take().and_then(Server::stop);
+    let signal = Some(signal.load(Ordering::SeqCst)).filter(|s| *s != 0);
+    outcome::finish(outcome::Ended { plan: &m.plan, script: &m.script, manifest: m.manifest, writer: m.writer, swarm, pauses, generator, account, signal, look: &m.look, secrets: &m.secrets })
+}
+
+fn stop_on_signals(control: &Arc<Control>, signal: &Arc<AtomicI32>) -> Result<(), Trouble> {
+    let (control, signal) = (control.clone(), signal.clone());
+    signals::on_stop(move |number| {
+        let is_first = signal.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        tell!("{}", if is_first { "\nstopping: answers are awaited for a second; again to leave at once" } else { "leaving at once" });
+        control.stop();
+    })
+}
+
+/// Writes each second down and shows it.
+struct Recorder<'a> {
+    script: &'a Script,
+    writer: &'a mut Writer,
+    show: Show,
+    pauses: Vec<crate::record::Pause>,
+    generator: outcome::GeneratorSum,
+    phase: &'static str,
+}
+
+impl Recorder<'_> {
+    fn note(&mut self, t_ns: u64, kind: &str, text: String) {
+        if let Err(e) = self.writer.event(&Event { t_ns, kind: kind.into(), text }) {
+            tell!("\nwarning: {e}; the run goes on, its record has a gap");
+        }
+    }
+}
+
+impl Sink for Recorder<'_> {
+    fn second(&mut self, second: &Second) {
+        if second.phase != self.phase {
+            self.phase = second.phase;
+            self.note(second.start_ns, "phase", second.phase.into());
+        }
+        for gap in &second.pauses {
+            self.note(gap.at_ns, "pause", format!("no turn for {}", crate::units::Nanos(gap.length_ns)));
+        }
+        let hists = row::hists(self.script, second);
+        let hists: Vec<(&str, &crate::tally::Hist)> = hists.iter().map(|(tag, hist)| (tag.as_str(), *hist)).collect();
+        if let Err(e) = self.writer.second(&row::row(self.script, second), &hists) {
+            tell!("\nwarning: {e}; the run goes on, its record has a gap");
+        }
+        self.generator.add(second);
+        if second.phase == "measure" {
+            self.pauses.extend(second.pauses.iter().map(|g| crate::record::Pause { at_ns: g.at_ns, length_ns: g.length_ns }));
+        }
+        self.show.second(second);
+    }
+}
+
+/// The profile compiled for this plan.
+pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
+    let bounds = Bounds { measure_from: plan.measure_from().0, measure_until: plan.measure_until().0, timeout: plan.timeout.0, window: plan.window() };
+    Script::compile(&plan.profile, plan.dialect.as_deref(), &plan.vars, bounds).map_err(Trouble::usage)
+}
+
+fn series_names(script: &Script) -> Vec<String> {
+    script.series.iter().map(|s| s.name.clone()).collect()
+}
+
+fn default_lanes() -> u32 {
+    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    cpus.saturating_sub(1).max(1)
+}
+
+/// The address of the target, looked up once.
+fn look_up(target: &Target, allowed: &[String]) -> Result<SocketAddr, Trouble> {
+    let found = (target.host.as_str(), target.port).to_socket_addrs();
+    let address = found.map_err(|e| Trouble::nothing(format!("{} cannot be looked up: {e}. Check the host in --target", target.host)))?.next();
+    let address = address.ok_or_else(|| Trouble::nothing(format!("{} has no address", target.host)))?;
+    guard::judge_address(&target.host, address.ip(), allowed)?;
+    Ok(address)
+}
+
+fn default_dir(manifest: &Manifest) -> PathBuf {
+    let stamp: String = manifest.started.chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect();
+    PathBuf::from("reports").join(format!("{stamp}Z-{}-{}", manifest.plan.profile, manifest.id))
+}
+
+/// The amount of load in words.
+fn amount(plan: &Plan) -> String {
+    let clients = crate::units::grouped(plan.clients);
+    let load = match plan.pacing {
+        crate::plan::Pacing::Open(curve) => format!("{clients} clients x {curve}"),
+        crate::plan::Pacing::Closed(n) => format!("{clients} clients x {n} outstanding (closed loop)"),
+    };
+    format!("{load}, ramp {}, warm-up {}, {} measured", plan.ramp, plan.warmup, plan.duration)
+}
+
+fn dry_run(plan: &Plan, own_server: bool) -> Result<u8, Trouble> {
+    let dialect = plan.dialect.as_ref().map(|d| format!(" ({d} dialect)")).unwrap_or_default();
+    say!("profile   {}{dialect}: {}", plan.profile.name, plan.profile.about);
+    let target = if own_server { "the reference server, started for the run".to_owned() } else { plan.target.to_string() };
+    say!("target    {target}");
+    say!("load      {}", amount(plan));
+    if let Some(shape) = plan.shape() {
+        let planned: u64 = (0..plan.clients).map(|c| shape.planned(c, plan.measure_until())).sum();
+        say!("          {} sends in all, ramp and warm-up included", crate::units::grouped(planned));
+    }
+    say!("harm      {}", plan.profile.harm.as_deref().unwrap_or("none declared"));
+    say!("nothing was sent");
+    Ok(0)
+}
