@@ -1,7 +1,7 @@
 //! TOML in, all mistakes at once.
 //!
 //! The only file that knows TOML. It turns the text into a tree with places; what the keys are is
-//! in [`conform`], what they mean in [`check`]. A text that is not TOML is still read as far as it
+//! in `conform`, what they mean in `check`. A text that is not TOML is still read as far as it
 //! can be understood: unknown keys and wrong types in the rest are reported with it. What is
 //! missing or refers to something else is judged only when all of the text was understood.
 
