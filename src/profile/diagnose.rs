@@ -81,10 +81,11 @@ impl Mistakes {
         self
     }
 
-    /// Whether one of them is on the line of `at`.
-    pub(super) fn on_line_of(&self, at: usize) -> bool {
-        let (line, _) = place(&self.text, self.text.floor_char_boundary(at));
-        self.list.iter().any(|mistake| mistake.line == line)
+    /// Whether the last of them is on the line of `at`, which is not before it. Once no more are kept
+    /// this is not looked for.
+    pub(super) fn last_is_on_line_of(&self, at: usize) -> bool {
+        let between = |last: &Mistake| self.text.get(last.span.start..at.max(last.span.start));
+        self.list.len() < MOST && self.list.last().and_then(between).is_some_and(|text| !text.contains('\n'))
     }
 
     /// Drops those that come after the first `keep` and stand on a line with one of these.
@@ -198,7 +199,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// `text` with control characters and marks that turn the direction of writing made visible.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let hidden = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if hidden(c) {

@@ -12,9 +12,8 @@ use super::TagValue;
 use super::check::Check;
 use super::diagnose::quoted;
 use super::names;
-use super::template::Part;
+use super::sending;
 use super::template::Slot;
-use super::template::Template;
 use super::tree::Node;
 use super::tree::Said;
 use super::tree::Span;
@@ -23,8 +22,6 @@ use super::tree::Value;
 
 /// The classes a profile can name.
 const CLASSES: &[Class] = &[Class::Keyed, Class::Single, Class::Fifo];
-/// Largest size a message can be filled up to, in bytes.
-const LARGEST_PAD: u64 = 16 << 20;
 
 /// The conversation of a profile.
 pub(super) struct Exchange {
@@ -42,7 +39,7 @@ pub(super) fn exchange(check: &mut Check<'_, '_>, dialects: &[String]) -> Exchan
     let tag = tag(check);
     let replies = replies(check, &mut known, &mut uses);
     let messages = messages(check, &tag, &mut known, &mut uses);
-    let load = load(check, &mut known, &mut uses);
+    let load = sending::load(check, &mut known, &mut uses);
     every_message_has_its_tag(check);
     every_series_is_used(check, &known, &uses);
     every_reply_is_asked_for(check, &uses);
@@ -50,18 +47,18 @@ pub(super) fn exchange(check: &mut Check<'_, '_>, dialects: &[String]) -> Exchan
 }
 
 /// A declared series, for checking references to it.
-struct Known<'t> {
-    name: Said<'t>,
+pub(super) struct Known<'t> {
+    pub(super) name: Said<'t>,
     /// `None` when the class is not known; nothing is concluded from it then.
-    class: Option<Class>,
+    pub(super) class: Option<Class>,
     opened: bool,
     answered: bool,
 }
 
 /// What references tell about use. A broken one might have meant anything.
 #[derive(Default)]
-struct Uses {
-    broken_expects: bool,
+pub(super) struct Uses {
+    pub(super) broken_expects: bool,
     broken_answers: bool,
     broken_reply: bool,
     replies_asked: Vec<usize>,
@@ -117,7 +114,7 @@ fn tag(check: &mut Check<'_, '_>) -> Vec<String> {
 }
 
 /// Notes a kind of message that has no proper name or one that every run counts anyway.
-fn kind(check: &mut Check<'_, '_>, name: Said<'_>) {
+pub(super) fn kind(check: &mut Check<'_, '_>, name: Said<'_>) {
     if names::RESERVED_KINDS.contains(&name.text) {
         let hint = format!("give yours another name; these are taken: {}", names::list(names::RESERVED_KINDS.iter().copied()));
         check.mistakes.add(name.span, format!("messages of kind `{}` are counted by volley itself", name.text), hint);
@@ -151,12 +148,12 @@ fn replies(check: &mut Check<'_, '_>, known: &mut [Known<'_>], uses: &mut Uses) 
     rules
 }
 
-fn owned(said: Option<Said<'_>>) -> String {
+pub(super) fn owned(said: Option<Said<'_>>) -> String {
     said.map(|said| said.text.to_owned()).unwrap_or_default()
 }
 
 /// The series that a sending opens.
-fn expects(check: &mut Check<'_, '_>, table: &Table, known: &mut [Known<'_>], uses: &mut Uses) -> Option<usize> {
+pub(super) fn expects(check: &mut Check<'_, '_>, table: &Table, known: &mut [Known<'_>], uses: &mut Uses) -> Option<usize> {
     let said = table.text("expects")?;
     let index = refer_series(check, said, known);
     match index {
@@ -261,118 +258,39 @@ fn tag_value(node: &Node) -> Option<TagValue> {
     }
 }
 
-/// Notes messages that cannot be told apart, and tag values that are never looked at.
+/// Notes messages that cannot be told apart, and tag values that are never looked at: the first of
+/// each, where one cause spoils all of them.
 fn every_message_has_its_tag(check: &mut Check<'_, '_>) {
     let root = check.root;
     // Whatever stands under [read], if it is no proper tag, that was reported; nothing follows from it.
     let read_tag = root.get("read").is_some_and(|_| root.table("read").is_none_or(|read| !read.entries.is_empty()));
-    for (at, (place, table)) in root.tables("message").enumerate() {
+    if !read_tag {
+        messages_without_read(check);
+        return;
+    }
+    for (place, table) in root.tables("message") {
+        let example = "for example tag = [0, \"Ack\"]";
         match table.get("tag") {
-            Some(node) if !read_tag => {
-                let hint = "name it: [read] with tag = [\"type\"]";
-                check.mistakes.add(node.span, "tag values are given, but not the member that holds them", hint);
-            }
             Some(node) if matches!(&node.value, Value::List(items) if items.is_empty()) => {
-                check.mistakes.add(node.span, "`tag` has no value", "write what marks the message, for example tag = [0, \"Ack\"]");
+                check.mistakes.add(node.span, "`tag` has no value", format!("write what marks the message, {example}"));
             }
-            None if read_tag => {
+            None => {
                 let message = "this message has no `tag`, so it would never be recognised";
-                check.mistakes.add(place, message, "add what marks it, for example tag = [0, \"Ack\"]");
-            }
-            None if at > 0 => {
-                let message = "without a tag all messages are of one kind; this is a second one";
-                check.mistakes.add(place, message, "name the member that tells them apart: [read] with tag = [\"type\"]");
+                check.mistakes.add(place, message, format!("add what marks it, {example}"));
             }
             _ => {}
         }
     }
 }
 
-fn load(check: &mut Check<'_, '_>, known: &mut [Known<'_>], uses: &mut Uses) -> LoadRule {
-    let Some(table) = check.root.table("load") else {
-        uses.broken_expects = true;
-        return LoadRule { name: String::new(), text: Template::default(), pad_to: None, expects: None };
-    };
-    if let Some(name) = table.text("name") {
-        kind(check, name);
-        if check.root.tables("reply").any(|(_, reply)| reply.text("name").is_some_and(|reply| reply.text == name.text)) {
-            let message = format!("the load has the name of the reply `{}`; their counts would mix", name.text);
-            check.mistakes.add(name.span, message, "give one of them another name");
-        }
-    }
-    let slots = [Slot::Id, Slot::Client, Slot::Pad];
-    let text = table.text("text").map(|said| check.template(said, "a load", &slots)).unwrap_or_default();
-    let expects = expects(check, table, known, uses);
-    if let (Some(index), Some(said)) = (expects, table.text("text"))
-        && known[index].class == Some(Class::Keyed)
-    {
-        the_key_is_sent(check, said, &text, known[index].name.text);
-    }
-    LoadRule { name: owned(table.text("name")), pad_to: pad_to(check, table, &text), text, expects }
-}
-
-/// Notes a load whose answers could not be told apart: the server must get `{id}` as a value of its
-/// own, because that is what it is expected to send back.
-fn the_key_is_sent(check: &mut Check<'_, '_>, said: Said<'_>, text: &Template, series: &str) {
-    if !text.has(Slot::Id) {
-        let message = format!("the series `{series}` is keyed, but this text has no {{id}}");
-        check.mistakes.add(said.span, message, "send {id} as the value of the member that comes back, for example {\"id\":{id}}");
-        return;
-    }
-    let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_-.+".contains(c));
-    let alone = |at: usize| {
-        let free_before = match at.checked_sub(1).map(|before| &text.parts[before]) {
-            Some(Part::Text(before)) => !joins(before.chars().next_back()),
-            before => before.is_none(),
-        };
-        let free_behind = match text.parts.get(at + 1) {
-            Some(Part::Text(behind)) => !joins(behind.chars().next()),
-            behind => behind.is_none(),
-        };
-        free_before && free_behind
-    };
-    let mut slots = text.parts.iter().enumerate().filter(|(_, part)| **part == Part::Slot(Slot::Id));
-    if !slots.any(|(at, _)| alone(at)) {
-        let message = format!("{{id}} is only a part of a longer value, but the series `{series}` compares it as a whole");
-        check.mistakes.add(check.inside(said, "id"), message, "send {id} alone as the value, for example {\"id\":{id}}");
-    }
-}
-
-/// The size to fill up to; it and the slot to be filled need each other.
-fn pad_to(check: &mut Check<'_, '_>, table: &Table, text: &Template) -> Option<Template> {
-    let Some(node) = table.get("pad_to") else {
-        if let Some(said) = table.text("text").filter(|_| text.has(Slot::Pad)) {
-            let hint = "add the size to fill up to, for example pad_to = \"64\"";
-            check.mistakes.add(check.inside(said, "pad"), "{pad} is there, but not `pad_to`", hint);
-        }
-        return None;
-    };
-    if table.text("text").is_some() && !text.has(Slot::Pad) {
-        check.mistakes.add(node.span, "`pad_to` has no use: the text has no {pad}", "put {pad} where filler may stand, or remove `pad_to`");
-    }
-    let template = match &node.value {
-        Value::Whole(number) => Template::parse(&number.to_string()),
-        Value::Text(size) => check.template(Said { text: size, span: node.span }, "a size", &[]),
-        _ => return None,
-    };
-    if let [] | [Part::Text(_)] = template.parts.as_slice()
-        && let Err(why) =
-            pad_size(&template.parts.iter().map(|part| if let Part::Text(text) = part { text } else { "" }).collect::<String>())
-    {
-        check.mistakes.add(node.span, why, "write a whole number or a variable, for example pad_to = \"{payload_bytes}\"");
-    }
-    Some(template)
-}
-
-/// The size in bytes that a finished `pad_to` says.
-///
-/// # Errors
-/// When it is no whole number, or more than 16 MiB.
-pub(super) fn pad_size(text: &str) -> Result<usize, String> {
-    match text.parse::<u64>() {
-        Ok(size) if size <= LARGEST_PAD => Ok(size as usize),
-        Ok(_) => Err(format!("`{}` bytes are too many; messages are filled up to at most {LARGEST_PAD} (16 MiB)", quoted(text))),
-        Err(_) => Err(format!("`{}` is not a number of bytes", quoted(text))),
+fn messages_without_read(check: &mut Check<'_, '_>) {
+    let root = check.root;
+    if let Some(node) = root.tables("message").find_map(|(_, table)| table.get("tag")) {
+        let message = "tag values are given, but not the member that holds them";
+        check.mistakes.add(node.span, message, "name it: [read] with tag = [\"type\"]");
+    } else if let Some((place, _)) = root.tables("message").nth(1) {
+        let message = "without a tag all messages are of one kind; this is a second one";
+        check.mistakes.add(place, message, "name the member that tells them apart: [read] with tag = [\"type\"]");
     }
 }
 

@@ -1,7 +1,7 @@
 //! TOML in, all mistakes at once.
 //!
 //! The only file that knows TOML. It turns the text into a tree with places; what the keys are is
-//! in [`conform`], what they mean in [`check`]. A text that is not TOML is still read as far as it
+//! in `conform`, what they mean in `check`. A text that is not TOML is still read as far as it
 //! can be understood: unknown keys and wrong types in the rest are reported with it. What is
 //! missing or refers to something else is judged only when all of the text was understood.
 
@@ -49,23 +49,41 @@ pub fn from_text(name: &str, text: &str) -> Result<Profile, Mistakes> {
     if mistakes.is_empty() { Ok(profile) } else { Err(mistakes.sorted()) }
 }
 
-/// Notes what the TOML reader refused, one mistake a line: what follows on the same line is mostly
-/// an echo of the first. Returns whether the whole text was understood all the same.
+/// Notes what the TOML reader refused, without what is only an echo: what follows on the same line,
+/// and the keys of a table that is there twice. Returns whether the whole text was understood all
+/// the same.
 fn note_syntax(errors: &[Error], text: &str, mistakes: &mut Mistakes) -> bool {
     let mut understood = true;
-    let mut in_order: Vec<&Error> = errors.iter().collect();
-    in_order.sort_by_key(|error| error.span().map_or(0, |span| span.start));
-    for error in in_order {
-        let span = error.span().map_or(Span::default(), |range| Span { start: range.start, end: range.end });
+    let mut repeated_until = 0;
+    let mut in_order: Vec<(Span, &Error)> = errors.iter().map(|error| (place(error), error)).collect();
+    in_order.sort_by_key(|(span, _)| span.start);
+    for (span, error) in in_order {
         let found = text.get(span.start..span.end).unwrap_or_default();
         let duplicate = error.message() == "duplicate key";
         understood &= duplicate;
-        if duplicate || !mistakes.on_line_of(span.start) {
-            let (message, hint) = in_our_words(error.message(), found);
-            mistakes.add(span, message, hint);
+        if mistakes.last_is_on_line_of(span.start) || (duplicate && span.start < repeated_until) {
+            continue;
+        }
+        let (message, hint) = in_our_words(error.message(), found);
+        mistakes.add(span, message, hint);
+        if duplicate {
+            repeated_until = end_of_table(text, span);
         }
     }
     understood
+}
+
+fn place(error: &Error) -> Span {
+    error.span().map_or(Span::default(), |range| Span { start: range.start, end: range.end })
+}
+
+/// Where the table ends whose header has `name`; the name's own end when that is no header.
+fn end_of_table(text: &str, name: Span) -> usize {
+    let line_start = text[..name.start].rfind('\n').map_or(0, |newline| newline + 1);
+    match text[line_start..].starts_with('[') {
+        true => text[name.end..].find("\n[").map_or(text.len(), |at| name.end + at),
+        false => name.end,
+    }
 }
 
 /// What the TOML reader says, said for people who write profiles, and what to do.

@@ -1,7 +1,9 @@
 //! What a protocol says: endpoint, opening, loads, how answers are recognised, replies.
 //!
 //! Plain data without any number of load and without I/O. Made from TOML by [`load`]; what a
-//! message looks like is in [`template`], the vocabulary of matching in [`rule`].
+//! message looks like is in [`template`], the vocabulary of matching in [`rule`]. Mistakes are shown
+//! by [`diagnose`], keys listed in [`schema`], variables given values by [`vars`]. The profiles in
+//! the binary are in [`shipped`]; the transcripts that prove them are read by [`talk`].
 
 mod address;
 mod check;
@@ -12,7 +14,9 @@ pub mod load;
 mod names;
 pub mod rule;
 pub mod schema;
+mod sending;
 pub mod shipped;
+pub mod talk;
 pub mod template;
 mod tree;
 pub mod vars;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::Profile;
-use super::exchange::pad_size;
 use super::names;
+use super::sending::pad_size;
 use super::template::Part;
 use super::template::Template;
 
@@ -95,4 +95,72 @@ fn filled(template: &Template, values: &BTreeMap<String, String>) -> Option<Stri
         Part::Slot(_) => None,
     };
     template.parts.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::load;
+
+    const PROFILE: &str = r#"
+name = "demo"
+about = "x"
+[endpoint]
+url = "ws://h/{room}"
+[endpoint.headers]
+Authorization = "{token}"
+[vars.token]
+about = "credential"
+env = "DEMO_TOKEN"
+secret = true
+[vars.second]
+about = "another"
+secret = true
+[vars.room]
+about = "room"
+default = "1"
+[vars.size]
+about = "bytes"
+default = "64"
+[load]
+name = "x"
+text = "{pad}{second}"
+pad_to = "{size}"
+"#;
+
+    fn resolved(sets: &[(&str, &str)], env: &[(&str, &str)]) -> Result<BTreeMap<String, String>, Vec<String>> {
+        let profile = load::from_text("demo.toml", PROFILE).expect("a good profile");
+        let sets: Vec<(String, String)> = sets.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        resolve(&profile, &sets, |wanted| env.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).into()))
+    }
+
+    #[test]
+    fn set_goes_before_environment_before_default() {
+        let values = resolved(&[("second", "s"), ("room", "2"), ("room", "3")], &[("DEMO_TOKEN", "t")]).expect("all have values");
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(values, [("room", "3"), ("second", "s"), ("size", "64"), ("token", "t")]);
+        let values = resolved(&[("second", "s"), ("token", "set")], &[("DEMO_TOKEN", "t")]).expect("all have values");
+        assert_eq!(values["token"], "set");
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let problems = resolved(&[("rom", "2"), ("zebra", "3"), ("size", "big"), ("room", "a\r\nX: b")], &[("DEMO_TOKEN", "")]);
+        let wanted = [
+            "profile `demo` has no variable `rom`; did you mean `room`?",
+            "profile `demo` has no variable `zebra`; there is `room`, `second`, `size`, `token`",
+            "variable `second` (another) has no value; pass --set second=VALUE",
+            "variable `token` (credential) has no value; set DEMO_TOKEN in the environment, or pass --set token=VALUE",
+            "the value of `room` has a line break or another control character; it goes into the handshake",
+            "`big` is not a number of bytes; pass for example --set size=64",
+        ];
+        assert_eq!(problems.expect_err("six problems"), wanted);
+    }
+
+    #[test]
+    fn secrets_are_listed_the_longest_first() {
+        let profile = load::from_text("demo.toml", PROFILE).expect("a good profile");
+        let values = resolved(&[("second", "secret"), ("token", "secret-and-more")], &[]).expect("all have values");
+        assert_eq!(secrets(&profile, &values), ["secret-and-more", "secret"]);
+    }
 }
