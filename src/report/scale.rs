@@ -171,8 +171,8 @@ pub(crate) fn nines_ticks(map: &Linear, width_of: impl Fn(&str) -> f64) -> Vec<T
 }
 
 const TIME_STEPS_S: [f64; 24] = [
-    0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 7200.0, 10800.0, 21600.0,
-    43200.0, 86400.0, 604800.0,
+    0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 7200.0, 10800.0,
+    21600.0, 43200.0, 86400.0, 604800.0,
 ];
 
 /// Ticks of a time axis in seconds; labels keep `room` drawing units apart.
@@ -300,7 +300,8 @@ mod tests {
 
     #[test]
     fn time_axes() {
-        let labels = |to: f64| -> Vec<String> { time_ticks(&Linear::new(0.0, to, 0.0, 1000.0), 80.0).into_iter().map(|t| t.label).collect() };
+        let labels =
+            |to: f64| -> Vec<String> { time_ticks(&Linear::new(0.0, to, 0.0, 1000.0), 80.0).into_iter().map(|t| t.label).collect() };
         assert_eq!(labels(60.0).len(), 7);
         assert_eq!(labels(600.0).last().map(String::as_str), Some("10m"));
         assert_eq!(labels(1.0).first().map(String::as_str), Some("0s"));

@@ -69,7 +69,12 @@ fn draw(out: &mut String, shape: &Shape) {
         Shape::Line { points, ink, width, dash } => line(out, points, *ink, *width, *dash),
         Shape::Area(points, ink, opacity) => put(
             out,
-            format_args!("<path {} fill=\"currentColor\" fill-opacity=\"{}\" d=\"{}z\"/>\n", paint(*ink), hundredths(*opacity), path(points)),
+            format_args!(
+                "<path {} fill=\"currentColor\" fill-opacity=\"{}\" d=\"{}z\"/>\n",
+                paint(*ink),
+                hundredths(*opacity),
+                path(points)
+            ),
         ),
         Shape::Text { .. } => text(out, shape),
         Shape::Mark(mark, x, y, r, ink) => self::mark(out, *mark, (*x, *y, *r), *ink),
@@ -109,7 +114,8 @@ fn path(points: &[(f64, f64)]) -> String {
 }
 
 fn line(out: &mut String, points: &[(f64, f64)], ink: Ink, width: f64, dash: Dash) {
-    let dashes = dash.pattern().map(|p| format!(" stroke-dasharray=\"{} {}\"", number(p[0] * width), number(p[1] * width))).unwrap_or_default();
+    let dashes =
+        dash.pattern().map(|p| format!(" stroke-dasharray=\"{} {}\"", number(p[0] * width), number(p[1] * width))).unwrap_or_default();
     put(
         out,
         format_args!(

@@ -193,7 +193,8 @@ pub(crate) fn errors(view: &View) -> String {
     }
     let total: u64 = view.errors.iter().map(|e| e.count).sum();
     let worst = view.errors.iter().max_by_key(|e| e.count);
-    let worst = worst.map(|e| format!("; most often {} {} ({})", e.group, super::escape::drawn(&e.kind), grouped(e.count))).unwrap_or_default();
+    let worst =
+        worst.map(|e| format!("; most often {} {} ({})", e.group, super::escape::drawn(&e.kind), grouped(e.count))).unwrap_or_default();
     format!("{} of {}{worst}.", plural(total, "event"), plural(view.errors.len() as u64, "kind"))
 }
 

@@ -117,7 +117,11 @@ fn scale_legend(scene: &mut Scene, head: Rect, most: u64, look: Look) {
     let right = head.right() - text_width(&last, look.text) - look.text * 0.6;
     let (x, y, h) = (right - bar, head.y + look.text * 0.15, look.text * 1.0);
     let step = bar / f64::from(LEVELS);
-    scene.fill(Rect { x: x - look.text * 0.2, y: y - look.text * 0.2, w: bar + look.text * 0.4, h: h + look.text * 0.4 }, Ink::Heat(0), 1.0);
+    scene.fill(
+        Rect { x: x - look.text * 0.2, y: y - look.text * 0.2, w: bar + look.text * 0.4, h: h + look.text * 0.4 },
+        Ink::Heat(0),
+        1.0,
+    );
     for level in 1..=LEVELS {
         scene.fill(Rect { x: x + step * f64::from(level - 1), y, w: step + 0.3, h }, Ink::Heat(level), 1.0);
     }

@@ -127,10 +127,8 @@ fn latencies(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look
     let timeline = &view.timeline;
     let (y, _) = latency(view, strip.bottom(), strip.y);
     let of = |values: &[Option<u64>]| timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), v.map(|ns| y.at(ns)))).collect::<Vec<_>>();
-    let strands = vec![
-        ("p99", of(&timeline.p99), Ink::Series(1), Dash::Solid, 1.0),
-        ("p50", of(&timeline.p50), Ink::Series(0), Dash::Dashed, 1.0),
-    ];
+    let strands =
+        vec![("p99", of(&timeline.p99), Ink::Series(1), Dash::Solid, 1.0), ("p50", of(&timeline.p50), Ink::Series(0), Dash::Dashed, 1.0)];
     if strands.iter().all(|s| s.1.iter().all(|p| p.1.is_none())) {
         heading(scene, strip, look, "Response time: no samples");
         return;

@@ -59,7 +59,11 @@ fn figure(figure: &Figure<'_>, draw: impl Fn(&mut Scene, Rect, Look, bool) -> Op
         let name = svg::Name { id: &id, class, title: figure.title, desc: figure.caption, data: &data, hidden: !wide };
         drawings.push_str(&svg::element(&scene, &name));
     }
-    let focus = if live { format!(" tabindex=\"0\" role=\"group\" aria-label=\"{}: arrow keys read values\"", html(figure.title)) } else { String::new() };
+    let focus = if live {
+        format!(" tabindex=\"0\" role=\"group\" aria-label=\"{}: arrow keys read values\"", html(figure.title))
+    } else {
+        String::new()
+    };
     format!(
         "<figure data-chart=\"{}\">\n<figcaption>{}</figcaption>\n{}<div class=\"plot\"{focus}>\n{drawings}</div>\n\
          <details><summary>Figures behind this chart</summary>\n{}</details>\n</figure>\n",
@@ -87,10 +91,8 @@ fn place(reading: &Reading) -> String {
 
 /// A legend entry: group, sign, words.
 fn legend(entries: &[(String, String)], note: &str) -> String {
-    let items: String = entries
-        .iter()
-        .map(|(group, sign)| format!("<li data-group=\"{0}\">{sign}<span>{0}</span></li>", html(group)))
-        .collect();
+    let items: String =
+        entries.iter().map(|(group, sign)| format!("<li data-group=\"{0}\">{sign}<span>{0}</span></li>", html(group))).collect();
     format!("<div class=\"legend\"><ul>{items}</ul><p>{note}</p></div>\n")
 }
 
@@ -122,14 +124,21 @@ pub(super) fn percentiles(view: &View, charts: &mut Map<String, Value>) -> Strin
         id: "percentiles",
         title: "Latency by percentile",
         caption: &caption,
-        legend: if shown.is_empty() { String::new() } else { legend(&entries, "solid: response · dashed: service, where it differs · dots: at most 10 samples beyond") },
+        legend: if shown.is_empty() {
+            String::new()
+        } else {
+            legend(&entries, "solid: response · dashed: service, where it differs · dots: at most 10 samples beyond")
+        },
         table: quantile_table(view),
         heights: (500.0, 400.0),
     };
-    format!("<h3>The whole distribution</h3>\n{}", figure(&described, |scene, area, look, wide| {
-        let right = if wide { 118.0 } else { 14.0 };
-        curve_chart::draw(scene, view, area, Look { right, ..look })
-    }))
+    format!(
+        "<h3>The whole distribution</h3>\n{}",
+        figure(&described, |scene, area, look, wide| {
+            let right = if wide { 118.0 } else { 14.0 };
+            curve_chart::draw(scene, view, area, Look { right, ..look })
+        })
+    )
 }
 
 fn curve_data(view: &View) -> Value {
@@ -203,11 +212,7 @@ fn heatmap_figure(i: usize, heat: &Heat, charts: &mut Map<String, Value>) -> Str
             ),
         )
     };
-    let entries = [
-        line("p50", Ink::OverP50, ""),
-        line("p99", Ink::OverP99, ""),
-        line("max", Ink::OverMax, " stroke-dasharray=\"2 2\""),
-    ];
+    let entries = [line("p50", Ink::OverP50, ""), line("p99", Ink::OverP99, ""), line("max", Ink::OverMax, " stroke-dasharray=\"2 2\"")];
     let title = format!("Latency over time of {}", heat.series);
     let described = Figure {
         id: &id,
@@ -218,7 +223,13 @@ fn heatmap_figure(i: usize, heat: &Heat, charts: &mut Map<String, Value>) -> Str
         heights: (500.0, 420.0),
     };
     figure(&described, |scene, area, look, wide| {
-        heatmap::draw(scene, heat, area, Look { right: if wide { 52.0 } else { 40.0 }, ..look }, if wide { WIDE_COLUMNS } else { NARROW_COLUMNS })
+        heatmap::draw(
+            scene,
+            heat,
+            area,
+            Look { right: if wide { 52.0 } else { 40.0 }, ..look },
+            if wide { WIDE_COLUMNS } else { NARROW_COLUMNS },
+        )
     })
 }
 

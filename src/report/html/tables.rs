@@ -15,7 +15,8 @@ use crate::units::bytes_text;
 use crate::units::grouped;
 
 /// Quantiles of the headline table: key and heading.
-const COLUMNS: [(&str, &str); 6] = [("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p99.9", "p99.9"), ("p99.99", "p99.99"), ("max", "max")];
+const COLUMNS: [(&str, &str); 6] =
+    [("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p99.9", "p99.9"), ("p99.99", "p99.99"), ("max", "max")];
 
 /// A small sign; the word beside it says the same.
 pub(super) fn icon(kind: &str) -> String {
@@ -26,7 +27,9 @@ pub(super) fn icon(kind: &str) -> String {
         _ => r#"<circle cx="10" cy="10" r="9"/><path d="M5.8 10h8.4" class="cut"/>"#,
     };
     let drawing = drawing.replace("class=\"cut\"", r##"class="cut" fill="none" stroke="#fff" stroke-width="2" stroke-linecap="round""##);
-    format!("<svg class=\"icon {kind}\" viewBox=\"0 0 20 20\" width=\"20\" height=\"20\" aria-hidden=\"true\" fill=\"currentColor\">{drawing}</svg>")
+    format!(
+        "<svg class=\"icon {kind}\" viewBox=\"0 0 20 20\" width=\"20\" height=\"20\" aria-hidden=\"true\" fill=\"currentColor\">{drawing}</svg>"
+    )
 }
 
 fn mark(ok: Option<bool>, yes: &str, no: &str, unknown: &str) -> String {
@@ -97,7 +100,11 @@ fn tiles(view: &View) -> String {
     let expected = counts.sent.saturating_sub(counts.no_answer_expected);
     out.push_str(&tile("Answered in time", &grouped(counts.answered), &format!("of {} sent", grouped(expected))));
     let missed = words::missed(summary);
-    out.push_str(&tile("Missed", &words::share(missed, counts.planned), &format!("{} of {} planned", grouped(missed), grouped(counts.planned))));
+    out.push_str(&tile(
+        "Missed",
+        &words::share(missed, counts.planned),
+        &format!("{} of {} planned", grouped(missed), grouped(counts.planned)),
+    ));
     out.push_str(&tile("Connections", &grouped(summary.connections.peak), &format!("of {} asked", grouped(summary.connections.asked))));
     out.push_str("</dl>\n");
     out
@@ -175,7 +182,10 @@ fn series_rows(view: &View, series: &SummarySeries) -> String {
         html(&series.role),
     );
     let cells = |figures: &BTreeMap<String, Option<u64>>| -> String {
-        COLUMNS.iter().map(|(key, _)| format!("<td class=\"n\">{}</td>", html(&words::quantile(figures, key, &series.flags, view.timeout_ns)))).collect()
+        COLUMNS
+            .iter()
+            .map(|(key, _)| format!("<td class=\"n\">{}</td>", html(&words::quantile(figures, key, &series.flags, view.timeout_ns))))
+            .collect()
     };
     format!(
         "<tr>{name}<td>response</td><td class=\"n\">{}</td><td class=\"n\">{}</td>{}</tr>\n\
@@ -295,9 +305,13 @@ pub(super) fn errors(view: &View) -> String {
     let mut body = String::new();
     for error in &view.errors {
         let at = |ns: u64| crate::report::scale::clock(ns as f64 / 1e9);
-        let when = if error.first_ns == error.last_ns { at(error.first_ns) } else { format!("{} to {}", at(error.first_ns), at(error.last_ns)) };
+        let when =
+            if error.first_ns == error.last_ns { at(error.first_ns) } else { format!("{} to {}", at(error.first_ns), at(error.last_ns)) };
         let kind = format!("<bdi>{}</bdi>", html(&cut(&error.kind)));
-        row(&mut body, &[("", &html(&error.group)), ("mono kind", &kind), ("n", &grouped(error.count)), ("n", &when), ("texts", &examples(error))]);
+        row(
+            &mut body,
+            &[("", &html(&error.group)), ("mono kind", &kind), ("n", &grouped(error.count)), ("n", &when), ("texts", &examples(error))],
+        );
     }
     format!("{finding}{}", table("Errors by kind", "errors", &headings(&["Group", "Kind", "#Count", "#Seen at", "What was said"]), &body))
 }

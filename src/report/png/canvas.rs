@@ -1,0 +1,243 @@
+//! A drawing as PNG: plotters draws it at twice the size, then every four pixels become one.
+//!
+//! The mean of four pixels is taken over light, not over encoded values, so that thin dark lines on
+//! white keep their weight.
+
+use std::error::Error;
+use std::sync::OnceLock;
+
+use image::ImageEncoder;
+use plotters::backend::BitMapBackend;
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::drawing::IntoDrawingArea;
+use plotters::element::Circle;
+use plotters::element::PathElement;
+use plotters::element::Polygon;
+use plotters::element::Rectangle;
+use plotters::element::Text;
+use plotters::style::Color;
+use plotters::style::FontDesc;
+use plotters::style::FontFamily;
+use plotters::style::FontStyle;
+use plotters::style::IntoTextStyle;
+use plotters::style::RGBColor;
+use plotters::style::ShapeStyle;
+use plotters::style::register_font;
+use plotters::style::text_anchor::HPos;
+use plotters::style::text_anchor::Pos;
+use plotters::style::text_anchor::VPos;
+
+use crate::report::scene::Anchor;
+use crate::report::scene::Dash;
+use crate::report::scene::Ink;
+use crate::report::scene::Rect;
+use crate::report::scene::Scene;
+use crate::report::scene::Shape;
+
+/// Pixels drawn for each pixel kept, in each direction.
+const SCALE: u32 = 2;
+const FONT: &str = "volley-sans";
+
+type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+type Done = Result<(), Box<dyn Error>>;
+
+/// A sheet under plotters.
+pub(super) struct Canvas<'a> {
+    area: Area<'a>,
+}
+
+impl Canvas<'_> {
+    /// The drawing as the bytes of a PNG file.
+    pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, String> {
+        embed_font()?;
+        let (width, height) = (scene.width as u32, scene.height as u32);
+        let mut pixels = vec![255u8; (width * SCALE * height * SCALE * 3) as usize];
+        draw(scene, &mut pixels, (width * SCALE, height * SCALE)).map_err(|e| format!("the plot could not be drawn: {e}"))?;
+        let small = shrink(&pixels, width as usize, height as usize);
+        let mut file = Vec::new();
+        image::codecs::png::PngEncoder::new(&mut file)
+            .write_image(&small, width, height, image::ColorType::Rgb8)
+            .map_err(|e| format!("the plot could not be encoded: {e}"))?;
+        Ok(file)
+    }
+
+    fn shape(&self, shape: &Shape) -> Done {
+        match shape {
+            Shape::Fill(rect, ink, opacity) => self.fill(rect, style(*ink, *opacity)),
+            Shape::Line { points, ink, width, dash } => self.line(points, *ink, *width, *dash),
+            Shape::Area(points, ink, opacity) => self.polygon(points, style(*ink, *opacity)),
+            Shape::Text { .. } => self.text(shape),
+            Shape::Mark(mark, x, y, r, ink) => {
+                let corners = mark.corners(*x, *y, *r);
+                if corners.is_empty() { self.disc((*x, *y), *r, style(*ink, 1.0)) } else { self.polygon(&corners, style(*ink, 1.0)) }
+            }
+            Shape::Cells(rect, columns) => self.cells(rect, columns),
+            Shape::Open(_) | Shape::Close => Ok(()),
+        }
+    }
+
+    fn fill(&self, rect: &Rect, style: ShapeStyle) -> Done {
+        let (x0, y0) = at((rect.x, rect.y));
+        let (x1, y1) = at((rect.right(), rect.bottom()));
+        // plotters fills up to and with the second corner.
+        self.area.draw(&Rectangle::new([(x0, y0), ((x1 - 1).max(x0), (y1 - 1).max(y0))], style))?;
+        Ok(())
+    }
+
+    fn polygon(&self, points: &[(f64, f64)], style: ShapeStyle) -> Done {
+        self.area.draw(&Polygon::new(points.iter().copied().map(at).collect::<Vec<_>>(), style))?;
+        Ok(())
+    }
+
+    fn disc(&self, centre: (f64, f64), r: f64, style: ShapeStyle) -> Done {
+        self.area.draw(&Circle::new(at(centre), (r * f64::from(SCALE)).round() as i32, style))?;
+        Ok(())
+    }
+
+    fn line(&self, points: &[(f64, f64)], ink: Ink, width: f64, dash: Dash) -> Done {
+        let stroke = style(ink, 1.0).stroke_width((width * f64::from(SCALE)).round().max(1.0) as u32);
+        let parts = match dash.pattern() {
+            None => vec![points.to_vec()],
+            Some([on, off]) => broken(points, on * width, off * width),
+        };
+        for part in parts {
+            self.area.draw(&PathElement::new(part.into_iter().map(at).collect::<Vec<_>>(), stroke))?;
+        }
+        Ok(())
+    }
+
+    fn text(&self, shape: &Shape) -> Done {
+        let Shape::Text { x, y, text, ink, size, anchor, halo, .. } = shape else { return Ok(()) };
+        // plotters' size is the height of a line, 1.164 em in this font, with the baseline at half of it.
+        let height = size * 1.164 * f64::from(SCALE);
+        let (px, py) = at((*x, *y));
+        let place = |dx: i32, dy: i32| (px + dx, py + dy - (height / 2.0) as i32);
+        let across = match anchor {
+            Anchor::Start => HPos::Left,
+            Anchor::Middle => HPos::Center,
+            Anchor::End => HPos::Right,
+        };
+        let font = |ink: Ink| {
+            let font = FontDesc::new(FontFamily::Name(FONT), height, FontStyle::Normal);
+            font.color(&colour(ink)).pos(Pos::new(across, VPos::Top)).into_text_style(&self.area)
+        };
+        if *halo {
+            for (dx, dy) in [(-4, 0), (4, 0), (0, -4), (0, 4), (-3, -3), (3, -3), (-3, 3), (3, 3)] {
+                self.area.draw(&Text::new(text.as_str(), place(dx, dy), font(Ink::Panel)))?;
+            }
+        }
+        self.area.draw(&Text::new(text.as_str(), place(0, 0), font(*ink)))?;
+        Ok(())
+    }
+
+    fn cells(&self, rect: &Rect, columns: &[Vec<u8>]) -> Done {
+        let rows = columns.first().map_or(0, Vec::len);
+        let (w, h) = (rect.w / columns.len().max(1) as f64, rect.h / rows.max(1) as f64);
+        for (i, column) in columns.iter().enumerate() {
+            for (j, level) in column.iter().enumerate().filter(|(_, level)| **level > 0) {
+                let cell = Rect { x: rect.x + w * i as f64, y: rect.bottom() - h * (j + 1) as f64, w, h };
+                self.fill(&cell, style(Ink::Heat(*level), 1.0))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn draw(scene: &Scene, pixels: &mut [u8], size: (u32, u32)) -> Done {
+    let area = BitMapBackend::with_buffer(pixels, size).into_drawing_area();
+    let canvas = Canvas { area };
+    for shape in &scene.shapes {
+        canvas.shape(shape)?;
+    }
+    canvas.area.present()?;
+    Ok(())
+}
+
+fn embed_font() -> Result<(), String> {
+    static DONE: OnceLock<bool> = OnceLock::new();
+    let done = DONE.get_or_init(|| register_font(FONT, FontStyle::Normal, dejavu::sans::regular()).is_ok());
+    if *done { Ok(()) } else { Err("the embedded font could not be read".into()) }
+}
+
+/// A place on the sheet in drawn pixels.
+fn at((x, y): (f64, f64)) -> (i32, i32) {
+    ((x * f64::from(SCALE)).round() as i32, (y * f64::from(SCALE)).round() as i32)
+}
+
+fn colour(ink: Ink) -> RGBColor {
+    let [r, g, b] = ink.rgb();
+    RGBColor(r, g, b)
+}
+
+fn style(ink: Ink, opacity: f64) -> ShapeStyle {
+    ShapeStyle { color: colour(ink).mix(opacity), filled: true, stroke_width: 1 }
+}
+
+/// A line cut into strokes of `on` with gaps of `off`.
+fn broken(points: &[(f64, f64)], on: f64, off: f64) -> Vec<Vec<(f64, f64)>> {
+    let mut strokes = vec![points.first().copied().into_iter().collect::<Vec<_>>()];
+    let (mut left, mut drawing) = (on, true);
+    for pair in points.windows(2) {
+        let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
+        let length = (x1 - x0).hypot(y1 - y0);
+        let mut done = 0.0;
+        while length - done > left {
+            done += left;
+            let here = (x0 + (x1 - x0) * done / length, y0 + (y1 - y0) * done / length);
+            if drawing {
+                strokes.last_mut().into_iter().for_each(|s| s.push(here));
+            } else {
+                strokes.push(vec![here]);
+            }
+            drawing = !drawing;
+            left = if drawing { on } else { off };
+        }
+        left -= length - done;
+        if drawing {
+            strokes.last_mut().into_iter().for_each(|s| s.push((x1, y1)));
+        }
+    }
+    strokes.retain(|s| s.len() > 1);
+    strokes
+}
+
+/// Every `SCALE` x `SCALE` pixels as one, by the mean of their light, which is about the square of
+/// the encoded value.
+fn shrink(pixels: &[u8], width: usize, height: usize) -> Vec<u8> {
+    let n = SCALE as usize;
+    let mut out = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        for x in 0..width {
+            for channel in 0..3 {
+                let mut light = 0u32;
+                for dy in 0..n {
+                    for dx in 0..n {
+                        let value = u32::from(pixels[((y * n + dy) * width * n + x * n + dx) * 3 + channel]);
+                        light += value * value;
+                    }
+                }
+                let mean = light / (n * n) as u32;
+                out.push((f64::from(mean).sqrt()).round() as u8);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_lines_have_gaps() {
+        let strokes = broken(&[(0.0, 0.0), (10.0, 0.0)], 3.0, 2.0);
+        assert_eq!(strokes, [vec![(0.0, 0.0), (3.0, 0.0)], vec![(5.0, 0.0), (8.0, 0.0)]]);
+    }
+
+    #[test]
+    fn shrinking_keeps_plain_areas() {
+        let white = vec![255u8; 4 * 4 * 3];
+        assert_eq!(shrink(&white, 2, 2), vec![255u8; 12]);
+    }
+}
