@@ -10,5 +10,7 @@ fn pages() {
         eprintln!("{name} {} bytes {:?}", page.len(), t.elapsed());
         std::fs::write(dir.join(format!("{name}.html")), page).unwrap();
     }
-    eprintln!("largest {}", volley::report::html::render(&fabricate::largest()).len());
+    let l = volley::report::html::render(&fabricate::largest());
+    eprintln!("largest {}", l.len());
+    std::fs::write(dir.join("largest.html"), l).unwrap();
 }

@@ -78,8 +78,9 @@ fn widest(ticks: &[Tick], size: f64) -> f64 {
     ticks.iter().map(|t| text_width(&t.label, size)).fold(0.0, f64::max)
 }
 
-/// Splits a line where values are missing.
-fn stretches(points: impl Iterator<Item = (f64, Option<f64>)>) -> Vec<Vec<(f64, f64)>> {
+/// Splits a line where values are missing. A value alone becomes a stroke as wide as its stretch of
+/// time, `half` to each side.
+fn stretches(points: impl Iterator<Item = (f64, Option<f64>)>, half: f64) -> Vec<Vec<(f64, f64)>> {
     let mut parts = vec![Vec::new()];
     for (x, y) in points {
         match (y, parts.last_mut()) {
@@ -89,5 +90,25 @@ fn stretches(points: impl Iterator<Item = (f64, Option<f64>)>) -> Vec<Vec<(f64, 
         }
     }
     parts.retain(|p| !p.is_empty());
+    for part in &mut parts {
+        if let [(x, y)] = part[..] {
+            *part = vec![(x - half.max(1.5), y), (x + half.max(1.5), y)];
+        }
+    }
     parts
+}
+
+/// A line that keeps each value for its whole stretch of time, `half` to each side.
+fn steps(points: &[(f64, f64)], half: f64) -> Vec<(f64, f64)> {
+    let mut out: Vec<(f64, f64)> = Vec::with_capacity(points.len() * 2);
+    for (x, y) in points {
+        // Equal neighbours share one stroke.
+        if out.last().is_some_and(|last| (last.1 - y).abs() < 0.05) {
+            out.pop();
+        } else {
+            out.push((x - half, *y));
+        }
+        out.push((x + half, *y));
+    }
+    out
 }

@@ -1,10 +1,11 @@
 //! The plots as PNG files, drawn by plotters into memory.
 //!
 //! The charts are those of the page, larger, each with a title that gives the finding and the
-//! verdict and a foot that says what was run. Everything is drawn at twice the size and shrunk, so
-//! that lines and letters are smooth. The font is embedded: no font of the system is asked for.
+//! verdict and a foot that says what was run. Everything is drawn larger and shrunk, so that lines
+//! and letters are smooth. The font is embedded: no font of the system is asked for.
 
 mod canvas;
+mod letters;
 
 use canvas::Canvas;
 
@@ -35,8 +36,8 @@ const MOST_COLUMNS: usize = 700;
 /// # Errors
 /// When plotters or the encoder refuses, in words; drawing into memory gives them no cause to.
 pub fn percentiles(view: &View) -> Result<Vec<u8>, String> {
-    let look = Look { text: 17.0, line: 2.6, right: 150.0 };
-    let (mut scene, area) = sheet(view, (1280.0, 720.0), "Latency by percentile", &words::percentiles(view), look);
+    let look = Look { text: 17.0, line: 2.4, right: 96.0 };
+    let (mut scene, area) = sheet(view, (1280.0, 720.0), "Latency by percentile", words::first_sentence(&words::percentiles(view)), look);
     curve_chart::draw(&mut scene, view, area, look);
     let key = "solid: response     dashed: service, where it differs     dots: at most 10 samples beyond";
     if !curve_chart::shown(view).is_empty() {
@@ -53,7 +54,7 @@ pub fn heatmap(view: &View) -> Result<Vec<u8>, String> {
     let look = Look { text: 19.0, line: 2.6, right: 56.0 };
     let main = words::main_series(view).map(|s| s.name.clone()).unwrap_or_default();
     let heat = view.heats.iter().find(|h| h.series == main).or(view.heats.first());
-    let finding = heat.map(words::heat).unwrap_or_default();
+    let finding = heat.map_or("Nothing was answered.".into(), words::heat);
     let (mut scene, area) = sheet(view, (1600.0, 900.0), "Latency over time", &finding, look);
     match heat {
         Some(heat) => drop(heat_chart::draw(&mut scene, heat, area, look, MOST_COLUMNS)),

@@ -119,7 +119,7 @@ impl Latency {
     }
 
     fn label(&self, ns: f64) -> String {
-        format!("{}{}", plain(ns / self.unit.0), self.unit.1)
+        format!("{}{}", amount(ns / self.unit.0), self.unit.1)
     }
 }
 
@@ -182,7 +182,8 @@ pub(crate) fn time_ticks(map: &Linear, room: f64) -> Vec<Tick> {
     let step = TIME_STEPS_S.into_iter().find(|s| span / s <= most).unwrap_or(span);
     let first = (map.from / step - 1e-9).ceil() as i64;
     let last = (map.to / step + 1e-9).floor() as i64;
-    (first..=last).map(|k| k as f64 * step).map(|t| Tick { at: map.at(t), label: clock(t) }).collect()
+    let label = |t: f64| if step >= 60.0 && t == 60.0 { "1m".into() } else { clock(t) };
+    (first..=last).map(|k| k as f64 * step).map(|t| Tick { at: map.at(t), label: label(t) }).collect()
 }
 
 /// A moment of the run: `40s`, `1m30s`, `2h`.
@@ -262,7 +263,7 @@ mod tests {
         for (lo, hi, first, last) in [
             (1_900_000, 7_410_000, "1ms", "10ms"),
             (50_000, 400_000_000, "0.05ms", "500ms"),
-            (120_000, 900_000, "100us", "1000us"),
+            (120_000, 900_000, "100us", "1,000us"),
             (800_000_000, 9_000_000_000, "0.5s", "10s"),
             (2_000_000, 2_000_000, "2ms", "5ms"),
             (0, 0, "1us", "2us"),
@@ -302,7 +303,7 @@ mod tests {
     fn time_axes() {
         let labels =
             |to: f64| -> Vec<String> { time_ticks(&Linear::new(0.0, to, 0.0, 1000.0), 80.0).into_iter().map(|t| t.label).collect() };
-        assert_eq!(labels(60.0).len(), 7);
+        assert_eq!(labels(60.0).len(), 13);
         assert_eq!(labels(600.0).last().map(String::as_str), Some("10m"));
         assert_eq!(labels(1.0).first().map(String::as_str), Some("0s"));
     }

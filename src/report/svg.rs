@@ -98,19 +98,37 @@ fn fill(out: &mut String, rect: &Rect, ink: Ink, opacity: f64) {
     put(out, format_args!("<rect {} fill=\"currentColor\"{fade} x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/>\n", paint(ink)));
 }
 
+/// A path through points in tenths, each relative to the one before.
 fn path(points: &[(f64, f64)]) -> String {
-    let mut d = String::with_capacity(points.len() * 10);
+    let mut d = String::with_capacity(points.len() * 8);
+    let mut pen = (0i64, 0i64);
     for (i, (x, y)) in points.iter().enumerate() {
+        let here = ((x * 10.0).round() as i64, (y * 10.0).round() as i64);
         d.push_str(match i {
             0 => "M",
-            1 => "L",
-            _ => " ",
+            1 => "l",
+            _ => "",
         });
-        d.push_str(&number(*x));
-        d.push(' ');
-        d.push_str(&number(*y));
+        tenths(&mut d, here.0 - pen.0, i > 1);
+        tenths(&mut d, here.1 - pen.1, true);
+        pen = here;
     }
     d
+}
+
+/// Writes a number of tenths, with a space before it where the number before would run into it.
+fn tenths(d: &mut String, v: i64, apart: bool) {
+    if apart && v >= 0 {
+        d.push(' ');
+    }
+    if v < 0 {
+        d.push('-');
+    }
+    let (whole, part) = (v.unsigned_abs() / 10, v.unsigned_abs() % 10);
+    put(d, format_args!("{whole}"));
+    if part > 0 {
+        put(d, format_args!(".{part}"));
+    }
 }
 
 fn line(out: &mut String, points: &[(f64, f64)], ink: Ink, width: f64, dash: Dash) {
@@ -225,6 +243,11 @@ mod tests {
         let paths = strokes(&columns, 2);
         assert_eq!(paths[1], "M0 0.5h3m0 1h1");
         assert_eq!(paths[2], "M1 1.5h2");
+    }
+
+    #[test]
+    fn paths_are_relative() {
+        assert_eq!(path(&[(1.0, 2.0), (3.25, 1.0), (3.25, 1.5)]), "M1 2l2.3-1 0 0.5");
     }
 
     #[test]

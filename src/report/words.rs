@@ -198,6 +198,11 @@ pub(crate) fn errors(view: &View) -> String {
     format!("{} of {}{worst}.", plural(total, "event"), plural(view.errors.len() as u64, "kind"))
 }
 
+/// The first sentence of a finding, for places with one line.
+pub(crate) fn first_sentence(text: &str) -> &str {
+    text.split_inclusive(". ").next().unwrap_or(text).trim_end()
+}
+
 /// Whether the run can be trusted, in words.
 pub(crate) fn trust(view: &View) -> String {
     let judged = view.trust.iter().filter(|t| t.ok.is_some()).count();

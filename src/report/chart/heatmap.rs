@@ -8,10 +8,12 @@ use super::Look;
 use super::Reading;
 use super::columns;
 use super::nothing;
+use super::steps;
 use super::stretches;
 use super::widest;
 use crate::report::scale::Latency;
 use crate::report::scale::Linear;
+use crate::report::scale::Tick;
 use crate::report::scale::amounts;
 use crate::report::scale::spread;
 use crate::report::scale::thin;
@@ -22,6 +24,7 @@ use crate::report::scene::Ink;
 use crate::report::scene::LEVELS;
 use crate::report::scene::Rect;
 use crate::report::scene::Scene;
+use crate::report::scene::Shape;
 use crate::report::scene::heat_level;
 use crate::report::scene::text_width;
 use crate::report::view::Heat;
@@ -51,7 +54,7 @@ pub(crate) fn draw(scene: &mut Scene, heat: &Heat, area: Rect, look: Look, most_
 
     scene.fill(plot, Ink::Heat(0), 1.0);
     let levels = merged.iter().map(|c| c.iter().map(|n| heat_level(*n, most)).collect()).collect();
-    scene.shapes.push(crate::report::scene::Shape::Cells(plot, levels));
+    scene.shapes.push(Shape::Cells(plot, levels));
     axis(scene, plot, &draft_ticks(from, to, plot, look), look);
     scene.text(area.x, area.y + look.text, &format!("Latency ({}, log scale)", draft.unit()), Ink::Muted, look.text, Anchor::Start);
     scale_legend(scene, Rect { x: plot.x, y: area.y, w: plot.w, h: head }, most, look);
@@ -94,7 +97,7 @@ impl Exactly {
 }
 
 /// 1-2-5 ticks that lie inside the rows.
-fn draft_ticks(from: u64, to: u64, plot: Rect, look: Look) -> Vec<crate::report::scale::Tick> {
+fn draft_ticks(from: u64, to: u64, plot: Rect, look: Look) -> Vec<Tick> {
     let y = Exactly::new(from, to, plot);
     let wide = Latency::new(from, to, plot.bottom(), plot.y);
     let mut ticks = wide.ticks_by(|ns| y.map.at((ns.max(1.0)).log10()), look.text * 1.5);
@@ -102,7 +105,7 @@ fn draft_ticks(from: u64, to: u64, plot: Rect, look: Look) -> Vec<crate::report:
     ticks
 }
 
-fn axis(scene: &mut Scene, plot: Rect, ticks: &[crate::report::scale::Tick], look: Look) {
+fn axis(scene: &mut Scene, plot: Rect, ticks: &[Tick], look: Look) {
     for tick in ticks.iter().filter(|t| !t.label.is_empty()) {
         scene.line(vec![(plot.x - look.text * 0.4, tick.at), (plot.x, tick.at)], Ink::Axis, look.line / 2.0, Dash::Solid);
         scene.text(plot.x - look.text * 0.6, tick.at + look.text * 0.36, &tick.label, Ink::Muted, look.text, Anchor::End);
@@ -141,17 +144,18 @@ fn lines(scene: &mut Scene, heat: &Heat, x: &Linear, y: &Exactly, plot: Rect, lo
         ("p50", &heat.p50, Ink::OverP50, Dash::Solid, 0.9),
     ];
     let middle = |i: usize| x.at((heat.t0_ns as f64 + heat.column_ns as f64 * (i as f64 + 0.5)) / 1e9);
+    let weight = if heat.columns.len() as f64 > plot.w / 4.0 { look.line * 0.7 } else { look.line };
     let mut names = Vec::new();
     for (name, values, ink, dash, width) in kinds {
         let points = values.iter().enumerate().map(|(i, v)| (middle(i), v.map(|ns| y.at(ns))));
-        let parts = stretches(points);
+        let parts = stretches(points, plot.w / heat.columns.len().max(1) as f64 / 2.0);
         scene.open(name);
         for part in &parts {
-            let part = thin(part, 1_200);
+            let part = thin(part, (plot.w * 0.6) as usize);
             if dash == Dash::Solid {
-                scene.line(part.clone(), Ink::Casing, look.line * (width + 1.1), Dash::Solid);
+                scene.line(part.clone(), Ink::Casing, weight * (width + 1.1), Dash::Solid);
             }
-            scene.line(part, ink, look.line * width, dash);
+            scene.line(part, ink, weight * width, dash);
         }
         scene.close();
         if let Some((_, last)) = parts.last().and_then(|p| p.last()) {
@@ -169,7 +173,7 @@ fn lines(scene: &mut Scene, heat: &Heat, x: &Linear, y: &Exactly, plot: Rect, lo
     }
 }
 
-/// Errors in each column as bars from zero.
+/// Errors in each column as steps from zero; a single error is still seen.
 fn errors(scene: &mut Scene, heat: &Heat, x: &Linear, strip: Rect, look: Look) {
     let most = heat.errors.iter().copied().max().unwrap_or(0);
     scene.fill(strip, Ink::Phase, 1.0);
@@ -182,12 +186,16 @@ fn errors(scene: &mut Scene, heat: &Heat, x: &Linear, strip: Rect, look: Look) {
     if let Some(top) = ticks.last() {
         scene.text(strip.x - look.text * 0.6, top.at + look.text * 0.8, &top.label, Ink::Muted, look.text, Anchor::End);
     }
-    let width = heat.column_ns as f64 / 1e9;
-    for (i, count) in heat.errors.iter().enumerate().filter(|(_, n)| **n > 0) {
-        let from = heat.t0_ns as f64 / 1e9 + width * i as f64;
-        let (left, right) = (x.at(from), x.at(from + width));
-        let height = (strip.bottom() - map.at(*count as f64)).max(look.line);
-        let bar = Rect { x: left, y: strip.bottom() - height, w: (right - left - 0.3).max(0.8), h: height };
-        scene.fill(bar, Ink::Bad, 1.0);
+    let half = strip.w / heat.errors.len().max(1) as f64 / 2.0;
+    let middle = |i: usize| x.at((heat.t0_ns as f64 + heat.column_ns as f64 * (i as f64 + 0.5)) / 1e9);
+    let top = |n: u64| strip.bottom() - (strip.bottom() - map.at(n as f64)).max(look.line);
+    let bars = heat.errors.iter().enumerate().map(|(i, n)| (middle(i), (*n > 0).then(|| top(*n))));
+    for run in bars.collect::<Vec<_>>().chunk_by(|a, b| a.1.is_some() == b.1.is_some()) {
+        let tops: Vec<(f64, f64)> = run.iter().filter_map(|(x, y)| Some((*x, (*y)?))).collect();
+        let mut corners = steps(&tops, half.max(0.5));
+        if let (Some(first), Some(last)) = (corners.first().copied(), corners.last().copied()) {
+            corners.extend([(last.0, strip.bottom()), (first.0, strip.bottom())]);
+            scene.shapes.push(Shape::Area(corners, Ink::Bad, 1.0));
+        }
     }
 }

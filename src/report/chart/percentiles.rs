@@ -20,6 +20,7 @@ use crate::report::scene::Ink;
 use crate::report::scene::Mark;
 use crate::report::scene::Rect;
 use crate::report::scene::Scene;
+use crate::report::scene::Shape;
 use crate::report::scene::text_width;
 use crate::report::view::Curve;
 use crate::report::view::View;
@@ -48,16 +49,11 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Op
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
     columns(scene, plot, &nines_ticks(&x, |t| text_width(t, look.text)), look, true);
     scene.text(area.x, area.y + look.text, &format!("Latency ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
-    scene.text(
-        plot.x + plot.w / 2.0,
-        plot.bottom() + look.text * 3.1,
-        "Share of answers at most this slow (each step is another nine)",
-        Ink::Muted,
-        look.text,
-        Anchor::Middle,
-    );
+    let titles = ["Share of answers at most this slow (each step is another nine)", "Share of answers at most this slow"];
+    let title = titles.into_iter().find(|t| text_width(t, look.text) < plot.w + look.right).unwrap_or("Share of answers");
+    scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, title, Ink::Muted, look.text, Anchor::Middle);
     let lines: Vec<Drawn> = curves.iter().map(|c| Drawn::new(view, c, &x, &y)).collect();
-    let labels = place_labels(&lines, plot, scene.width, look);
+    let labels = place_labels(&lines, plot, area.right(), look);
     for (line, label) in lines.iter().zip(&labels) {
         line.draw(scene, look);
         line.name(scene, label, look);
@@ -95,6 +91,8 @@ impl Drawn {
         let all: Vec<(f64, u64)> = curve.points.iter().map(|p| (nines(p.0), p.1)).filter(|p| p.0 <= MOST_NINES + 1e-9).collect();
         let split = all.iter().position(|p| p.0 > firm_until + 1e-9).unwrap_or(all.len());
         let at = |p: &(f64, u64)| (x.at(p.0), y.at(p.1));
+        let mut loose = all[split..].to_vec();
+        loose.dedup_by_key(|p| p.1);
         let marks = [0.5, 0.9, 0.99, 0.999, 0.9999].map(nines).into_iter().filter(|n| *n <= firm_until + 1e-9);
         Drawn {
             name: if curve.service { format!("{} service", curve.series) } else { curve.series.clone() },
@@ -102,8 +100,8 @@ impl Drawn {
             place: words::place(view, &curve.series),
             service: curve.service,
             firm: thin(&all[..split].iter().map(at).collect::<Vec<_>>(), 360),
-            loose: all[split..].iter().map(at).take(12).collect(),
-            marks: marks.filter_map(|n| all.iter().find(|p| p.0 >= n - 1e-6)).map(at).collect(),
+            loose: loose.iter().map(at).collect(),
+            marks: marks.filter_map(|n| Some((x.at(n), y.at(value_at(&all, n)?)))).collect(),
         }
     }
 
@@ -117,11 +115,11 @@ impl Drawn {
         let (dash, width) = if self.service { (Dash::Dashed, look.line * 0.8) } else { (Dash::Solid, look.line) };
         scene.line(self.firm.clone(), ink, width, dash);
         for (x, y) in &self.loose {
-            scene.shapes.push(crate::report::scene::Shape::Mark(Mark::Disc, *x, *y, look.line * 0.75, ink));
+            scene.shapes.push(Shape::Mark(Mark::Disc, *x, *y, look.line * 0.9, ink));
         }
         if !self.service {
             for (x, y) in &self.marks {
-                scene.shapes.push(crate::report::scene::Shape::Mark(Mark::of(self.place), *x, *y, look.line * 1.9, ink));
+                scene.shapes.push(Shape::Mark(Mark::of(self.place), *x, *y, look.line * 1.9, ink));
             }
         }
         scene.close();
@@ -134,9 +132,17 @@ impl Drawn {
     }
 }
 
+/// The value at `n` nines, on the straight line between the points around it.
+fn value_at(points: &[(f64, u64)], n: f64) -> Option<u64> {
+    let after = points.iter().position(|p| p.0 >= n - 1e-9)?;
+    let (right, left) = (points[after], points[after.saturating_sub(1)]);
+    let share = if right.0 > left.0 { ((n - left.0) / (right.0 - left.0)).clamp(0.0, 1.0) } else { 1.0 };
+    Some((left.1 as f64 + (right.1 as f64 - left.1 as f64) * share) as u64)
+}
+
 /// Places for the labels, each near its line's end, touching no other label and as few lines as
 /// possible.
-fn place_labels(lines: &[Drawn], plot: Rect, width: f64, look: Look) -> Vec<Rect> {
+fn place_labels(lines: &[Drawn], plot: Rect, right: f64, look: Look) -> Vec<Rect> {
     let mut taken: Vec<Rect> = Vec::new();
     for line in lines {
         let (ex, ey) = line.end();
@@ -146,7 +152,7 @@ fn place_labels(lines: &[Drawn], plot: Rect, width: f64, look: Look) -> Vec<Rect
             for side in [-1.0, 1.0] {
                 let dy = side * f64::from(step) * h * 0.5;
                 for dx in [look.line * 3.0, -w - look.line * 2.0, -w / 2.0, -w - 60.0] {
-                    let spot = Rect { x: (ex + dx).clamp(plot.x + 4.0, width - w - 6.0), y: ey - h / 2.0 + dy, w, h };
+                    let spot = Rect { x: (ex + dx).min(right - w - 2.0).max(plot.x + 4.0), y: ey - h / 2.0 + dy, w, h };
                     if spot.y < plot.y - h || spot.bottom() > plot.bottom() || taken.iter().any(|t| t.meets(&spot)) {
                         continue;
                     }

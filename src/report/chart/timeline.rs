@@ -8,6 +8,7 @@ use super::Reading;
 use super::columns;
 use super::nothing;
 use super::rows;
+use super::steps;
 use super::stretches;
 use super::widest;
 use crate::report::scale::Latency;
@@ -25,10 +26,23 @@ use crate::report::scene::Scene;
 use crate::report::scene::Shape;
 use crate::report::scene::text_width;
 use crate::report::view::View;
-use crate::report::words;
 
-/// A line of a strip: name, places, ink, dash, width.
-type Strand = (&'static str, Vec<(f64, Option<f64>)>, Ink, Dash, f64);
+/// A line of a strip.
+struct Strand {
+    name: &'static str,
+    /// Its stretches, broken where values are missing.
+    parts: Vec<Vec<(f64, f64)>>,
+    /// Height of its name at the right edge; `None` when there is nothing to name.
+    end: Option<f64>,
+    /// What it stands for, how it is broken, how wide it is.
+    stroke: (Ink, Dash, f64),
+}
+
+impl Strand {
+    fn new(name: &'static str, line: Vec<(f64, f64)>, end: Option<f64>, stroke: (Ink, Dash, f64)) -> Self {
+        Strand { name, parts: vec![line], end, stroke }
+    }
+}
 
 /// Draws the strips into `area`; `None` when no second was recorded.
 pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Option<Reading> {
@@ -76,10 +90,10 @@ fn phases(scene: &mut Scene, view: &View, x: &Linear, whole: Rect, look: Look) {
             );
         }
         let width = text_width(name, look.text);
-        let middle = ((left + right) / 2.0).clamp(width / 2.0 + 4.0, scene.width - width / 2.0 - 4.0);
-        if middle - width / 2.0 >= free_from && (right - left > width * 0.6 || right >= x.end - 1.0) {
-            scene.text(middle, whole.y - look.text * 0.7, name, Ink::Muted, look.text, Anchor::Middle);
-            free_from = middle + width / 2.0 + look.text * 0.5;
+        let start = ((left + right - width) / 2.0).max(free_from).min(scene.width - width - 6.0);
+        if start >= free_from && start < right {
+            scene.text(start, whole.y - look.text * 0.7, name, Ink::Muted, look.text, Anchor::Start);
+            free_from = start + width + look.text * 0.6;
         }
     }
 }
@@ -94,20 +108,38 @@ fn rates(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
     let (y, ticks) = amounts(most, strip.bottom(), strip.y, look.text * 2.2);
     heading(scene, strip, look, "Load exchanges a second");
     rows(scene, strip, &ticks, look);
-    let of = |values: &[f64]| timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), Some(y.at(*v)))).collect::<Vec<_>>();
-    area(scene, "planned", &of(&timeline.planned), strip);
+    let half = half_second(x);
+    let of = |values: &[f64]| {
+        let places: Vec<(f64, f64)> = timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), y.at(*v))).collect();
+        thin(&steps(&places, half), 1_200)
+    };
+    let planned = of(&timeline.planned);
+    area(scene, "planned", &planned, strip);
+    let at_end = |values: &[f64]| last_measured(view).and_then(|i| values.get(i)).map(|v| y.at(*v));
     let strands = vec![
-        ("planned", of(&timeline.planned), Ink::Planned, Dash::Solid, 2.6),
-        ("sent", of(&timeline.sent), Ink::Sent, Dash::Solid, 1.0),
-        ("answered", of(&timeline.answered), Ink::Answered, Dash::Dashed, 1.0),
+        Strand::new("planned", planned, at_end(&timeline.planned), (Ink::Planned, Dash::Solid, 2.6)),
+        Strand::new("sent", of(&timeline.sent), at_end(&timeline.sent), (Ink::Sent, Dash::Solid, 1.0)),
+        Strand::new("answered", of(&timeline.answered), at_end(&timeline.answered), (Ink::Answered, Dash::Dashed, 1.0)),
     ];
     draw_strands(scene, strands, strip, look);
 }
 
-fn area(scene: &mut Scene, name: &str, points: &[(f64, Option<f64>)], strip: Rect) {
-    let top = thin(&points.iter().filter_map(|(x, y)| Some((*x, (*y)?))).collect::<Vec<_>>(), 900);
-    if let (Some(first), Some(last)) = (top.first().copied(), top.last().copied()) {
-        let mut corners = top;
+/// Half the width of a second on the time axis.
+fn half_second(x: &Linear) -> f64 {
+    (x.at(x.from + 0.5) - x.at(x.from)).abs()
+}
+
+/// The last second of the measure phase: where lines end that fall to nothing afterwards.
+fn last_measured(view: &View) -> Option<usize> {
+    let timeline = &view.timeline;
+    let end = timeline.phases.iter().find(|(name, ..)| name == "measure").map(|p| p.2);
+    let inside = |t: &f64| end.is_none_or(|end| *t < end);
+    timeline.t_s.iter().rposition(inside)
+}
+
+fn area(scene: &mut Scene, name: &str, top: &[(f64, f64)], strip: Rect) {
+    if let (Some(first), Some(last)) = (top.first(), top.last()) {
+        let mut corners = top.to_vec();
         corners.extend([(last.0, strip.bottom()), (first.0, strip.bottom())]);
         scene.open(name);
         scene.shapes.push(Shape::Area(corners, Ink::Planned, 0.28));
@@ -126,15 +158,22 @@ fn latency(view: &View, start: f64, end: f64) -> (Latency, Vec<Tick>) {
 fn latencies(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
     let timeline = &view.timeline;
     let (y, _) = latency(view, strip.bottom(), strip.y);
-    let of = |values: &[Option<u64>]| timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), v.map(|ns| y.at(ns)))).collect::<Vec<_>>();
-    let strands =
-        vec![("p99", of(&timeline.p99), Ink::Series(1), Dash::Solid, 1.0), ("p50", of(&timeline.p50), Ink::Series(0), Dash::Dashed, 1.0)];
-    if strands.iter().all(|s| s.1.iter().all(|p| p.1.is_none())) {
+    if timeline.p50.iter().chain(&timeline.p99).all(Option::is_none) {
         heading(scene, strip, look, "Response time: no samples");
         return;
     }
     heading(scene, strip, look, &format!("Response time of {} (log scale)", timeline.series));
     rows(scene, strip, &y.ticks(look.text * 1.5), look);
+    let strand = |name, values: &[Option<u64>], stroke| {
+        let places = timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), v.map(|ns| y.at(ns))));
+        let parts: Vec<_> = stretches(places, half_second(x)).iter().map(|p| thin(p, 900)).collect();
+        let end = parts.last().and_then(|p| p.last()).map(|p| p.1);
+        Strand { name, parts, end, stroke }
+    };
+    let strands = vec![
+        strand("p99", &timeline.p99, (Ink::Series(1), Dash::Solid, 1.0)),
+        strand("p50", &timeline.p50, (Ink::Series(0), Dash::Dashed, 1.0)),
+    ];
     draw_strands(scene, strands, strip, look);
 }
 
@@ -144,29 +183,24 @@ fn open(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
     let (y, ticks) = amounts(most, strip.bottom(), strip.y, look.text * 2.2);
     heading(scene, strip, look, "Open connections");
     rows(scene, strip, &ticks, look);
-    let points = timeline.t_s.iter().zip(&timeline.open).map(|(t, v)| (x.at(*t), Some(y.at(*v as f64)))).collect();
-    draw_strands(scene, vec![("open", points, Ink::Open, Dash::Solid, 1.0)], strip, look);
+    let places: Vec<(f64, f64)> = timeline.t_s.iter().zip(&timeline.open).map(|(t, v)| (x.at(*t), y.at(*v as f64))).collect();
+    let line = thin(&steps(&places, half_second(x)), 1_200);
+    let end = line.last().map(|p| p.1);
+    draw_strands(scene, vec![Strand::new("open", line, end, (Ink::Open, Dash::Solid, 1.0))], strip, look);
 }
 
 /// Draws lines and their names at the right edge.
-fn draw_strands(scene: &mut Scene, strands: Vec<Strand>, strip: Rect, look: Look) {
-    let ends: Vec<f64> = strands.iter().map(|s| s.1.iter().rev().find_map(|p| p.1).unwrap_or(strip.bottom())).collect();
+fn draw_strands(scene: &mut Scene, mut strands: Vec<Strand>, strip: Rect, look: Look) {
+    strands.retain(|s| s.end.is_some());
+    let ends: Vec<f64> = strands.iter().filter_map(|s| s.end).collect();
     let placed = spread(&ends, look.text * 1.25, strip.y, strip.bottom());
-    for ((name, points, ink, dash, width), spot) in strands.into_iter().zip(placed) {
+    for (Strand { name, parts, stroke: (ink, dash, width), .. }, spot) in strands.into_iter().zip(placed) {
         scene.open(name);
-        let parts = stretches(points.into_iter());
-        let right = parts.last().and_then(|p| p.last()).map_or(strip.right(), |p| p.0);
         for part in parts {
-            scene.line(thin(&part, 900), ink, look.line * width, dash);
+            scene.line(part, ink, look.line * width, dash);
         }
         let label = if ink == Ink::Planned { Ink::Muted } else { ink };
-        let x = right.max(strip.right() - look.text) + look.text * 0.9;
-        scene.label(x, spot + look.text * 0.36, name, label, look.text, Anchor::Start);
+        scene.label(strip.right() + look.text * 0.5, spot + look.text * 0.36, name, label, look.text, Anchor::Start);
         scene.close();
     }
-}
-
-/// One sentence on the strips for a reader who cannot see them.
-pub(crate) fn description(view: &View) -> String {
-    format!("Three strips over time: planned, sent and answered load; p50 and p99; open connections. {}", words::load(view))
 }

@@ -48,7 +48,7 @@ fn figure(figure: &Figure<'_>, draw: impl Fn(&mut Scene, Rect, Look, bool) -> Op
     let mut drawings = String::new();
     let mut live = false;
     for (width, height, wide) in [(1072.0, figure.heights.0, true), (400.0, figure.heights.1, false)] {
-        let look = Look { text: if wide { 12.5 } else { 11.5 }, line: if wide { 2.0 } else { 1.8 }, right: if wide { 76.0 } else { 56.0 } };
+        let look = Look { text: if wide { 12.5 } else { 11.5 }, line: if wide { 2.0 } else { 1.8 }, right: if wide { 76.0 } else { 68.0 } };
         let mut scene = Scene::new(width, height);
         let area = Rect { x: 0.0, y: 4.0, w: width, h: height - 8.0 };
         let reading = draw(&mut scene, area, look, wide);
@@ -96,11 +96,23 @@ fn legend(entries: &[(String, String)], note: &str) -> String {
     format!("<div class=\"legend\"><ul>{items}</ul><p>{note}</p></div>\n")
 }
 
-/// Data of a read-out: places on the axis, what each is called, and rows of texts.
-fn readout(x: &[f64], labels: Vec<String>, rows: Vec<(String, String, Vec<String>)>) -> Value {
+/// A row of a read-out: the group that hides it, its name, a text for each place.
+type Row = (String, String, Vec<String>);
+
+/// Read-out at chosen places of the axis, each with its name.
+fn readout_at(x: &[f64], names: Vec<String>, rows: Vec<Row>) -> Value {
     let x: Vec<Value> = x.iter().map(|v| json!((v * 10_000.0).round() / 10_000.0)).collect();
-    let rows: Vec<Value> = rows.into_iter().map(|(group, name, texts)| json!({ "group": group, "name": name, "texts": texts })).collect();
-    json!({ "x": x, "labels": labels, "rows": rows })
+    json!({ "x": x, "names": names, "rows": texts(rows) })
+}
+
+/// Read-out in even stretches of time, `n` from `from` on, `step` seconds each.
+fn readout_over(from: f64, step: f64, n: usize, rows: Vec<Row>) -> Value {
+    let edges: Vec<String> = (0..=n).map(|i| scale::clock(from + step * i as f64)).collect();
+    json!({ "from": from, "step": step, "edges": edges, "rows": texts(rows) })
+}
+
+fn texts(rows: Vec<Row>) -> Vec<Value> {
+    rows.into_iter().map(|(group, name, texts)| json!({ "group": group, "name": name, "texts": texts })).collect()
 }
 
 fn time_or_dash(ns: Option<u64>) -> String {
@@ -135,7 +147,7 @@ pub(super) fn percentiles(view: &View, charts: &mut Map<String, Value>) -> Strin
     format!(
         "<h3>The whole distribution</h3>\n{}",
         figure(&described, |scene, area, look, wide| {
-            let right = if wide { 118.0 } else { 14.0 };
+            let right = if wide { 96.0 } else { 20.0 };
             curve_chart::draw(scene, view, area, Look { right, ..look })
         })
     )
@@ -147,7 +159,7 @@ fn curve_data(view: &View) -> Value {
     let mut grid: Vec<f64> = (0..=(far * 20.0).floor() as usize).map(|k| k as f64 / 20.0).collect();
     grid.extend([0.25, 0.5, 0.75, 0.95].map(scale::nines).into_iter().filter(|n| *n <= far));
     grid.sort_by(f64::total_cmp);
-    let labels = grid.iter().map(|n| format!("{} of answers", scale::percent(scale::quantile_at(*n)))).collect();
+    let names = grid.iter().map(|n| format!("{} of answers", scale::percent(scale::quantile_at(*n)))).collect();
     let rows = shown
         .iter()
         .map(|curve| {
@@ -156,7 +168,7 @@ fn curve_data(view: &View) -> Value {
             (curve.series.clone(), name, grid.iter().map(|n| time_or_dash(at(n))).collect())
         })
         .collect();
-    readout(&grid, labels, rows)
+    readout_at(&grid, names, rows)
 }
 
 fn quantile_table(view: &View) -> String {
@@ -234,11 +246,6 @@ fn heatmap_figure(i: usize, heat: &Heat, charts: &mut Map<String, Value>) -> Str
 }
 
 fn heat_data(heat: &Heat) -> Value {
-    let start = |i: usize| (heat.t0_ns + heat.column_ns * i as u64) as f64 / 1e9;
-    let width = heat.column_ns as f64 / 1e9;
-    let n = heat.columns.len();
-    let x: Vec<f64> = (0..n).map(|i| start(i) + width / 2.0).collect();
-    let labels = (0..n).map(|i| format!("{} to {}", scale::clock(start(i)), scale::clock(start(i) + width))).collect();
     let row = |name: &str, values: &[Option<u64>]| (name.to_string(), name.to_string(), values.iter().map(|v| time_or_dash(*v)).collect());
     let plain = |name: &str, values: Vec<u64>| (String::new(), name.to_string(), values.into_iter().map(grouped).collect());
     let answers = heat.columns.iter().map(|c| c.iter().sum()).collect();
@@ -249,7 +256,7 @@ fn heat_data(heat: &Heat) -> Value {
         plain("answers", answers),
         plain("errors", heat.errors.clone()),
     ];
-    readout(&x, labels, rows)
+    readout_over(heat.t0_ns as f64 / 1e9, heat.column_ns as f64 / 1e9, heat.columns.len(), rows)
 }
 
 /// Columns as rows; where there are many, neighbours share a row with the span of their values.
@@ -329,7 +336,6 @@ pub(super) fn load(view: &View, charts: &mut Map<String, Value>) -> String {
 
 fn load_data(view: &View) -> Value {
     let t = &view.timeline;
-    let labels = t.t_s.iter().map(|s| format!("{} to {}", scale::clock(s - 0.5), scale::clock(s + 0.5))).collect();
     let rates = |name: &str, v: &[f64]| (name.to_string(), name.to_string(), v.iter().map(|r| words::rate(*r)).collect());
     let times = |name: &str, v: &[Option<u64>]| (name.to_string(), name.to_string(), v.iter().map(|ns| time_or_dash(*ns)).collect());
     let rows = vec![
@@ -340,7 +346,7 @@ fn load_data(view: &View) -> Value {
         times("p50", &t.p50),
         ("open".into(), "open".into(), t.open.iter().map(|n| grouped(*n)).collect()),
     ];
-    readout(&t.t_s, labels, rows)
+    readout_over(t.t_s.first().map_or(0.0, |first| first - 0.5), 1.0, t.t_s.len(), rows)
 }
 
 fn load_table(view: &View) -> String {

@@ -79,7 +79,11 @@
   const readOut = (figure) => {
     const data = charts[figure.dataset.chart];
     const plot = figure.querySelector(".plot");
-    if (!data || !data.x.length || !plot) return;
+    if (!data || !plot) return;
+    // Places on the axis and their names: given, or even stretches of time.
+    const names = data.names || data.edges.slice(1).map((edge, i) => data.edges[i] + " to " + edge);
+    const xs = data.x || names.map((_, i) => data.from + data.step * (i + 0.5));
+    if (!xs.length) return;
     const hidden = new Set();
     const tip = make("div");
     tip.className = "tip";
@@ -107,12 +111,12 @@
       const svg = drawing(plot);
       if (at < 0 || !svg) return;
       const place = axis(svg);
-      const x = place.left + (data.x[at] - place.from) / (place.to - place.from) * (place.right - place.left);
+      const x = place.left + (xs[at] - place.from) / (place.to - place.from) * (place.right - place.left);
       const line = cursor(svg);
       for (const [name, value] of [["x1", x], ["x2", x], ["y1", place.top], ["y2", place.bottom]]) line.setAttribute(name, value);
       const list = make("dl");
       for (const row of rows()) list.append(make("dt", row.name), make("dd", row.texts[at]));
-      tip.replaceChildren(make("b", data.labels[at]), list);
+      tip.replaceChildren(make("b", names[at]), list);
       tip.hidden = false;
       const box = svg.getBoundingClientRect();
       const outer = plot.getBoundingClientRect();
@@ -121,9 +125,9 @@
       tip.style.left = Math.max(0, Math.min(beside, outer.width - tip.offsetWidth)) + "px";
     };
     const move = (to) => {
-      at = Math.max(0, Math.min(data.x.length - 1, to));
+      at = Math.max(0, Math.min(xs.length - 1, to));
       show();
-      say(data.labels[at] + ": " + rows().map((row) => row.name + " " + row.texts[at]).join(", "));
+      say(names[at] + ": " + rows().map((row) => row.name + " " + row.texts[at]).join(", "));
     };
 
     plot.addEventListener("pointermove", (event) => {
@@ -133,19 +137,19 @@
       const box = svg.getBoundingClientRect();
       const x = (event.clientX - box.left) * svg.viewBox.baseVal.width / box.width;
       if (x < place.left - 8 || x > place.right + 8) { hide(); return; }
-      at = nearest(data.x, place.from + (x - place.left) / (place.right - place.left) * (place.to - place.from));
+      at = nearest(xs, place.from + (x - place.left) / (place.right - place.left) * (place.to - place.from));
       show();
     });
     plot.addEventListener("pointerleave", hide);
     plot.addEventListener("blur", hide);
-    const page = Math.max(1, Math.round(data.x.length / 10));
+    const page = Math.max(1, Math.round(xs.length / 10));
     const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -page, PageDown: page };
     plot.addEventListener("keydown", (event) => {
       if (event.target !== plot || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "Escape") hide();
       else if (event.key === "Home") move(0);
-      else if (event.key === "End") move(data.x.length - 1);
-      else if (event.key in steps) move(at < 0 ? (steps[event.key] > 0 ? 0 : data.x.length - 1) : at + steps[event.key]);
+      else if (event.key === "End") move(xs.length - 1);
+      else if (event.key in steps) move(at < 0 ? (steps[event.key] > 0 ? 0 : xs.length - 1) : at + steps[event.key]);
       else return;
       event.preventDefault();
     });

@@ -90,8 +90,10 @@ fn tiles(view: &View) -> String {
     let mut out = String::from("<dl class=\"tiles\">");
     match words::main_series(view) {
         Some(series) => {
-            for (key, note) in [("p50", "half within"), ("p99", "99 % within"), ("p99.9", "99.9 % within")] {
-                out.push_str(&tile(&format!("{} {key}", series.name), &words::response(view, series, key), note));
+            for (key, note) in [("p50", "half of all answers"), ("p99", "99 % of all answers"), ("p99.9", "99.9 % of all answers")] {
+                let value = words::response(view, series, key);
+                let note = if value == "n/a" { "too few samples" } else { note };
+                out.push_str(&tile(&format!("{} {key}", series.name), &value, note));
             }
         }
         None => out.push_str(&tile("Response", "n/a", "nothing was answered")),
@@ -246,12 +248,14 @@ pub(super) fn account(view: &View) -> String {
     line("No answer expected", counts.no_answer_expected, counts.planned);
     line("Not offered", not_offered, counts.planned);
     for (cause, n) in &counts.not_offered {
-        line(&format!("because {cause}"), *n, counts.planned);
+        line(&format!("\u{2003}{}", cut(cause)), *n, counts.planned);
     }
     let sends = table("Where every planned send went", "account", &headings(&["Load exchanges", "#Count", "#Share"]), &body);
     format!(
-        "<h3>Where every planned send went</h3>\n<p class=\"note\">{}</p>\n{sends}<details><summary>All messages, bytes and connections</summary>\n{}</details>\n",
+        "<h3>Where every planned send went</h3>\n<p class=\"note\">{}</p>\n<div class=\"pair\">{sends}{}</div>\n\
+         <details><summary>All messages by kind</summary>\n{}</details>\n",
         equation(view),
+        traffic(view),
         messages(view)
     )
 }
@@ -272,26 +276,38 @@ fn equation(view: &View) -> String {
     )
 }
 
-fn messages(view: &View) -> String {
+/// Connections, bytes, and answers that fit nothing.
+fn traffic(view: &View) -> String {
     let (counts, connections) = (&view.summary.counts, &view.summary.connections);
     let mut body = String::new();
-    for (way, kinds) in [("out", &counts.messages_out), ("in", &counts.messages_in)] {
+    for (name, n) in [
+        ("Asked for", connections.asked),
+        ("Opened", connections.opened),
+        ("Failed", connections.failed),
+        ("Opened again", connections.reconnects),
+        ("Most open at once", connections.peak),
+    ] {
+        row(&mut body, &[("", name), ("n", &grouped(n))]);
+    }
+    row(&mut body, &[("", "Bytes written"), ("n", &bytes_text(counts.bytes_out))]);
+    row(&mut body, &[("", "Bytes read"), ("n", &bytes_text(counts.bytes_in))]);
+    row(&mut body, &[("", "Duplicate answers"), ("n", &grouped(counts.duplicate))]);
+    row(&mut body, &[("", "Unsolicited answers"), ("n", &grouped(counts.unsolicited))]);
+    table("Connections and traffic", "account", &headings(&["Connections and traffic", "#Count"]), &body)
+}
+
+fn messages(view: &View) -> String {
+    let counts = &view.summary.counts;
+    let mut body = String::new();
+    for (way, kinds) in [("sent", &counts.messages_out), ("received", &counts.messages_in)] {
         for (kind, n) in kinds {
             row(&mut body, &[("", way), ("", &html(&cut(kind))), ("n", &grouped(*n))]);
         }
     }
-    row(&mut body, &[("", "out"), ("", "bytes"), ("n", &bytes_text(counts.bytes_out))]);
-    row(&mut body, &[("", "in"), ("", "bytes"), ("n", &bytes_text(counts.bytes_in))]);
-    row(&mut body, &[("", "in"), ("", "duplicate answers"), ("n", &grouped(counts.duplicate))]);
-    row(&mut body, &[("", "in"), ("", "unsolicited answers"), ("n", &grouped(counts.unsolicited))]);
-    for (name, n) in [
-        ("asked", connections.asked),
-        ("opened", connections.opened),
-        ("failed", connections.failed),
-        ("reconnects", connections.reconnects),
-        ("most open at once", connections.peak),
-    ] {
-        row(&mut body, &[("", "connections"), ("", name), ("n", &grouped(n))]);
+    for (group, kinds) in [("fault", &counts.faults), ("close", &counts.closes)] {
+        for (kind, n) in kinds {
+            row(&mut body, &[("", group), ("", &html(&cut(kind))), ("n", &grouped(*n))]);
+        }
     }
     table("All messages by kind", "kinds", &headings(&["Way", "Kind", "#Count"]), &body)
 }

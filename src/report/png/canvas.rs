@@ -1,10 +1,9 @@
-//! A drawing as PNG: plotters draws it at twice the size, then every four pixels become one.
+//! A drawing as PNG: plotters draws it at three times the size, then nine pixels become one.
 //!
-//! The mean of four pixels is taken over light, not over encoded values, so that thin dark lines on
+//! The mean of the pixels is taken over light, not over encoded values, so that thin dark lines on
 //! white keep their weight.
 
 use std::error::Error;
-use std::sync::OnceLock;
 
 use image::ImageEncoder;
 use plotters::backend::BitMapBackend;
@@ -15,19 +14,11 @@ use plotters::element::Circle;
 use plotters::element::PathElement;
 use plotters::element::Polygon;
 use plotters::element::Rectangle;
-use plotters::element::Text;
 use plotters::style::Color;
-use plotters::style::FontDesc;
-use plotters::style::FontFamily;
-use plotters::style::FontStyle;
-use plotters::style::IntoTextStyle;
 use plotters::style::RGBColor;
 use plotters::style::ShapeStyle;
-use plotters::style::register_font;
-use plotters::style::text_anchor::HPos;
-use plotters::style::text_anchor::Pos;
-use plotters::style::text_anchor::VPos;
 
+use super::letters::Line;
 use crate::report::scene::Anchor;
 use crate::report::scene::Dash;
 use crate::report::scene::Ink;
@@ -36,11 +27,10 @@ use crate::report::scene::Scene;
 use crate::report::scene::Shape;
 
 /// Pixels drawn for each pixel kept, in each direction.
-const SCALE: u32 = 2;
-const FONT: &str = "volley-sans";
+const SCALE: u32 = 3;
 
-type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
-type Done = Result<(), Box<dyn Error>>;
+pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+pub(super) type Done = Result<(), Box<dyn Error>>;
 
 /// A sheet under plotters.
 pub(super) struct Canvas<'a> {
@@ -50,7 +40,6 @@ pub(super) struct Canvas<'a> {
 impl Canvas<'_> {
     /// The drawing as the bytes of a PNG file.
     pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, String> {
-        embed_font()?;
         let (width, height) = (scene.width as u32, scene.height as u32);
         let mut pixels = vec![255u8; (width * SCALE * height * SCALE * 3) as usize];
         draw(scene, &mut pixels, (width * SCALE, height * SCALE)).map_err(|e| format!("the plot could not be drawn: {e}"))?;
@@ -80,8 +69,7 @@ impl Canvas<'_> {
     fn fill(&self, rect: &Rect, style: ShapeStyle) -> Done {
         let (x0, y0) = at((rect.x, rect.y));
         let (x1, y1) = at((rect.right(), rect.bottom()));
-        // plotters fills up to and with the second corner.
-        self.area.draw(&Rectangle::new([(x0, y0), ((x1 - 1).max(x0), (y1 - 1).max(y0))], style))?;
+        self.area.draw(&Rectangle::new([(x0, y0), (x1.max(x0 + 1), y1.max(y0 + 1))], style))?;
         Ok(())
     }
 
@@ -108,26 +96,25 @@ impl Canvas<'_> {
     }
 
     fn text(&self, shape: &Shape) -> Done {
-        let Shape::Text { x, y, text, ink, size, anchor, halo, .. } = shape else { return Ok(()) };
-        // plotters' size is the height of a line, 1.164 em in this font, with the baseline at half of it.
-        let height = size * 1.164 * f64::from(SCALE);
-        let (px, py) = at((*x, *y));
-        let place = |dx: i32, dy: i32| (px + dx, py + dy - (height / 2.0) as i32);
-        let across = match anchor {
-            Anchor::Start => HPos::Left,
-            Anchor::Middle => HPos::Center,
-            Anchor::End => HPos::Right,
-        };
-        let font = |ink: Ink| {
-            let font = FontDesc::new(FontFamily::Name(FONT), height, FontStyle::Normal);
-            font.color(&colour(ink)).pos(Pos::new(across, VPos::Top)).into_text_style(&self.area)
+        let Shape::Text { x, y, text, ink, size, anchor, halo, bold } = shape else { return Ok(()) };
+        let scale = f64::from(SCALE);
+        let line = Line::new(text, size * scale)?;
+        let start = match anchor {
+            Anchor::Start => x * scale,
+            Anchor::Middle => x * scale - line.width / 2.0,
+            Anchor::End => x * scale - line.width,
         };
         if *halo {
-            for (dx, dy) in [(-4, 0), (4, 0), (0, -4), (0, 4), (-3, -3), (3, -3), (-3, 3), (3, 3)] {
-                self.area.draw(&Text::new(text.as_str(), place(dx, dy), font(Ink::Panel)))?;
+            let far = size * scale * 0.14;
+            for turn in 0..12 {
+                let angle = f64::from(turn) * std::f64::consts::TAU / 12.0;
+                line.draw(&self.area, (start + far * angle.cos(), y * scale + far * angle.sin()), colour(Ink::Panel))?;
             }
         }
-        self.area.draw(&Text::new(text.as_str(), place(0, 0), font(*ink)))?;
+        line.draw(&self.area, (start, y * scale), colour(*ink))?;
+        if *bold {
+            line.draw(&self.area, (start + size * scale * 0.035, y * scale), colour(*ink))?;
+        }
         Ok(())
     }
 
@@ -152,12 +139,6 @@ fn draw(scene: &Scene, pixels: &mut [u8], size: (u32, u32)) -> Done {
     }
     canvas.area.present()?;
     Ok(())
-}
-
-fn embed_font() -> Result<(), String> {
-    static DONE: OnceLock<bool> = OnceLock::new();
-    let done = DONE.get_or_init(|| register_font(FONT, FontStyle::Normal, dejavu::sans::regular()).is_ok());
-    if *done { Ok(()) } else { Err("the embedded font could not be read".into()) }
 }
 
 /// A place on the sheet in drawn pixels.
@@ -237,7 +218,7 @@ mod tests {
 
     #[test]
     fn shrinking_keeps_plain_areas() {
-        let white = vec![255u8; 4 * 4 * 3];
+        let white = vec![255u8; (2 * SCALE * 2 * SCALE * 3) as usize];
         assert_eq!(shrink(&white, 2, 2), vec![255u8; 12]);
     }
 }
