@@ -15,6 +15,8 @@
 //! ```
 
 pub mod dialogue;
+pub mod cli;
+pub mod mock;
 pub mod plan;
 pub mod profile;
 pub mod record;

@@ -253,16 +253,14 @@ pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
     let run = record::read(dir).map_err(|e| Trouble::usage(format!("the record in {} cannot be read: {e}", dir.display())))?;
     let (view, code) = report::view_and_code(&run).map_err(Trouble::usage)?;
     for format in report::FORMATS.iter().filter(|f| f.group == "json" || look.reports.iter().any(|r| r == f.group)) {
-        let path = dir.join(format.file);
-        let bytes = (format.render)(&view);
-        if let Err(e) = record::write::replace_file(&path, &bytes) {
-            tell!("warning: {} could not be written: {e}", path.display());
+        if let Err(e) = record::write::replace_file(dir, format.file, &(format.render)(&view)) {
+            tell!("warning: a report could not be written: {e}");
         }
     }
     match look.format {
         Format::Json => say!("{}", String::from_utf8_lossy(&report::json::render(&view)).trim_end()),
         Format::Text => {
-            let text = report::text::render(&view, look.text_style());
+            let text = report::text::render(&view, ());
             say!("{}", text.trim_end());
             if !look.quiet {
                 let file = if look.reports.iter().any(|r| r == "html") { dir.join("report.html") } else { dir.to_owned() };

@@ -1,5 +1,7 @@
 //! `volley serve`: the reference server on a socket, until a signal.
 
+use std::net::TcpListener;
+
 use super::Trouble;
 use super::args::ServeArgs;
 use super::preflight;
@@ -26,19 +28,22 @@ pub(super) fn serve(args: &ServeArgs) -> Result<u8, Trouble> {
     };
     let config = mock::Config::new(&words).map_err(|mistakes| Trouble::usage(mistakes.join("\nerror: ")))?;
     preflight::raise_files();
-    let listener = mock::listen(args.listen).map_err(|e| Trouble::usage(format!("{} cannot be listened on: {e}", args.listen)))?;
-    let address = listener.local_addr().map_err(|e| Trouble::internal(e.to_string()))?;
-    let (stop, stopped) = mock::stop_signal().map_err(|e| Trouble::internal(e.to_string()))?;
-    let for_signals = stop.clone();
-    signals::on_stop(move |_| for_signals.stop())?;
+    let failed = |e: std::io::Error| Trouble::internal(format!("the server ended: {e}"));
+    let listener = TcpListener::bind(args.listen).map_err(|e| Trouble::usage(format!("{} cannot be listened on: {e}", args.listen)))?;
+    let address = listener.local_addr().map_err(failed)?;
+    let stop = mock::StopSignal::new().map_err(failed)?;
+    let by_signal = stop.clone();
+    signals::on_stop(move |_| by_signal.give())?;
     if args.with_parent {
+        let by_parent = stop.clone();
         std::thread::spawn(move || {
+            // The end of standard input and an error in reading it both mean that the parent is gone.
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-            stop.stop();
+            by_parent.give();
         });
     }
     say!("{}", serde_json::json!({ "listening": address.to_string(), "url": format!("ws://{address}/"), "profile": args.profile, "dialect": config.dialect_name() }));
-    let account = mock::serve(config, listener, stopped).map_err(|e| Trouble::internal(format!("the server ended: {e}")))?;
+    let account = mock::serve(config, listener, &stop).map_err(failed)?;
     say!("{}", serde_json::to_string(&account).map_err(|e| Trouble::internal(e.to_string()))?);
     Ok(0)
 }

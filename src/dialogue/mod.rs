@@ -4,6 +4,7 @@
 //! profile compiled for play, [`Pending`] the sends that await answers, [`Reader`] reads messages.
 
 mod pending;
+pub mod play;
 mod read;
 mod script;
 
@@ -252,7 +253,7 @@ impl Dialogue {
             (Class::Keyed, Some(key)) => self.pending.answer_to(key),
             (Class::Keyed, None) => {
                 stage.tally.fault(Fault::Unparsed);
-                Match::Unsolicited
+                return Next::Nothing;
             }
             _ => self.pending.answer_in_order(),
         };

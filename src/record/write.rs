@@ -231,22 +231,29 @@ impl Writer {
         format!("{value:#}\n")
     }
 
-    /// Writes a file anew: temporary file, sync, rename.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let path = self.dir.join(name);
-        let temporary = self.dir.join(format!("{name}.tmp"));
-        let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&temporary, &path)?;
-            File::open(&self.dir)?.sync_all()
-        };
-        write().map_err(|e| {
-            let _ = std::fs::remove_file(&temporary);
-            at(&path, &e)
-        })
+        replace_file(&self.dir, name, bytes)
     }
+}
+
+/// Writes the file `name` in `dir` anew (mode 0600): temporary file, sync, rename.
+///
+/// # Errors
+/// When that fails; the text names the path, and the old file is as it was.
+pub fn replace_file(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let path = dir.join(name);
+    let temporary = dir.join(format!("{name}.tmp"));
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, &path)?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(|e| {
+        let _ = std::fs::remove_file(&temporary);
+        at(&path, &e)
+    })
 }
 
 /// A file that grows by whole lines.

@@ -194,6 +194,10 @@ impl Client {
     #[inline]
     fn transmit(&mut self, desk: &mut Desk, carried: Carried) {
         let Some(socket) = &self.socket else { return };
+        if self.state != State::Open {
+            // Nothing may follow our close frame (RFC 6455 section 5.5.1).
+            return;
+        }
         if self.outbox.is_some() {
             return self.put_in(desk, carried);
         }

@@ -1,5 +1,6 @@
 //! Connect and accept: TCP, the upgrade, frames, clocks. Knows nothing of profiles or plans.
 
+pub mod accept;
 pub mod clock;
 pub mod frames;
 pub mod socket;
