@@ -14,8 +14,10 @@
 //!  0  units
 //! ```
 
+pub mod mock;
 pub mod profile;
 pub mod record;
 pub mod report;
 pub mod tally;
 pub mod units;
+pub mod wire;
