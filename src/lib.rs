@@ -14,8 +14,8 @@
 //!  0  units
 //! ```
 
-pub mod dialogue;
 pub mod cli;
+pub mod dialogue;
 pub mod mock;
 pub mod plan;
 pub mod profile;

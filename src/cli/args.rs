@@ -12,7 +12,13 @@ use crate::units::Rate;
 
 /// Load and latency benchmark for real-time services over WebSocket.
 #[derive(Debug, Parser)]
-#[command(name = "volley", version, about, propagate_version = true, max_term_width = 100, after_help = "\
+#[command(
+    name = "volley",
+    version,
+    about,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "\
 Examples:
   volley run echo                                     a first run against the embedded reference server
   volley run openshock-live --clients 1000 --duration 30s
@@ -23,7 +29,8 @@ Examples:
 Exit codes:
   0 fine   1 internal   2 usage, profile, plan or guard   3 nothing could be measured
   4 run invalid, degraded or given up   10 a limit broke, or the peer did not take the load
-  130/143 stopped by a signal, record written")]
+  130/143 stopped by a signal, record written"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

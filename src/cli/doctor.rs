@@ -30,7 +30,16 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8, Trouble> {
     let files = preflight::raise_files();
     let here = machine::here();
     say!("{} on {}, {} CPUs, {}", here.kernel, here.cpu, here.cpus, bytes_text(here.memory_bytes));
-    let findings = [files_line(files, args.clients), ports(args.clients), backlog(), cpus(here.cpus, here.cgroup_cpus), memory(here.memory_bytes, args.clients), clock(&here.clock), wake_ups(), stamps()];
+    let findings = [
+        files_line(files, args.clients),
+        ports(args.clients),
+        backlog(),
+        cpus(here.cpus, here.cgroup_cpus),
+        memory(here.memory_bytes, args.clients),
+        clock(&here.clock),
+        wake_ups(),
+        stamps(),
+    ];
     for f in &findings {
         say!("{:4}  {:14} {}", if f.ok { "ok" } else { "BAD" }, f.what, f.found);
         if !f.ok {
@@ -39,7 +48,14 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8, Trouble> {
     }
     let bad = findings.iter().filter(|f| !f.ok).count();
     let clients = grouped(args.clients);
-    say!("{}", if bad == 0 { format!("a run of {clients} clients has what it needs") } else { format!("{bad} of {} checks stand in the way of a run of {clients} clients", findings.len()) });
+    say!(
+        "{}",
+        if bad == 0 {
+            format!("a run of {clients} clients has what it needs")
+        } else {
+            format!("{bad} of {} checks stand in the way of a run of {clients} clients", findings.len())
+        }
+    );
     Ok(if bad == 0 { 0 } else { 4 })
 }
 

@@ -68,7 +68,14 @@ impl Look {
         choice.write_global();
         let is_on = |auto: anstream::ColorChoice| auto != anstream::ColorChoice::Never;
         let reports = reports.iter().filter(|r| *r != "none").cloned().collect();
-        Ok(Look { reports, format, plain, quiet, colour: is_on(anstream::stdout().current_choice()), colour_err: is_on(anstream::stderr().current_choice()) })
+        Ok(Look {
+            reports,
+            format,
+            plain,
+            quiet,
+            colour: is_on(anstream::stdout().current_choice()),
+            colour_err: is_on(anstream::stderr().current_choice()),
+        })
     }
 }
 
@@ -113,7 +120,13 @@ pub(super) struct Ended<'a> {
 }
 
 /// The manifest of a run that begins now.
-pub(super) fn manifest(plan: &Plan, script: &Script, reference_server: bool, command: Vec<String>, limits: &[report::limit::Limit]) -> Manifest {
+pub(super) fn manifest(
+    plan: &Plan,
+    script: &Script,
+    reference_server: bool,
+    command: Vec<String>,
+    limits: &[report::limit::Limit],
+) -> Manifest {
     let secret = |name: &String| plan.profile.vars.get(name).is_some_and(|v| v.secret);
     let now = jiff::Timestamp::now();
     let mix = now.as_nanosecond() as u64 ^ u64::from(std::process::id()).rotate_left(32);

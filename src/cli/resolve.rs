@@ -48,16 +48,25 @@ pub(super) fn profile(name: &str, colour: bool) -> Result<Profile, Trouble> {
 
 /// The values of all variables, and those among them that are secret.
 pub(super) fn variables(profile: &Profile, sets: &[(String, String)]) -> Result<(BTreeMap<String, String>, Vec<String>), Trouble> {
-    let values = vars::resolve(profile, sets, |name| std::env::var(name).ok()).map_err(|problems| Trouble::usage(problems.join("\nerror: ")))?;
+    let values =
+        vars::resolve(profile, sets, |name| std::env::var(name).ok()).map_err(|problems| Trouble::usage(problems.join("\nerror: ")))?;
     let secrets = vars::secrets(profile, &values);
     Ok((values, secrets))
 }
 
 /// The plan. `target` is what takes the place of the profile's endpoint.
-pub(super) fn plan(args: &RunArgs, profile: Profile, values: BTreeMap<String, String>, target: &Target, lanes: u32) -> Result<Plan, Trouble> {
+pub(super) fn plan(
+    args: &RunArgs,
+    profile: Profile,
+    values: BTreeMap<String, String>,
+    target: &Target,
+    lanes: u32,
+) -> Result<Plan, Trouble> {
     check_times(args)?;
     let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
-    let bind = |t: &crate::profile::Template| t.bind(|n| values.get(n).map(String::as_str)).map(|b| b.text(0)).map_err(|n| Trouble::usage(format!("variable `{n}` has no value")));
+    let bind = |t: &crate::profile::Template| {
+        t.bind(|n| values.get(n).map(String::as_str)).map(|b| b.text(0)).map_err(|n| Trouble::usage(format!("variable `{n}` has no value")))
+    };
     let own = Target::parse(&bind(&profile.endpoint.url)?).map_err(Trouble::usage)?;
     let mut headers = Vec::new();
     for (name, template) in &profile.endpoint.headers {
@@ -101,7 +110,9 @@ fn check_times(args: &RunArgs) -> Result<(), Trouble> {
     if args.timeout.0 < MILLI {
         return Err(Trouble::usage("--timeout must be at least 1ms"));
     }
-    for (flag, time) in [("--duration", args.duration), ("--warmup", args.warmup), ("--timeout", args.timeout), ("--ramp", args.ramp.unwrap_or_default())] {
+    for (flag, time) in
+        [("--duration", args.duration), ("--warmup", args.warmup), ("--timeout", args.timeout), ("--ramp", args.ramp.unwrap_or_default())]
+    {
         if time > LONGEST {
             return Err(Trouble::usage(format!("{flag} {time} is longer than a week")));
         }

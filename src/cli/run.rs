@@ -52,7 +52,8 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         return Err(Trouble::usage("wss:// is not supported by this version; put a TLS-ending proxy in front, or test the ws:// port"));
     }
     let script = Arc::new(script(&plan)?);
-    let limits = report::limit::parse_all(&args.limit, &series_names(&script)).map_err(|mistakes| Trouble::usage(mistakes.join("\nerror: ")))?;
+    let limits =
+        report::limit::parse_all(&args.limit, &series_names(&script)).map_err(|mistakes| Trouble::usage(mistakes.join("\nerror: ")))?;
     preflight::check(&plan, IpAddr::from([127, 0, 0, 1]), files)?;
     if args.dry_run {
         return dry_run(&plan, target.is_none());
@@ -68,7 +69,8 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let plan = Arc::new(plan);
     let manifest = outcome::manifest(&plan, &script, server.is_some(), resolve::redacted_command(&secrets), &limits);
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
-    let writer = Writer::create(&dir, &manifest).map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))?;
+    let writer = Writer::create(&dir, &manifest)
+        .map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))?;
     if args.progress != super::args::Progress::None {
         tell!("{} -> {} ({address}), {}", plan.profile.name, plan.target, amount(&plan));
     }
@@ -100,12 +102,25 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
         generator: outcome::GeneratorSum::default(),
         phase: "",
     };
-    let swarm = swarm::run(&m.plan, &m.script, m.address, &control, &mut sink).map_err(|e| Trouble::internal(format!("the run could not go on: {e}")))?;
+    let swarm = swarm::run(&m.plan, &m.script, m.address, &control, &mut sink)
+        .map_err(|e| Trouble::internal(format!("the run could not go on: {e}")))?;
     sink.show.end();
     let (pauses, generator) = (sink.pauses, sink.generator);
     let account = m.server.take().and_then(Server::stop);
     let signal = Some(signal.load(Ordering::SeqCst)).filter(|s| *s != 0);
-    outcome::finish(outcome::Ended { plan: &m.plan, script: &m.script, manifest: m.manifest, writer: m.writer, swarm, pauses, generator, account, signal, look: &m.look, secrets: &m.secrets })
+    outcome::finish(outcome::Ended {
+        plan: &m.plan,
+        script: &m.script,
+        manifest: m.manifest,
+        writer: m.writer,
+        swarm,
+        pauses,
+        generator,
+        account,
+        signal,
+        look: &m.look,
+        secrets: &m.secrets,
+    })
 }
 
 fn stop_on_signals(control: &Arc<Control>, signal: &Arc<AtomicI32>) -> Result<(), Trouble> {
@@ -159,7 +174,12 @@ impl Sink for Recorder<'_> {
 
 /// The profile compiled for this plan.
 pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
-    let bounds = Bounds { measure_from: plan.measure_from().0, measure_until: plan.measure_until().0, timeout: plan.timeout.0, window: plan.window() };
+    let bounds = Bounds {
+        measure_from: plan.measure_from().0,
+        measure_until: plan.measure_until().0,
+        timeout: plan.timeout.0,
+        window: plan.window(),
+    };
     Script::compile(&plan.profile, plan.dialect.as_deref(), &plan.vars, bounds).map_err(Trouble::usage)
 }
 
@@ -175,7 +195,8 @@ fn default_lanes() -> u32 {
 /// The address of the target, looked up once.
 fn look_up(target: &Target, allowed: &[String]) -> Result<SocketAddr, Trouble> {
     let found = (target.host.as_str(), target.port).to_socket_addrs();
-    let address = found.map_err(|e| Trouble::nothing(format!("{} cannot be looked up: {e}. Check the host in --target", target.host)))?.next();
+    let address =
+        found.map_err(|e| Trouble::nothing(format!("{} cannot be looked up: {e}. Check the host in --target", target.host)))?.next();
     let address = address.ok_or_else(|| Trouble::nothing(format!("{} has no address", target.host)))?;
     guard::judge_address(&target.host, address.ip(), allowed)?;
     Ok(address)

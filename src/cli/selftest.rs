@@ -39,7 +39,10 @@ pub(super) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     tell!("1 of 4: answers held for 20 ms");
     let (held, account) = measure(&["--delay", "fixed:20ms"], &["--rate", "10/s", "--duration", "5s"])?;
     let hold = account["hold"]["p50"].as_u64().unwrap_or(0);
-    holds &= claims("known delay (fixed 20 ms, hold p50 by the server's account)", &[Claim { text: "p50", found: response(&held, "p50"), low: hold, high: hold + MILLI }]);
+    holds &= claims(
+        "known delay (fixed 20 ms, hold p50 by the server's account)",
+        &[Claim { text: "p50", found: response(&held, "p50"), low: hold, high: hold + MILLI }],
+    );
     tell!("2 of 4: a server that pauses 500 ms in each 5 s, open loop");
     let (open, _) = measure(&["--stall", "500ms/5s"], &["--rate", "10/s", "--duration", &seconds])?;
     tell!("3 of 4: the same pause, closed loop");
@@ -48,8 +51,18 @@ pub(super) fn selftest(args: &SelftestArgs) -> Result<u8, Trouble> {
     tell!("4 of 4: one answer in twenty never comes");
     let (lossy, account) = measure(&["--fault", "no_ack:5%"], &["--rate", "10/s", "--duration", "5s", "--timeout", "1s"])?;
     let dropped = account["dropped"].as_object().map(|d| d.values().filter_map(Value::as_u64).sum()).unwrap_or(0);
-    holds &= claims("unanswered (5 % dropped, counted by the server)", &[Claim { text: "unanswered", found: lossy["counts"]["unanswered"].as_u64(), low: dropped, high: dropped }]);
-    say!("{}", if holds { "PASS  the figures of this build can be believed on this machine" } else { "FAIL  see above; on a busy machine try again when it is quiet" });
+    holds &= claims(
+        "unanswered (5 % dropped, counted by the server)",
+        &[Claim { text: "unanswered", found: lossy["counts"]["unanswered"].as_u64(), low: dropped, high: dropped }],
+    );
+    say!(
+        "{}",
+        if holds {
+            "PASS  the figures of this build can be believed on this machine"
+        } else {
+            "FAIL  see above; on a busy machine try again when it is quiet"
+        }
+    );
     Ok(if holds { 0 } else { 4 })
 }
 
@@ -80,7 +93,14 @@ fn claims(title: &str, claims: &[Claim]) -> bool {
         let ok = claim.found.is_some_and(|ns| (claim.low..=claim.high).contains(&ns));
         let is_count = claim.text == "unanswered";
         let show = |n: u64| if is_count { n.to_string() } else { Nanos(n).to_string() };
-        say!("  {}  {:38} {:>9}   (from {} to {})", if ok { "ok " } else { "BAD" }, claim.text, claim.found.map_or("n/a".into(), show), show(claim.low), show(claim.high));
+        say!(
+            "  {}  {:38} {:>9}   (from {} to {})",
+            if ok { "ok " } else { "BAD" },
+            claim.text,
+            claim.found.map_or("n/a".into(), show),
+            show(claim.low),
+            show(claim.high)
+        );
         all &= ok;
     }
     all
@@ -99,7 +119,22 @@ fn measure(trouble: &[&str], load: &[&str]) -> Result<(Value, Value), Trouble> {
     let target = format!("ws://{}/", server.address);
     let exe = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
     let output = std::process::Command::new(exe)
-        .args(["run", "echo", "--target", &target, "--clients", "100", "--warmup", "1s", "--report", "none", "--format", "json", "--progress", "none"])
+        .args([
+            "run",
+            "echo",
+            "--target",
+            &target,
+            "--clients",
+            "100",
+            "--warmup",
+            "1s",
+            "--report",
+            "none",
+            "--format",
+            "json",
+            "--progress",
+            "none",
+        ])
         .arg("--out")
         .arg(&dir)
         .args(load)
@@ -108,7 +143,8 @@ fn measure(trouble: &[&str], load: &[&str]) -> Result<(Value, Value), Trouble> {
     // What is left of a record in the folder for temporary files harms nobody.
     let _ = std::fs::remove_dir_all(&dir);
     let account = server.stop().unwrap_or_default();
-    let summary: Value = serde_json::from_slice(&output.stdout).map_err(|_| failed(String::from_utf8_lossy(&output.stderr).into_owned()))?;
+    let summary: Value =
+        serde_json::from_slice(&output.stdout).map_err(|_| failed(String::from_utf8_lossy(&output.stderr).into_owned()))?;
     for reason in summary["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         say!("  note: {reason}");
     }

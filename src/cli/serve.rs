@@ -42,7 +42,10 @@ pub(super) fn serve(args: &ServeArgs) -> Result<u8, Trouble> {
             by_parent.give();
         });
     }
-    say!("{}", serde_json::json!({ "listening": address.to_string(), "url": format!("ws://{address}/"), "profile": args.profile, "dialect": config.dialect_name() }));
+    say!(
+        "{}",
+        serde_json::json!({ "listening": address.to_string(), "url": format!("ws://{address}/"), "profile": args.profile, "dialect": config.dialect_name() })
+    );
     let account = mock::serve(config, listener, &stop).map_err(failed)?;
     say!("{}", serde_json::to_string(&account).map_err(|e| Trouble::internal(e.to_string()))?);
     Ok(0)

@@ -1,0 +1,113 @@
+//! The server's side of a conversation: one variant for each protocol, one match for each event.
+//!
+//! Knows what to answer, not when or how it travels.
+
+use super::account::Kind;
+use super::account::Violation;
+use super::codec::PING;
+use super::codec::TEXT;
+use super::config::Config;
+use super::config::Protocol;
+use super::desk::Beat;
+use super::desk::Desk;
+use super::line::Line;
+use super::openshock;
+use super::openshock::OpenShock;
+use crate::wire::accept::Asked;
+use crate::wire::accept::Verdict;
+
+/// What `echo` says to nobody: a key that no client uses.
+const EXTRA_ECHO: &[u8] = br#"{"id":18446744073709551615,"pad":""}"#;
+
+/// Whether `asked` may connect.
+pub(super) fn verdict(asked: &Asked, config: &Config) -> Verdict {
+    match config.profile {
+        Protocol::Echo => {
+            let ours = config.settings.subprotocol.as_deref();
+            Verdict::Accept(asked.subprotocols().find(|offered| Some(*offered) == ours).map(Into::into))
+        }
+        Protocol::OpenShockLive => openshock::verdict(asked, &config.settings),
+    }
+}
+
+/// One connection's conversation.
+#[derive(Debug)]
+pub(super) enum Peer {
+    /// Everything comes back as it came.
+    Echo,
+    /// OpenShock's gateway.
+    OpenShock(OpenShock),
+}
+
+impl Peer {
+    /// The conversation of a connection asked for with `query`, open since `now`.
+    pub(super) fn new(protocol: Protocol, query: Option<&str>, now: u64) -> Self {
+        match protocol {
+            Protocol::Echo => Peer::Echo,
+            Protocol::OpenShockLive => Peer::OpenShock(OpenShock::new(query, now)),
+        }
+    }
+
+    /// The handshake is done.
+    pub(super) fn opened(&mut self, desk: &mut Desk, line: &mut Line) {
+        match self {
+            Peer::Echo if line.quirks.extra => desk.news(line, Kind::Echo, TEXT, EXTRA_ECHO),
+            Peer::Echo => {}
+            Peer::OpenShock(gateway) => gateway.opened(desk, line),
+        }
+        if let Some(period) = line.quirks.flood_ns {
+            desk.wake(line, desk.now + period, Beat::Flood);
+        }
+    }
+
+    /// A message came.
+    pub(super) fn heard(&mut self, desk: &mut Desk, line: &mut Line, opcode: u8, body: &[u8]) {
+        match self {
+            Peer::Echo => {
+                desk.counts.received(Kind::Echo);
+                if opcode == TEXT && !has_id(body) {
+                    desk.counts.violated(Violation::NoId);
+                }
+                desk.answer(line, Kind::Echo, opcode, body);
+            }
+            Peer::OpenShock(gateway) => gateway.heard(desk, line, body),
+        }
+    }
+
+    /// A beat of this conversation came round; it was due `at`.
+    pub(super) fn beat(&mut self, desk: &mut Desk, line: &mut Line, beat: Beat, at: u64) {
+        match self {
+            Peer::Echo => desk.news(line, Kind::WsPing, PING, &at.to_be_bytes()),
+            Peer::OpenShock(gateway) => gateway.beat(desk, line, beat, at),
+        }
+        if let (Beat::Flood, Some(period)) = (beat, line.quirks.flood_ns) {
+            // Not before the next turn, so that a flood too fast to keep up with cannot hold the lane.
+            desk.wake(line, (at + period).max(desk.now + 1), beat);
+        }
+    }
+
+    /// Code and reason of the answer to a client's Close.
+    pub(super) fn farewell(&self, code: Option<u16>) -> (Option<u16>, &'static str) {
+        match self {
+            Peer::Echo => (code, ""),
+            Peer::OpenShock(_) => OpenShock::farewell(),
+        }
+    }
+}
+
+/// Whether a text has an `id`; the usual place is looked at first.
+fn has_id(body: &[u8]) -> bool {
+    body.starts_with(br#"{"id":"#) || body.windows(4).any(|w| w == br#""id""#)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_found() {
+        for (text, found) in [(r#"{"id":1,"pad":""}"#, true), (r#"{"pad":"", "id" : 1}"#, true), ("id", false), ("", false)] {
+            assert_eq!(has_id(text.as_bytes()), found, "{text}");
+        }
+    }
+}
