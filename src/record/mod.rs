@@ -90,6 +90,9 @@ pub struct Manifest {
     pub profile_text: String,
     /// Series in order; `ws_ping` and the connection series included.
     pub series: Vec<SeriesRecord>,
+    /// Kinds of messages that are errors taking the place of an answer.
+    #[serde(default)]
+    pub error_kinds: Vec<String>,
     /// How it ended; `None` while it runs or when the process died.
     pub finish: Option<Finish>,
     /// Number of shards; 1 on one machine.

@@ -46,8 +46,10 @@ const RUN_JSON_MAX: u64 = 64 << 20;
 const INTERVALS_MAX: u64 = 4 << 30;
 /// Largest `counters.ndjson` or `events.ndjson`, some days.
 const NDJSON_MAX: u64 = 512 << 20;
-/// Largest time or count believed: 30 years in nanoseconds.
+/// Largest time believed: 30 years in nanoseconds.
 const BELIEVED_MAX: u64 = 1_000_000_000 * SECOND;
+/// Largest number of values believed in one histogram.
+const COUNT_MAX: u64 = 1 << 40;
 /// Most tags believed in one second.
 const TAGS_MAX: usize = 4_096;
 
@@ -249,7 +251,7 @@ impl Rows {
 
 /// Whether exact figures can be true of any set of values.
 pub(super) fn sound(exact: &Exact) -> Result<(), String> {
-    let possible = exact.count > 0 && exact.count <= BELIEVED_MAX && exact.min <= exact.max && exact.clipped <= exact.count;
+    let possible = exact.count > 0 && exact.count <= COUNT_MAX && exact.min <= exact.max && exact.clipped <= exact.count;
     if possible && (exact.sum >= exact.max) { Ok(()) } else { Err(format!("impossible figures {exact:?}")) }
 }
 

@@ -1,0 +1,120 @@
+//! Figures in words, the same in every report: shares, instants, counts, lists.
+//!
+//! Knows nothing of runs. Times are written by [`Nanos`].
+
+use std::collections::BTreeMap;
+
+use crate::units::Nanos;
+use crate::units::SECOND;
+use crate::units::grouped;
+
+/// A time with three significant digits.
+pub(super) fn time(ns: u64) -> String {
+    Nanos(ns).to_string()
+}
+
+/// A time, or `n/a`.
+pub(super) fn time_or_na(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "n/a".to_owned(), time)
+}
+
+/// A share of 0 to 1 as a percentage with at most three significant digits: `0.002 %`, `62 %`, `99.98 %`.
+pub(super) fn share(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent > 0.0 && percent < 0.0001 {
+        return "<0.0001 %".into();
+    }
+    // Close to everything is not everything.
+    let percent = if percent > 99.0 && percent < 100.0 { (percent * 1e3).floor() / 1e3 } else { percent };
+    let places = match percent.abs() {
+        p if p > 99.0 && p < 100.0 => 3,
+        p if p >= 10.0 || p == 0.0 => 0,
+        p if p >= 1.0 => 1,
+        p if p >= 0.1 => 2,
+        _ => 4,
+    };
+    let text = format!("{percent:.places$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} %")
+}
+
+/// `part` of `whole` as a share, 0 of nothing.
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Sum of a map's values, held at the largest number.
+pub(super) fn sum(map: &BTreeMap<String, u64>) -> u64 {
+    map.values().fold(0, |sum, n| sum.saturating_add(*n))
+}
+
+/// A rate in events a second: `10,000.2/s` without the unit; small rates keep three digits.
+pub(super) fn rate(per_s: f64) -> String {
+    if !per_s.is_finite() || per_s <= 0.0 {
+        return "0".into();
+    }
+    if per_s < 10.0 {
+        return format!("{per_s:.2}");
+    }
+    let tenths = (per_s * 10.0).round() as u64;
+    if per_s < 1_000.0 { format!("{}.{}", tenths / 10, tenths % 10) } else { grouped(per_s.round() as u64) }
+}
+
+/// An instant on the run clock in whole seconds: `12 s`.
+pub(super) fn instant(ns: u64) -> String {
+    format!("{} s", ns / SECOND)
+}
+
+/// `1 connection`, `2 connections`.
+pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(n), if n == 1 { one } else { many })
+}
+
+/// Text of a stranger for a terminal or a report: control and bidi characters removed, cut at 200.
+pub(super) fn clean(text: &str) -> String {
+    clean_long(text).chars().take(200).collect()
+}
+
+/// As [`clean`], for our own sentences, which are not cut before 2,000.
+pub(super) fn clean_long(text: &str) -> String {
+    let hostile =
+        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    text.chars().filter(|&c| !hostile(c)).take(2_000).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares() {
+        for (x, text) in [
+            (0.0, "0 %"),
+            (1.0, "100 %"),
+            (0.00002, "0.002 %"),
+            (0.62, "62 %"),
+            (0.9998, "99.98 %"),
+            (0.999_999_9, "99.999 %"),
+            (1e-9, "<0.0001 %"),
+            (0.9, "90 %"),
+            (0.0123, "1.2 %"),
+            (0.001, "0.1 %"),
+            (2.5, "250 %"),
+        ] {
+            assert_eq!(share(x), text);
+        }
+    }
+
+    #[test]
+    fn rates() {
+        for (x, text) in [(0.0, "0"), (0.5, "0.50"), (99.95, "100.0"), (1000.0, "1,000"), (10_000.2, "10,000"), (f64::NAN, "0")] {
+            assert_eq!(rate(x), text);
+        }
+    }
+
+    #[test]
+    fn strangers_cannot_steer_a_terminal() {
+        assert_eq!(clean("a\x1b[31m\u{202e}b\r\n"), "a[31mb");
+        assert_eq!(clean(&"x".repeat(500)).len(), 200);
+    }
+}
