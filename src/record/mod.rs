@@ -13,7 +13,7 @@
 //! ramp and warm-up begin with `warmup/`. Histograms are in nanoseconds. In `totals.hlog`, and so in
 //! [`Run::totals`], `NAME#1` to `NAME#6` are six equal sections of the measure phase.
 //!
-//! [`write`] makes a record while the run happens, [`read`](mod@read) takes it back, whole or cut
+//! [`mod@write`] makes a record while the run happens, [`read`](mod@read) takes it back, whole or cut
 //! short; [`machine`] says where it was made.
 
 mod hlog;

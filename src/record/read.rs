@@ -24,6 +24,7 @@ use super::RUN_SCHEMA;
 use super::Run;
 use super::State;
 use super::hlog::Decoder;
+use super::hlog::join;
 use super::lines;
 use super::lines::Ending;
 use super::lines::LineError;
@@ -308,14 +309,6 @@ impl<'a> Joined<'a> {
         let lacking = (lacking > 0).then(|| format!("{lacking} of {expected} histograms of single seconds are not there"));
         orphans.into_iter().chain(lacking).collect()
     }
-}
-
-/// Counts and exact figures as one, if they agree.
-pub(super) fn join(counts: &hdrhistogram::Histogram<u64>, exact: Exact) -> Result<Hist, String> {
-    if counts.len() != exact.count {
-        return Err(format!("holds {} values, its counters say {}", counts.len(), exact.count));
-    }
-    Hist::from_parts(counts, exact)
 }
 
 /// Histograms of single seconds, or of wider steps once there are too many.
