@@ -75,6 +75,12 @@ fn sections_add_up_to_the_total() {
 }
 
 #[test]
+fn a_writer_can_move_to_another_thread() {
+    fn sendable<T: Send + 'static>() {}
+    sendable::<Writer>();
+}
+
+#[test]
 fn folder_and_files_are_private() {
     let dir = folder();
     let path = dir.path().join("run");

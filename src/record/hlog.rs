@@ -15,6 +15,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::IntervalLogIterator;
 use hdrhistogram::serialization::interval_log::LogEntry;
 
+use crate::tally::Exact;
 use crate::tally::Hist;
 use crate::units::MILLI;
 use crate::units::SECOND;
@@ -34,6 +35,9 @@ pub(super) fn head(started: &str) -> String {
     head
 }
 
+/// Counts as the log holds them, without exact figures.
+pub(super) type Counts = Histogram<u64>;
+
 /// One line of a log, read.
 pub(super) struct Line {
     /// Tag; empty when the line has none.
@@ -41,7 +45,18 @@ pub(super) struct Line {
     /// Start in nanoseconds.
     pub(super) t_ns: u64,
     /// Counts.
-    pub(super) counts: Histogram<u64>,
+    pub(super) counts: Counts,
+}
+
+/// Counts and exact figures as one.
+///
+/// # Errors
+/// In words, when the two disagree or the counts do not fit the range of this program.
+pub(super) fn join(counts: &Counts, exact: Exact) -> Result<Hist, String> {
+    if counts.len() != exact.count {
+        return Err(format!("holds {} values, its counters say {}", counts.len(), exact.count));
+    }
+    Hist::from_parts(counts, exact)
 }
 
 /// Whether the log can carry this tag.

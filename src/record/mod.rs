@@ -13,7 +13,7 @@
 //! ramp and warm-up begin with `warmup/`. Histograms are in nanoseconds. In `totals.hlog`, and so in
 //! [`Run::totals`], `NAME#1` to `NAME#6` are six equal sections of the measure phase.
 //!
-//! [`write`] makes a record while the run happens, [`read`](mod@read) takes it back, whole or cut
+//! [`mod@write`] makes a record while the run happens, [`read`](mod@read) takes it back, whole or cut
 //! short; [`machine`] says where it was made.
 
 mod hlog;
@@ -91,6 +91,9 @@ pub struct Manifest {
     pub profile_text: String,
     /// Series in order; `ws_ping` and the connection series included.
     pub series: Vec<SeriesRecord>,
+    /// Kinds of messages that are errors taking the place of an answer.
+    #[serde(default)]
+    pub error_kinds: Vec<String>,
     /// How it ended; `None` while it runs or when the process died.
     pub finish: Option<Finish>,
     /// Number of shards; 1 on one machine.

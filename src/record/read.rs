@@ -24,6 +24,7 @@ use super::RUN_SCHEMA;
 use super::Run;
 use super::State;
 use super::hlog::Decoder;
+use super::hlog::join;
 use super::lines;
 use super::lines::Ending;
 use super::lines::LineError;
@@ -46,8 +47,10 @@ const RUN_JSON_MAX: u64 = 64 << 20;
 const INTERVALS_MAX: u64 = 4 << 30;
 /// Largest `counters.ndjson` or `events.ndjson`, some days.
 const NDJSON_MAX: u64 = 512 << 20;
-/// Largest time or count believed: 30 years in nanoseconds.
+/// Largest time believed: 30 years in nanoseconds.
 const BELIEVED_MAX: u64 = 1_000_000_000 * SECOND;
+/// Largest number of values believed in one histogram.
+const COUNT_MAX: u64 = 1 << 40;
 /// Most tags believed in one second.
 const TAGS_MAX: usize = 4_096;
 
@@ -249,7 +252,7 @@ impl Rows {
 
 /// Whether exact figures can be true of any set of values.
 pub(super) fn sound(exact: &Exact) -> Result<(), String> {
-    let possible = exact.count > 0 && exact.count <= BELIEVED_MAX && exact.min <= exact.max && exact.clipped <= exact.count;
+    let possible = exact.count > 0 && exact.count <= COUNT_MAX && exact.min <= exact.max && exact.clipped <= exact.count;
     if possible && (exact.sum >= exact.max) { Ok(()) } else { Err(format!("impossible figures {exact:?}")) }
 }
 
@@ -306,14 +309,6 @@ impl<'a> Joined<'a> {
         let lacking = (lacking > 0).then(|| format!("{lacking} of {expected} histograms of single seconds are not there"));
         orphans.into_iter().chain(lacking).collect()
     }
-}
-
-/// Counts and exact figures as one, if they agree.
-pub(super) fn join(counts: &hdrhistogram::Histogram<u64>, exact: Exact) -> Result<Hist, String> {
-    if counts.len() != exact.count {
-        return Err(format!("holds {} values, its counters say {}", counts.len(), exact.count));
-    }
-    Hist::from_parts(counts, exact)
 }
 
 /// Histograms of single seconds, or of wider steps once there are too many.

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use super::hlog::Counts;
 use super::hlog::Decoder;
+use super::hlog::join;
 use super::lines;
 use super::lines::LineError;
-use super::read::join;
 use super::read::sound;
 use crate::tally::Hist;
 
@@ -38,7 +39,7 @@ pub(super) fn read(path: &Path) -> Result<Option<BTreeMap<String, Hist>>, String
 struct Reader {
     decoder: Decoder,
     /// A histogram whose exact figures come next.
-    open: Option<(String, hdrhistogram::Histogram<u64>)>,
+    open: Option<(String, Counts)>,
     hists: BTreeMap<String, Hist>,
     /// How many the file says it has.
     end: Option<usize>,
@@ -61,7 +62,7 @@ impl Reader {
         }
     }
 
-    fn close(&mut self, exact: &str, (tag, counts): (String, hdrhistogram::Histogram<u64>)) -> Result<(), String> {
+    fn close(&mut self, exact: &str, (tag, counts): (String, Counts)) -> Result<(), String> {
         let (name, json) = exact.split_once(' ').ok_or("exact figures without a tag")?;
         let exact = serde_json::from_str(json).map_err(|e| format!("`{tag}`: {e}"))?;
         if name != tag {

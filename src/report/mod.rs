@@ -1,82 +1,42 @@
 //! Reports: a run becomes a [`view::View`], each format is a function from a view to bytes.
+//!
+//! [`build`] computes the view, with the help of [`limit`] and [`judge`]; [`FORMATS`] lists what can
+//! be drawn from it. A format computes nothing and opens nothing.
 
-mod chart;
-mod escape;
-pub mod html;
-pub mod png;
-mod scale;
-mod scene;
-mod svg;
+pub mod build;
+pub mod json;
+pub mod judge;
+pub mod limit;
+pub mod quantile;
+pub mod text;
 pub mod view;
 mod words;
 
-pub mod limit {
-    pub struct Limit(String);
-    impl Limit {
-        pub fn text(&self) -> &str {
-            &self.0
-        }
-    }
-    pub fn parse_all(t: &[String], _: &[String]) -> Result<Vec<Limit>, Vec<String>> {
-        Ok(t.iter().cloned().map(Limit).collect())
-    }
-}
-pub const GROUPS: [&str; 2] = ["html", "png"];
+/// A way to draw a view. A name may have several files (`png` has three).
+#[derive(Clone, Copy, Debug)]
 pub struct Format {
-    pub group: &'static str,
+    /// Name in `--report`.
+    pub name: &'static str,
+    /// File in the run's folder.
     pub file: &'static str,
-    pub render: fn(&view::View) -> Vec<u8>,
+    /// Draws it.
+    pub draw: fn(&view::View) -> Vec<u8>,
 }
-pub const FORMATS: [Format; 0] = [];
-pub mod json {
-    pub fn render(_: &super::view::View) -> Vec<u8> {
-        vec![]
-    }
+
+/// All formats. A new one is a file here, a row, and a golden output in the tests.
+pub const FORMATS: &[Format] = &[
+    Format { name: "json", file: "summary.json", draw: json::json },
+    Format { name: "text", file: "summary.txt", draw: |view| text::text(view, &text::Look::default()).into_bytes() },
+];
+
+/// The formats of a name, in order; none for an unknown name.
+pub fn formats(name: &str) -> impl Iterator<Item = &'static Format> {
+    FORMATS.iter().filter(move |format| format.name == name)
 }
-pub mod text {
-    pub fn render(_: &super::view::View, _: ()) -> String {
-        String::new()
-    }
-}
-pub fn view_and_code(run: &crate::record::Run) -> Result<(view::View, u8), String> {
-    for (t, h) in &run.totals {
-        if t.contains('#') {
-            continue;
-        }
-        println!("{t}: n={} p50={:?} p99={:?} max={}", h.len(), h.quantile(0.5), h.quantile(0.99), h.exact().max);
-    }
-    let s = |f: fn(&crate::record::CounterRow) -> u64| run.rows.iter().map(f).sum::<u64>();
-    println!(
-        "planned {} sent {} answered {} late {} unans {} noexp {} unsol {} dup {}",
-        s(|r| r.planned),
-        s(|r| r.sent),
-        s(|r| r.answered),
-        s(|r| r.late),
-        s(|r| r.unanswered),
-        s(|r| r.no_answer_expected),
-        s(|r| r.unsolicited),
-        s(|r| r.duplicate)
-    );
-    for r in &run.rows {
-        println!(
-            "{} {} planned {} sent {} ans {} no {:?} out {:?} in {:?} faults {:?} closes {:?} conn {:?} busy {:.2} cpu {} late {} gap {}",
-            r.t_ns / 1000000,
-            r.phase,
-            r.planned,
-            r.sent,
-            r.answered,
-            r.not_offered,
-            r.messages_out,
-            r.messages_in,
-            r.faults,
-            r.closes,
-            r.connections,
-            r.lane_busy,
-            r.cpu_ns,
-            r.late_wakeups,
-            r.longest_gap_ns
-        );
-    }
-    println!("{}", serde_json::to_string(&run.manifest.finish).unwrap());
-    Err("stub".into())
+
+/// Names for `--report`, each once.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+    names.dedup();
+    names
 }

@@ -162,6 +162,14 @@ pub struct SummarySeries {
     pub flags: Vec<String>,
 }
 
+impl SummarySeries {
+    /// Whether quantile `q`, when it is `None`, lies above the timeout instead of lacking samples.
+    pub fn is_censored(&self, q: f64) -> bool {
+        let beyond = self.count.saturating_add(self.unanswered) as f64 * (1.0 - q) + 1e-6;
+        beyond >= 10.0 && self.flags.iter().any(|flag| flag == "censored")
+    }
+}
+
 /// The generator's own account over the measure phase.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SummaryGenerator {

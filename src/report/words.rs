@@ -1,231 +1,120 @@
-//! The findings of a run in words: captions, titles, alternative texts.
+//! Figures in words, the same in every report: shares, instants, counts, lists.
 //!
-//! Reads a view and says what it shows; computes no figure of its own beyond picking and
-//! comparing. The page and the plots say the same because both ask here.
+//! Knows nothing of runs. Times are written by [`Nanos`].
 
 use std::collections::BTreeMap;
 
-use super::view::Heat;
-use super::view::Summary;
-use super::view::SummarySeries;
-use super::view::Verdict;
-use super::view::View;
 use crate::units::Nanos;
+use crate::units::SECOND;
 use crate::units::grouped;
 
-/// The verdict as one word.
-pub(crate) fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "Pass",
-        Verdict::Fail => "Fail",
-        Verdict::Invalid => "Invalid",
-        Verdict::Degraded => "Degraded",
-        Verdict::Aborted => "Aborted",
+/// A time with three significant digits.
+pub(super) fn time(ns: u64) -> String {
+    Nanos(ns).to_string()
+}
+
+/// A time, or `n/a`.
+pub(super) fn time_or_na(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "n/a".to_owned(), time)
+}
+
+/// A share of 0 to 1 as a percentage with at most three significant digits: `0.002 %`, `62 %`, `99.98 %`.
+pub(super) fn share(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent > 0.0 && percent < 0.0001 {
+        return "<0.0001 %".into();
     }
+    // Close to everything is not everything.
+    let percent = if percent > 99.0 && percent < 100.0 { (percent * 1e3).floor() / 1e3 } else { percent };
+    let places = match percent.abs() {
+        p if p > 99.0 && p < 100.0 => 3,
+        p if p >= 10.0 || p == 0.0 => 0,
+        p if p >= 1.0 => 1,
+        p if p >= 0.1 => 2,
+        _ => 4,
+    };
+    let text = format!("{percent:.places$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} %")
 }
 
-/// The verdict as a class and file-safe word.
-pub(crate) fn verdict_class(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "fail",
-        Verdict::Invalid => "invalid",
-        Verdict::Degraded => "degraded",
-        Verdict::Aborted => "aborted",
+/// `part` of `whole` as a share, 0 of nothing.
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Sum of a map's values, held at the largest number.
+pub(super) fn sum(map: &BTreeMap<String, u64>) -> u64 {
+    map.values().fold(0, |sum, n| sum.saturating_add(*n))
+}
+
+/// A rate in events a second: `10,000.2/s` without the unit; small rates keep three digits.
+pub(super) fn rate(per_s: f64) -> String {
+    if !per_s.is_finite() || per_s <= 0.0 {
+        return "0".into();
     }
-}
-
-/// What the verdict means, in a sentence.
-pub(crate) fn verdict_meaning(view: &View) -> String {
-    let limits = &view.summary.limits;
-    let broken = limits.iter().filter(|l| l.ok == Some(false)).count();
-    match view.summary.verdict {
-        Verdict::Pass if limits.is_empty() => "The run is valid. No limits were set.".into(),
-        Verdict::Pass if limits.len() == 1 => "The run is valid and its limit holds.".into(),
-        Verdict::Pass => format!("The run is valid and all {} limits hold.", limits.len()),
-        Verdict::Fail if broken == 0 => "The peer did not take the planned load.".into(),
-        Verdict::Fail => format!("{broken} of {} broken.", plural(limits.len() as u64, "limit")),
-        Verdict::Invalid => "The generator was the limit. The figures below do not describe the target.".into(),
-        Verdict::Degraded => "Part of the fleet was lost. The figures cover less than was planned.".into(),
-        Verdict::Aborted => "The run ended before its time. The figures cover what was recorded.".into(),
+    if per_s < 10.0 {
+        return format!("{per_s:.2}");
     }
+    let tenths = (per_s * 10.0).round() as u64;
+    if per_s < 1_000.0 { format!("{}.{}", tenths / 10, tenths % 10) } else { grouped(per_s.round() as u64) }
 }
 
-/// The series that stands for the run: the one the timeline follows, else the largest.
-pub(crate) fn main_series(view: &View) -> Option<&SummarySeries> {
-    let named = view.summary.series.iter().find(|s| s.name == view.timeline.series && s.count > 0);
-    named.or_else(|| view.summary.series.iter().filter(|s| s.count > 0).max_by_key(|s| s.count))
+/// An instant on the run clock in whole seconds: `12 s`.
+pub(super) fn instant(ns: u64) -> String {
+    format!("{} s", ns / SECOND)
 }
 
-/// Place of a series in the summary, by name; also the number of its colour.
-pub(crate) fn place(view: &View, series: &str) -> usize {
-    view.summary.series.iter().position(|s| s.name == series).unwrap_or(view.summary.series.len())
+/// `1 connection`, `2 connections`.
+pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(n), if n == 1 { one } else { many })
 }
 
-/// A quantile as shown: the time, `> 10s` when it lies past the answered share, `n/a` when too few
-/// samples stand behind it.
-pub(crate) fn quantile(figures: &BTreeMap<String, Option<u64>>, key: &str, flags: &[String], timeout_ns: u64) -> String {
-    match figures.get(key).copied().flatten() {
-        Some(ns) => Nanos(ns).to_string(),
-        None if flags.iter().any(|f| f == "censored") => format!("> {}", Nanos(timeout_ns)),
-        None => "n/a".into(),
-    }
+/// Text of a stranger for a terminal or a report: control and bidi characters removed, cut at 200.
+pub(super) fn clean(text: &str) -> String {
+    clean_long(text).chars().take(200).collect()
 }
 
-/// Response quantile of a series as shown.
-pub(crate) fn response(view: &View, series: &SummarySeries, key: &str) -> String {
-    quantile(&series.response, key, &series.flags, view.timeout_ns)
+/// As [`clean`], for our own sentences, which are not cut before 2,000.
+pub(super) fn clean_long(text: &str) -> String {
+    let hostile =
+        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    text.chars().filter(|&c| !hostile(c)).take(2_000).collect()
 }
 
-/// `1 limit`, `3 limits`.
-pub(crate) fn plural(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(n), if n == 1 { "" } else { "s" })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Planned load a second: the middle value of the seconds of the measure phase.
-pub(crate) fn planned_per_s(view: &View) -> Option<f64> {
-    let timeline = &view.timeline;
-    let measured = timeline.phases.iter().find(|(name, ..)| name == "measure");
-    let inside = |t: f64| measured.is_none_or(|(_, from, to)| t >= *from && t < *to);
-    let mut rates: Vec<f64> = timeline.t_s.iter().zip(&timeline.planned).filter(|(t, _)| inside(**t)).map(|(_, p)| *p).collect();
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied()
-}
-
-/// A rate: `10,000/s`, `2.5/s`.
-pub(crate) fn rate(per_s: f64) -> String {
-    format!("{}/s", super::scale::amount(if per_s >= 100.0 { per_s.round() } else { (per_s * 10.0).round() / 10.0 }))
-}
-
-/// A share of a whole: `0 %`, `0.01 %`, `< 0.001 %`.
-pub(crate) fn share(part: u64, whole: u64) -> String {
-    if part == 0 || whole == 0 {
-        return "0 %".into();
-    }
-    let percent = part as f64 / whole as f64 * 100.0;
-    match percent {
-        p if p < 0.001 => "< 0.001 %".into(),
-        p if p < 0.1 => format!("{p:.3} %"),
-        p if p < 10.0 => format!("{p:.2} %"),
-        p => format!("{p:.1} %"),
-    }
-}
-
-/// Load exchanges that went wrong: late, unanswered, or not offered at all.
-pub(crate) fn missed(summary: &Summary) -> u64 {
-    summary.counts.late + summary.counts.unanswered + summary.counts.not_offered.values().sum::<u64>()
-}
-
-/// What the percentile curve shows.
-pub(crate) fn percentiles(view: &View) -> String {
-    let Some(series) = main_series(view) else { return "No answer was recorded, so there is no curve to draw.".into() };
-    let p = |key| response(view, series, key);
-    let mut text = format!("{}: half of all answers came within {}", series.name, p("p50"));
-    for (key, words) in [("p99", "99 % within"), ("p99.9", "99.9 % within")] {
-        if series.response.get(key).copied().flatten().is_some() {
-            text.push_str(&format!(", {words} {}", p(key)));
+    #[test]
+    fn shares() {
+        for (x, text) in [
+            (0.0, "0 %"),
+            (1.0, "100 %"),
+            (0.00002, "0.002 %"),
+            (0.62, "62 %"),
+            (0.9998, "99.98 %"),
+            (0.999_999_9, "99.999 %"),
+            (1e-9, "<0.0001 %"),
+            (0.9, "90 %"),
+            (0.0123, "1.2 %"),
+            (0.001, "0.1 %"),
+            (2.5, "250 %"),
+        ] {
+            assert_eq!(share(x), text);
         }
     }
-    text.push_str(&format!("; the slowest took {}.", p("max")));
-    let gap = ["p99.9", "p99", "p50"].iter().find_map(|key| {
-        let of = |m: &BTreeMap<String, Option<u64>>| m.get(*key).copied().flatten();
-        Some((*key, of(&series.response)?, of(&series.service)?))
-    });
-    match gap {
-        Some((key, response, service)) if response as f64 > service as f64 * 1.1 => text.push_str(&format!(
-            " At {key} the time from the planned instant ({}) exceeds the time on the wire ({}): sends had to wait.",
-            Nanos(response),
-            Nanos(service)
-        )),
-        Some(_) => text.push_str(" Response and service run together: sends went out on time."),
-        None => {}
-    }
-    text
-}
 
-/// What a heat map shows.
-pub(crate) fn heat(heat: &Heat) -> String {
-    let answers: u64 = heat.columns.iter().flatten().sum();
-    if answers == 0 {
-        return format!("{}: nothing was answered.", heat.series);
+    #[test]
+    fn rates() {
+        for (x, text) in [(0.0, "0"), (0.5, "0.50"), (99.95, "100.0"), (1000.0, "1,000"), (10_000.2, "10,000"), (f64::NAN, "0")] {
+            assert_eq!(rate(x), text);
+        }
     }
-    let when = |i: usize| super::scale::clock((heat.t0_ns + heat.column_ns * i as u64) as f64 / 1e9);
-    let worst = heat.max.iter().enumerate().filter_map(|(i, m)| Some(((*m)?, i))).max_by_key(|(m, i)| (*m, usize::MAX - i));
-    let mut text = format!("{}: {}", heat.series, plural(answers, "answer"));
-    if let Some((max, i)) = worst {
-        text.push_str(&format!("; the slowest took {} at {}", Nanos(max), when(i)));
-    }
-    let errors: u64 = heat.errors.iter().sum();
-    match heat.errors.iter().enumerate().max_by_key(|(i, n)| (**n, usize::MAX - i)) {
-        Some((i, _)) if errors > 0 => text.push_str(&format!("; {}, most at {}.", plural(errors, "error"), when(i))),
-        _ => text.push_str("; no errors."),
-    }
-    text
-}
 
-/// What the load timeline shows.
-pub(crate) fn load(view: &View) -> String {
-    let counts = &view.summary.counts;
-    if counts.planned == 0 {
-        return "No load was planned, or none fell due before the run ended.".into();
+    #[test]
+    fn strangers_cannot_steer_a_terminal() {
+        assert_eq!(clean("a\x1b[31m\u{202e}b\r\n"), "a[31mb");
+        assert_eq!(clean(&"x".repeat(500)).len(), 200);
     }
-    let not_offered: u64 = counts.not_offered.values().sum();
-    let mut text = match not_offered {
-        0 => format!("All {} planned sends went out", grouped(counts.planned)),
-        n => format!("{} of {} planned sends did not go out ({})", grouped(n), grouped(counts.planned), share(n, counts.planned)),
-    };
-    if counts.sent > counts.no_answer_expected {
-        let expected = counts.sent - counts.no_answer_expected;
-        let answered = counts.answered + counts.late;
-        text.push_str(&match expected - answered.min(expected) {
-            0 => "; every one was answered".into(),
-            n => format!("; {} ({}) were never answered", grouped(n), share(n, expected)),
-        });
-    }
-    text.push_str(&format!(". At most {} were open at once.", plural(view.summary.connections.peak, "connection")));
-    text
-}
-
-/// What the errors add up to.
-pub(crate) fn errors(view: &View) -> String {
-    if view.errors.is_empty() {
-        return "Nothing went wrong: no fault, no unexpected close, no send that did not happen.".into();
-    }
-    let total: u64 = view.errors.iter().map(|e| e.count).sum();
-    let worst = view.errors.iter().max_by_key(|e| e.count);
-    let worst =
-        worst.map(|e| format!("; most often {} {} ({})", e.group, super::escape::drawn(&e.kind), grouped(e.count))).unwrap_or_default();
-    format!("{} of {}{worst}.", plural(total, "event"), plural(view.errors.len() as u64, "kind"))
-}
-
-/// The first sentence of a finding, for places with one line.
-pub(crate) fn first_sentence(text: &str) -> &str {
-    text.split_inclusive(". ").next().unwrap_or(text).trim_end()
-}
-
-/// Whether the run can be trusted, in words.
-pub(crate) fn trust(view: &View) -> String {
-    let judged = view.trust.iter().filter(|t| t.ok.is_some()).count();
-    let broken = view.trust.iter().filter(|t| t.ok == Some(false)).count();
-    match (judged, broken) {
-        (0, _) => "No check of the generator was recorded.".into(),
-        (1, 0) => "Yes. The one check of the generator holds.".into(),
-        (n, 0) => format!("Yes. All {n} checks of the generator hold."),
-        (n, b) => format!("No. {b} of {} of the generator failed.", plural(n as u64, "check")),
-    }
-}
-
-/// Target, clients, rate, date and version on one line.
-pub(crate) fn recipe(view: &View) -> String {
-    let run = &view.summary.run;
-    let rate = planned_per_s(view).map(|r| format!("{} planned", rate(r)));
-    let parts = [
-        Some(super::escape::drawn(&run.target)),
-        Some(plural(run.clients, "client")),
-        rate,
-        Some(format!("{} measured", Nanos(run.duration_ns))),
-        Some(run.started.clone()),
-        Some(format!("volley {}", run.version)),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("  ·  ")
 }

@@ -166,6 +166,7 @@ fn manifest() -> Manifest {
             series("ws_ping", Class::Keyed, "WebSocket ping", false),
             series("tcp_connect", Class::Single, "TCP connection", false),
         ],
+        error_kinds: vec!["refusal".into()],
         finish: None,
         shards: 1,
         coverage: 1.0,

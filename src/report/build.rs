@@ -1,0 +1,181 @@
+//! A run becomes a view. Pure: the same run gives the same view, no clock, no file.
+//!
+//! ```text
+//! Run -> Parts (sums, series, generator) -> curves, heats, timeline, errors, environment
+//!                                        -> figures -> limits -> verdict -> Summary -> alt texts
+//! ```
+//!
+//! `series` are of the measure phase, `counts` of the whole run, heats and timeline of everything
+//! that was recorded, warm-up and drain included.
+
+mod alt;
+mod curve;
+mod environment;
+mod errors;
+mod figures;
+mod grid;
+mod heat;
+mod parts;
+mod timeline;
+mod trust;
+
+use std::collections::BTreeMap;
+
+use self::parts::Parts;
+use self::parts::SeriesParts;
+use super::judge;
+use super::limit;
+use super::quantile::Answers;
+use super::quantile::QUANTILES;
+use super::quantile::SHOW_BEYOND;
+use super::quantile::Shown;
+use super::view::SUMMARY_SCHEMA;
+use super::view::Summary;
+use super::view::SummaryConnections;
+use super::view::SummaryGenerator;
+use super::view::SummaryLimit;
+use super::view::SummaryRun;
+use super::view::SummarySeries;
+use super::view::Verdict;
+use super::view::View;
+use crate::record::Manifest;
+use crate::record::Run;
+
+/// Computes everything a report shows.
+pub fn view(run: &Run) -> View {
+    let parts = Parts::of(run);
+    let figures = figures::figures(&parts);
+    let limits = judged_limits(&parts);
+    let (verdict, reasons) = judge::judge(&figures, &limits);
+    let heats = heat::heats(&parts);
+    let timeline = timeline::timeline(&parts);
+    let mut summary = summary(&parts, verdict, reasons, limits);
+    summary.alt = alt::texts(&summary, &heats, &timeline);
+    View {
+        trust: trust::lines(&parts, &figures),
+        curves: curve::curves(&parts),
+        heats,
+        timeline,
+        errors: errors::lines(&parts),
+        environment: environment::rows(&run.manifest),
+        repeat: environment::repeat(&run.manifest),
+        missing: run.missing.iter().cloned().chain(parts.contradictions()).collect(),
+        timeout_ns: run.manifest.plan.timeout_ns,
+        summary,
+    }
+}
+
+fn judged_limits(parts: &Parts<'_>) -> Vec<SummaryLimit> {
+    let known: Vec<&str> = parts.run.manifest.series.iter().map(|s| s.name.as_str()).collect();
+    let figures = figures::limit_figures(parts);
+    let judge = |text: &String| match limit::parse(text, &known) {
+        Ok(limit) => limit.evaluate(&figures),
+        Err(note) => SummaryLimit { expr: text.clone(), value: None, ok: None, note },
+    };
+    parts.run.manifest.plan.limits.iter().map(judge).collect()
+}
+
+fn summary(parts: &Parts<'_>, verdict: Verdict, reasons: Vec<String>, limits: Vec<SummaryLimit>) -> Summary {
+    Summary {
+        schema: SUMMARY_SCHEMA.into(),
+        verdict,
+        reasons,
+        run: summary_run(&parts.run.manifest),
+        counts: parts.counts.clone(),
+        connections: connections(parts),
+        series: parts.series.iter().map(|s| summary_series(parts, s)).collect(),
+        lag: own_times(parts.own("lag")),
+        reaction: own_times(parts.own("reaction")),
+        read_delay: own_times(parts.own("read_delay")),
+        generator: generator(parts),
+        limits,
+        alt: BTreeMap::new(),
+    }
+}
+
+fn summary_run(manifest: &Manifest) -> SummaryRun {
+    let plan = &manifest.plan;
+    SummaryRun {
+        id: manifest.id.clone(),
+        profile: plan.profile.clone(),
+        dialect: plan.dialect.clone(),
+        target: plan.target.clone(),
+        started: manifest.started.clone(),
+        clients: plan.clients,
+        duration_ns: plan.duration_ns,
+        warmup_ns: plan.warmup_ns,
+        lanes: plan.lanes,
+        seed: plan.seed,
+        version: manifest.version.clone(),
+    }
+}
+
+fn connections(parts: &Parts<'_>) -> SummaryConnections {
+    let rows = &parts.run.rows;
+    let sum = |of: fn(&crate::tally::Connections) -> u64| rows.iter().fold(0u64, |sum, row| sum.saturating_add(of(&row.connections)));
+    let (asked, opened) = (parts.run.manifest.plan.clients, sum(|c| c.opened));
+    let seen = rows.iter().map(|row| row.connections.open).max().unwrap_or(0);
+    SummaryConnections {
+        asked,
+        opened,
+        failed: sum(|c| c.failed),
+        reconnects: opened.saturating_sub(asked),
+        peak: parts.run.manifest.finish.as_ref().map_or(seen, |f| f.peak_connections.max(seen)),
+    }
+}
+
+fn summary_series(parts: &Parts<'_>, series: &SeriesParts<'_>) -> SummarySeries {
+    let (response, response_censored) = times(series.response);
+    let (service, service_censored) = times(series.service);
+    let mut flags = series.flags.to_vec();
+    if response_censored || service_censored {
+        flags.push("censored".into());
+    }
+    SummarySeries {
+        name: series.record.name.clone(),
+        class: series.record.class,
+        role: series.record.role.clone(),
+        count: series.response.answered(),
+        rate_per_s: parts.per_measured_s(series.response.answered()),
+        unanswered: series.unanswered,
+        outcomes: series.outcomes.clone(),
+        response,
+        service,
+        flags,
+    }
+}
+
+/// Quantiles and extremes of a series, and whether one of them lies past the answered share.
+fn times(answers: Answers<'_>) -> (BTreeMap<String, Option<u64>>, bool) {
+    let exact = answers.hist().map(|hist| hist.exact());
+    let ends = [("min", exact.map(|e| e.min)), ("max", exact.map(|e| e.max)), ("mean", exact.and_then(|e| e.mean()))];
+    let shown: Vec<(&str, Shown)> = QUANTILES.iter().map(|&(key, q)| (key, answers.quantile(q, SHOW_BEYOND))).collect();
+    let censored = shown.iter().any(|(_, shown)| *shown == Shown::Censored);
+    let quantiles = shown.into_iter().map(|(key, shown)| (key, shown.value()));
+    (ends.into_iter().chain(quantiles).map(|(key, ns)| (key.to_owned(), ns)).collect(), censored)
+}
+
+/// `p50 p99 p99.9 max` of times of the generator itself.
+fn own_times(answers: Answers<'_>) -> BTreeMap<String, Option<u64>> {
+    let mut keys: BTreeMap<String, Option<u64>> = QUANTILES
+        .iter()
+        .filter(|(key, _)| ["p50", "p99", "p99.9"].contains(key))
+        .map(|&(key, q)| (key.to_owned(), answers.quantile(q, SHOW_BEYOND).value()))
+        .collect();
+    keys.insert("max".into(), answers.hist().map(|hist| hist.exact().max));
+    keys
+}
+
+fn generator(parts: &Parts<'_>) -> SummaryGenerator {
+    let own = &parts.generator;
+    let answered = parts.measured_load_answers();
+    let exchanges = if answered > 0 { answered } else { parts.measured(|row| row.no_answer_expected) };
+    SummaryGenerator {
+        cpu_ns: own.cpu_ns,
+        cpu_ns_per_exchange: own.cpu_ns.checked_div(exchanges),
+        rss_peak_bytes: own.rss_peak_bytes,
+        lane_busy_max: own.lane_busy_max,
+        late_wakeups: own.late_wakeups,
+        pauses: own.pauses.clone(),
+    }
+}

@@ -1,0 +1,69 @@
+//! What the PNG plots show, in words, the finding first.
+
+use std::collections::BTreeMap;
+
+use crate::report::view::Heat;
+use crate::report::view::Summary;
+use crate::report::view::SummarySeries;
+use crate::report::view::Timeline;
+use crate::report::words;
+use crate::units::SECOND;
+use crate::units::grouped;
+
+/// Alternative texts by file name.
+pub(super) fn texts(summary: &Summary, heats: &[Heat], timeline: &Timeline) -> BTreeMap<String, String> {
+    let main = summary.series.iter().find(|s| s.name == timeline.series);
+    [("percentiles.png", percentiles(main)), ("heatmap.png", heatmap(main, heats)), ("timeline.png", load(summary))]
+        .into_iter()
+        .map(|(file, text)| (file.to_owned(), text))
+        .collect()
+}
+
+fn percentiles(main: Option<&SummarySeries>) -> String {
+    let kind = "Percentile curves of response time (from the planned send) and service time (from the real send).";
+    let Some(main) = main else { return format!("No exchange was answered in the measured time. {kind}") };
+    let at = |key: &str| main.response.get(key).copied().flatten();
+    let within = |share: &str, key: &str| at(key).map(|ns| format!("{share} within {}", words::time(ns)));
+    let parts =
+        [within("half of the answers", "p50"), within("99 %", "p99"), at("max").map(|ns| format!("the slowest after {}", words::time(ns)))];
+    let censored = if main.flags.iter().any(|f| f == "censored") { ", and some were never answered" } else { "" };
+    format!("{}: {}{censored}. {kind}", main.name, parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+fn heatmap(main: Option<&SummarySeries>, heats: &[Heat]) -> String {
+    let kind = "Heat map of latency over time, logarithmic scale, with p50 and p99 of each column and a strip of errors.";
+    let heat = main.and_then(|main| heats.iter().find(|heat| heat.series == main.name));
+    let Some(heat) = heat else { return format!("No exchange was answered. {kind}") };
+    let slowest = heat
+        .max
+        .iter()
+        .enumerate()
+        .filter_map(|(column, ns)| ns.map(|ns| (ns, column)))
+        .max_by_key(|(ns, column)| (*ns, usize::MAX - column));
+    let Some((ns, column)) = slowest else { return format!("No exchange was answered. {kind}") };
+    let at = words::instant(heat.t0_ns.saturating_add(heat.column_ns.saturating_mul(column as u64)));
+    let width = if heat.column_ns > SECOND { format!(" (columns of {})", words::time(heat.column_ns)) } else { String::new() };
+    let errors = heat.errors.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
+    let errors = if errors == 0 { "no errors".to_owned() } else { words::counted(errors, "error", "errors") };
+    format!("{}: the slowest answer took {} and came {at} into the run{width}; {errors}. {kind}", heat.series, words::time(ns))
+}
+
+fn load(summary: &Summary) -> String {
+    let counts = &summary.counts;
+    let kind = "Timeline of planned, sent and answered messages a second with open connections, and p50 and p99 below.";
+    if counts.planned == 0 {
+        return format!(
+            "No load was planned; up to {} were open. {kind}",
+            words::counted(summary.connections.peak, "connection", "connections")
+        );
+    }
+    let sent = words::share(words::ratio(counts.sent, counts.planned));
+    let answered = counts.answered.saturating_add(counts.late);
+    format!(
+        "{sent} of the planned load was sent ({} of {}), {} answered, on up to {}. {kind}",
+        grouped(counts.sent),
+        grouped(counts.planned),
+        grouped(answered),
+        words::counted(summary.connections.peak, "connection", "connections")
+    )
+}
