@@ -45,8 +45,7 @@ pub(crate) fn json(text: &str) -> String {
             '<' => out.push_str("\\u003c"),
             '>' => out.push_str("\\u003e"),
             '&' => out.push_str("\\u0026"),
-            '\u{2028}' => out.push_str("\\u2028"),
-            '\u{2029}' => out.push_str("\\u2029"),
+            c if hidden(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
             c => out.push(c),
         }
     }
@@ -54,12 +53,16 @@ pub(crate) fn json(text: &str) -> String {
 }
 
 fn visible(c: char, out: &mut String) {
-    let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}');
-    if hidden || c.is_control() {
+    if hidden(c) || c.is_control() {
         out.push_str(&format!("[U+{:04X}]", c as u32));
     } else {
         out.push(c);
     }
+}
+
+/// Characters that show nothing but turn or break the text around them.
+fn hidden(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
 }
 
 #[cfg(test)]

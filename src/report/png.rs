@@ -21,6 +21,7 @@ use super::scene::Ink;
 use super::scene::Rect;
 use super::scene::Scene;
 use super::scene::Shape;
+use super::scene::fitted;
 use super::scene::text_width;
 use super::view::Verdict;
 use super::view::View;
@@ -95,19 +96,4 @@ fn sheet(view: &View, (width, height): (f64, f64), what: &str, finding: &str, lo
     scene.shapes.push(Shape::Line { points: vec![(EDGE, rule), (width - EDGE, rule)], ink: Ink::Grid, width: 1.5, dash: Dash::Solid });
     let upper = top + look.text * 3.6;
     (scene, Rect { x: EDGE, y: upper, w: width - EDGE * 2.0, h: rule - look.text * 0.9 - upper })
-}
-
-/// Text cut to a width.
-fn fitted(text: &str, size: f64, width: f64) -> String {
-    if text_width(text, size) <= width {
-        return text.into();
-    }
-    let mut kept = String::new();
-    for c in text.chars() {
-        kept.push(c);
-        if text_width(&kept, size) > width - size * 1.2 {
-            break;
-        }
-    }
-    format!("{}...", kept.trim_end())
 }

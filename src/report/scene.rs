@@ -323,6 +323,21 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().map(letter_width).sum::<f64>() * size
 }
 
+/// Text cut to a width.
+pub(crate) fn fitted(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.into();
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        kept.push(c);
+        if text_width(&kept, size) > width - size * 1.2 {
+            break;
+        }
+    }
+    format!("{}...", kept.trim_end())
+}
+
 fn letter_width(c: char) -> f64 {
     match c {
         'i' | 'j' | 'l' | '\'' => 0.28,

@@ -9,6 +9,7 @@ use super::columns;
 use super::nothing;
 use super::rows;
 use super::widest;
+use crate::report::escape::drawn;
 use crate::report::scale::Latency;
 use crate::report::scale::Linear;
 use crate::report::scale::nines;
@@ -21,6 +22,7 @@ use crate::report::scene::Mark;
 use crate::report::scene::Rect;
 use crate::report::scene::Scene;
 use crate::report::scene::Shape;
+use crate::report::scene::fitted;
 use crate::report::scene::text_width;
 use crate::report::view::Curve;
 use crate::report::view::View;
@@ -91,11 +93,12 @@ impl Drawn {
         let all: Vec<(f64, u64)> = curve.points.iter().map(|p| (nines(p.0), p.1)).filter(|p| p.0 <= MOST_NINES + 1e-9).collect();
         let split = all.iter().position(|p| p.0 > firm_until + 1e-9).unwrap_or(all.len());
         let at = |p: &(f64, u64)| (x.at(p.0), y.at(p.1));
+        let short = fitted(&drawn(&curve.series), 1.0, 16.0);
         let mut loose = all[split..].to_vec();
         loose.dedup_by_key(|p| p.1);
         let marks = [0.5, 0.9, 0.99, 0.999, 0.9999].map(nines).into_iter().filter(|n| *n <= firm_until + 1e-9);
         Drawn {
-            name: if curve.service { format!("{} service", curve.series) } else { curve.series.clone() },
+            name: if curve.service { format!("{short} service") } else { short },
             group: curve.series.clone(),
             place: words::place(view, &curve.series),
             service: curve.service,

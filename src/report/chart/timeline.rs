@@ -11,6 +11,7 @@ use super::rows;
 use super::steps;
 use super::stretches;
 use super::widest;
+use crate::report::escape::drawn;
 use crate::report::scale::Latency;
 use crate::report::scale::Linear;
 use crate::report::scale::Tick;
@@ -24,6 +25,7 @@ use crate::report::scene::Ink;
 use crate::report::scene::Rect;
 use crate::report::scene::Scene;
 use crate::report::scene::Shape;
+use crate::report::scene::fitted;
 use crate::report::scene::text_width;
 use crate::report::view::View;
 
@@ -89,6 +91,7 @@ fn phases(scene: &mut Scene, view: &View, x: &Linear, whole: Rect, look: Look) {
                 Dash::Dotted,
             );
         }
+        let name = &fitted(&drawn(name), look.text, whole.w * 0.3);
         let width = text_width(name, look.text);
         let start = ((left + right - width) / 2.0).max(free_from).min(scene.width - width - 6.0);
         if start >= free_from && start < right {
@@ -99,7 +102,8 @@ fn phases(scene: &mut Scene, view: &View, x: &Linear, whole: Rect, look: Look) {
 }
 
 fn heading(scene: &mut Scene, strip: Rect, look: Look, words: &str) {
-    scene.text(strip.x, strip.y - look.text * 0.75, words, Ink::Text, look.text, Anchor::Start);
+    let words = fitted(words, look.text, strip.w);
+    scene.text(strip.x, strip.y - look.text * 0.75, &words, Ink::Text, look.text, Anchor::Start);
 }
 
 fn rates(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
@@ -162,7 +166,7 @@ fn latencies(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look
         heading(scene, strip, look, "Response time: no samples");
         return;
     }
-    heading(scene, strip, look, &format!("Response time of {} (log scale)", timeline.series));
+    heading(scene, strip, look, &format!("Response time of {} (log scale)", drawn(&timeline.series)));
     rows(scene, strip, &y.ticks(look.text * 1.5), look);
     let strand = |name, values: &[Option<u64>], stroke| {
         let places = timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), v.map(|ns| y.at(ns))));

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Opens the report pages in Chromium and checks them: no error, one request, keyboard, width,
+# accessibility. Needs node; installs Chromium by apt-get and the npm packages when they are absent.
+# Everything it makes lies under target/. Screenshots: target/browser/shots.
+set -eu
+cd "$(dirname "$0")/../.."
+browser="${CHROMIUM:-/usr/bin/chromium}"
+work="target/browser"
+mkdir -p "$work/shots"
+if [ ! -x "$browser" ]; then
+    apt-get update -q && apt-get install -y -q chromium
+fi
+if [ ! -d "$work/node_modules/playwright-core" ]; then
+    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --prefix "$work" --no-audit --no-fund playwright-core
+fi
+# axe-core is a bonus: without it everything else is still checked.
+[ -d "$work/node_modules/axe-core" ] || npm install --prefix "$work" --no-audit --no-fund axe-core || true
+cargo test --quiet --test html pages_for_the_browser
+CHROMIUM="$browser" exec node tests/browser/page.mjs "$work" target/tmp/pages "$@"
