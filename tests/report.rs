@@ -238,7 +238,7 @@ fn goldens() {
     golden("troubled-colour.txt", &text(&troubled, &Look { colour: true, ..Look::default() }));
     for (name, view) in [("calm", &calm), ("troubled", &troubled)] {
         let json = formats("json").next().expect("json is a format");
-        golden(&format!("{name}.json"), &String::from_utf8((json.draw)(view)).expect("JSON is UTF-8"));
+        golden(&format!("{name}.json"), &String::from_utf8((json.draw)(view).expect("drawn")).expect("JSON is UTF-8"));
     }
 }
 
@@ -282,7 +282,7 @@ fn an_empty_run_has_a_view() {
     assert_eq!(view.summary.verdict, Verdict::Aborted);
     assert!(view.curves.is_empty() && view.heats.is_empty() && view.timeline.t_s.is_empty());
     assert_eq!(view.summary.alt.len(), 3);
-    FORMATS.iter().for_each(|format| assert!(!(format.draw)(&view).is_empty(), "{}", format.file));
+    FORMATS.iter().for_each(|format| assert!(!(format.draw)(&view).expect("drawn").is_empty(), "{}", format.file));
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn figures_that_cannot_be_true_do_not_panic() {
         std::fs::write(&path, huge).expect("written");
         if let Ok(run) = read(dir.path()) {
             let view = view(&run);
-            FORMATS.iter().for_each(|format| assert!(!(format.draw)(&view).is_empty()));
+            FORMATS.iter().for_each(|format| assert!(!(format.draw)(&view).expect("drawn").is_empty()));
         }
     }
 }

@@ -31,15 +31,15 @@ Exit codes:
   4 run invalid, degraded or given up   10 a limit broke, or the peer did not take the load
   130/143 stopped by a signal, record written"
 )]
-pub struct Cli {
+pub(super) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Run a load test.
     Run(Box<RunArgs>),
     /// Run the reference server of a profile.
@@ -89,7 +89,7 @@ fn load_rate(text: &str) -> Result<crate::plan::Curve, String> {
 
 /// How results go to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// A summary for people.
     Text,
     /// `summary.json`.
@@ -98,7 +98,7 @@ pub enum Format {
 
 /// How progress goes to standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Progress {
+pub(super) enum Progress {
     /// A moving line on a terminal, else a line every ten seconds.
     Auto,
     /// A line every ten seconds.
@@ -111,7 +111,7 @@ pub enum Progress {
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub(super) enum Color {
     /// On a terminal, unless NO_COLOR says otherwise.
     Auto,
     /// Always.
@@ -122,7 +122,7 @@ pub enum Color {
 
 /// Where `done` comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum StampsArg {
+pub(super) enum StampsArg {
     /// The kernel's receive stamp.
     Kernel,
     /// The instant of the read; only to see what that would hide.
@@ -141,87 +141,87 @@ Examples:
 
 Phases: connections are begun over --ramp (plus one second for the last of them), then --warmup,
 then --duration is measured, then answers are awaited for at most --timeout.")]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// A shipped profile (see `volley profiles list`) or a path to a .toml file.
-    pub profile: String,
+    pub(super) profile: String,
     /// Where to connect [default: the profile's reference server, started for this run].
     #[arg(long, value_name = "URL", help_heading = "What")]
-    pub target: Option<String>,
+    pub(super) target: Option<String>,
     /// Which of the profile's dialects to speak.
     #[arg(long, value_name = "NAME", help_heading = "What")]
-    pub dialect: Option<String>,
+    pub(super) dialect: Option<String>,
     /// Give a variable of the profile a value; repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, help_heading = "What")]
-    pub set: Vec<(String, String)>,
+    pub(super) set: Vec<(String, String)>,
     /// Add a header to the upgrade; repeat for more.
     #[arg(short = 'H', long = "header", value_name = "'Name: value'", value_parser = header, help_heading = "What")]
-    pub headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
     /// Ask for this subprotocol.
     #[arg(long, value_name = "NAME", help_heading = "What")]
-    pub subprotocol: Option<String>,
+    pub(super) subprotocol: Option<String>,
     /// Virtual clients, one connection each.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Load")]
-    pub clients: u64,
+    pub(super) clients: u64,
     /// Sends of each client: `10/s`, or `1/s..10/s:60s` for a ramp.
     #[arg(long, value_name = "RATE", default_value = "10/s", value_parser = load_rate, help_heading = "Load", conflicts_with = "closed")]
-    pub rate: crate::plan::Curve,
+    pub(super) rate: crate::plan::Curve,
     /// Closed loop instead: keep N exchanges outstanding per client.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024), help_heading = "Load")]
-    pub closed: Option<u32>,
+    pub(super) closed: Option<u32>,
     /// How long to measure.
     #[arg(long, value_name = "TIME", default_value = "10s", help_heading = "Load")]
-    pub duration: Nanos,
+    pub(super) duration: Nanos,
     /// Time over which connections are begun [default: 1 s for each 1,000 clients].
     #[arg(long, value_name = "TIME", help_heading = "Load")]
-    pub ramp: Option<Nanos>,
+    pub(super) ramp: Option<Nanos>,
     /// Load before the measured time, recorded apart.
     #[arg(long, value_name = "TIME", default_value = "2s", help_heading = "Load")]
-    pub warmup: Nanos,
+    pub(super) warmup: Nanos,
     /// How long an answer is waited for.
     #[arg(long, value_name = "TIME", default_value = "10s", help_heading = "Load")]
-    pub timeout: Nanos,
+    pub(super) timeout: Nanos,
     /// Seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
-    pub seed: u64,
+    pub(super) seed: u64,
     /// A limit that decides the exit code, as `echo p(99) < 10ms`; repeat for more.
     #[arg(long, value_name = "EXPR", help_heading = "Judge")]
-    pub limit: Vec<String>,
+    pub(super) limit: Vec<String>,
     /// Directory of the record [default: reports/<UTC stamp>-<profile>-<id>].
     #[arg(long, value_name = "DIR", help_heading = "Out")]
-    pub out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Reports to draw: html, png, none.
     #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',', help_heading = "Out")]
-    pub report: Vec<String>,
+    pub(super) report: Vec<String>,
     /// How results go to standard output.
     #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Out")]
-    pub format: Format,
+    pub(super) format: Format,
     /// How progress goes to standard error.
     #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "Out")]
-    pub progress: Progress,
+    pub(super) progress: Progress,
     /// Sentences instead of tables, for screen readers.
     #[arg(long, help_heading = "Out")]
-    pub plain: bool,
+    pub(super) plain: bool,
     /// Only the verdict.
     #[arg(short, long, help_heading = "Out")]
-    pub quiet: bool,
+    pub(super) quiet: bool,
     /// When to use colour.
     #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Out")]
-    pub color: Color,
+    pub(super) color: Color,
     /// Lanes, a thread each [default: processors less one].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256), help_heading = "Engine")]
-    pub lanes: Option<u32>,
+    pub(super) lanes: Option<u32>,
     /// Where the instant of an answer comes from.
     #[arg(long, value_enum, default_value_t = StampsArg::Kernel, help_heading = "Engine")]
-    pub stamps: StampsArg,
+    pub(super) stamps: StampsArg,
     /// Show what would be done, and do nothing.
     #[arg(long, help_heading = "Safety")]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// Allow this host, which is neither loopback nor private; repeat for more.
     #[arg(long, value_name = "HOST", help_heading = "Safety")]
-    pub allow_host: Vec<String>,
+    pub(super) allow_host: Vec<String>,
     /// Say that this production host of a vendor is yours to load; repeat for more.
     #[arg(long, value_name = "HOST", help_heading = "Safety")]
-    pub i_own: Vec<String>,
+    pub(super) i_own: Vec<String>,
 }
 
 /// `volley serve`.
@@ -234,63 +234,63 @@ Examples:
 
 Prints its address as one JSON line when ready, and its account as one JSON line when it is
 stopped by SIGTERM or SIGINT.")]
-pub struct ServeArgs {
+pub(super) struct ServeArgs {
     /// A shipped profile.
-    pub profile: String,
+    pub(super) profile: String,
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub listen: std::net::SocketAddr,
+    pub(super) listen: std::net::SocketAddr,
     /// Which of the profile's dialects to speak.
     #[arg(long, value_name = "NAME")]
-    pub dialect: Option<String>,
+    pub(super) dialect: Option<String>,
     /// Give a variable of the server a value; repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
-    pub set: Vec<(String, String)>,
+    pub(super) set: Vec<(String, String)>,
     /// Seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    pub(super) seed: u64,
     /// Hold each answer: fixed:5ms, lognormal:MEDIAN:SIGMA, uniform:1ms..9ms.
     #[arg(long, value_name = "LAW")]
-    pub delay: Option<String>,
+    pub(super) delay: Option<String>,
     /// Answer nothing for the end of each period, as 500ms/5s.
     #[arg(long, value_name = "TIME/PERIOD")]
-    pub stall: Option<String>,
+    pub(super) stall: Option<String>,
     /// Misbehave: NAME[=ARG][:SHARE]; repeat for more. `--fault list` prints all names.
     #[arg(long, value_name = "FAULT")]
-    pub fault: Vec<String>,
+    pub(super) fault: Vec<String>,
     /// Lanes, a thread each.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub lanes: u32,
+    pub(super) lanes: u32,
     /// Stop when standard input ends, as a child of another program.
     #[arg(long, hide = true)]
-    pub with_parent: bool,
+    pub(super) with_parent: bool,
 }
 
 /// `volley report`.
 #[derive(Debug, Args)]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// Directory of a record.
-    pub run: PathBuf,
+    pub(super) run: PathBuf,
     /// Reports to draw: html, png, none.
     #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',')]
-    pub report: Vec<String>,
+    pub(super) report: Vec<String>,
     /// How results go to standard output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Sentences instead of tables, for screen readers.
     #[arg(long)]
-    pub plain: bool,
+    pub(super) plain: bool,
     /// Only the verdict.
     #[arg(short, long)]
-    pub quiet: bool,
+    pub(super) quiet: bool,
     /// When to use colour.
     #[arg(long, value_enum, default_value_t = Color::Auto)]
-    pub color: Color,
+    pub(super) color: Color,
 }
 
 /// `volley profiles`.
 #[derive(Debug, Subcommand)]
-pub enum ProfilesCommand {
+pub(super) enum ProfilesCommand {
     /// List the shipped profiles.
     List,
     /// Print a shipped profile.
@@ -309,16 +309,16 @@ pub enum ProfilesCommand {
 
 /// `volley doctor`.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(super) struct DoctorArgs {
     /// Clients that a run shall have.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub clients: u64,
+    pub(super) clients: u64,
 }
 
 /// `volley selftest`.
 #[derive(Debug, Args)]
-pub struct SelftestArgs {
+pub(super) struct SelftestArgs {
     /// How long each of the measurements takes; whole periods of 5 s.
     #[arg(long, value_name = "TIME", default_value = "20s")]
-    pub duration: Nanos,
+    pub(super) duration: Nanos,
 }

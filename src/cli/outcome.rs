@@ -24,6 +24,10 @@ use crate::record::State;
 use crate::record::Stop;
 use crate::record::Writer;
 use crate::report;
+use crate::report::judge;
+use crate::report::judge::Ending;
+use crate::report::text;
+use crate::report::view::View;
 use crate::swarm::GaveUp;
 use crate::swarm::Outcome;
 use crate::tally::Second;
@@ -56,7 +60,7 @@ impl Look {
 
     /// Checks the list of reports and settles colour once.
     pub(super) fn new(reports: &[String], format: Format, plain: bool, quiet: bool, color: Color) -> Result<Look, Trouble> {
-        let known = report::GROUPS;
+        let known = report::names();
         if let Some(unknown) = reports.iter().find(|r| *r != "none" && !known.contains(&r.as_str())) {
             return Err(Trouble::usage(format!("--report knows no `{unknown}`; it knows {}, none", known.join(", "))));
         }
@@ -120,13 +124,7 @@ pub(super) struct Ended<'a> {
 }
 
 /// The manifest of a run that begins now.
-pub(super) fn manifest(
-    plan: &Plan,
-    script: &Script,
-    reference_server: bool,
-    command: Vec<String>,
-    limits: &[report::limit::Limit],
-) -> Manifest {
+pub(super) fn manifest(plan: &Plan, script: &Script, reference_server: bool, command: Vec<String>, limits: &[String]) -> Manifest {
     let secret = |name: &String| plan.profile.vars.get(name).is_some_and(|v| v.secret);
     let now = jiff::Timestamp::now();
     let mix = now.as_nanosecond() as u64 ^ u64::from(std::process::id()).rotate_left(32);
@@ -161,11 +159,12 @@ pub(super) fn manifest(
             stamps: plan.stamps.name().into(),
             harm: plan.profile.harm.clone(),
             vars: plan.vars.iter().filter(|(name, _)| !secret(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
-            limits: limits.iter().map(|l| l.text().to_owned()).collect(),
+            limits: limits.to_vec(),
         },
         machine: record::machine::here(),
         profile_text: plan.profile.text.clone(),
         series: series(plan, script),
+        error_kinds: plan.profile.messages.iter().filter(|m| m.error).map(|m| m.name.clone()).collect(),
         finish: None,
         shards: 1,
         coverage: 1.0,
@@ -264,22 +263,39 @@ fn settle(manifest: &mut Manifest, dir: &Path, plan: &Plan, script: &Script) -> 
 /// Reads a record, draws its reports into its folder and prints the summary; the exit code.
 pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
     let run = record::read(dir).map_err(|e| Trouble::usage(format!("the record in {} cannot be read: {e}", dir.display())))?;
-    let (view, code) = report::view_and_code(&run).map_err(Trouble::usage)?;
-    for format in report::FORMATS.iter().filter(|f| f.group == "json" || look.reports.iter().any(|r| r == f.group)) {
-        if let Err(e) = record::write::replace_file(dir, format.file, &(format.render)(&view)) {
-            tell!("warning: a report could not be written: {e}");
+    let view = report::build::view(&run);
+    for format in report::FORMATS.iter().filter(|f| f.name == "json" || look.reports.iter().any(|r| r == f.name)) {
+        let written =
+            (format.draw)(&view).and_then(|bytes| record::write::replace_file(dir, format.file, &bytes).map_err(|e| e.to_string()));
+        if let Err(e) = written {
+            tell!("warning: {} could not be written: {e}", format.file);
         }
     }
+    say!("{}", summary(&view, dir, look).trim_end());
+    let summary = &view.summary;
+    let signal = run.manifest.finish.as_ref().and_then(|f| match f.stop {
+        Some(Stop::Signal(number)) => Some(number),
+        _ => None,
+    });
+    Ok(judge::exit_code(&Ending {
+        usage: false,
+        internal: false,
+        signal,
+        nothing_measured: judge::nothing_measured(summary.connections.opened, summary.counts.planned, summary.counts.sent),
+        verdict: Some(summary.verdict),
+    }))
+}
+
+fn summary(view: &View, dir: &Path, look: &Look) -> String {
+    let drawn = if look.reports.iter().any(|r| r == "html") { dir.join("report.html") } else { dir.to_owned() };
+    let is_utf8 = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(std::env::var_os).is_none_or(|l| {
+        let l = l.to_string_lossy().to_ascii_lowercase();
+        l.contains("utf")
+    });
+    let style = text::Look { colour: look.colour, ascii: !is_utf8, plain: look.plain, report: Some(drawn.display().to_string()) };
     match look.format {
-        Format::Json => say!("{}", String::from_utf8_lossy(&report::json::render(&view)).trim_end()),
-        Format::Text => {
-            let text = report::text::render(&view, ());
-            say!("{}", text.trim_end());
-            if !look.quiet {
-                let file = if look.reports.iter().any(|r| r == "html") { dir.join("report.html") } else { dir.to_owned() };
-                say!("  report  {}", file.display());
-            }
-        }
+        Format::Json => String::from_utf8_lossy(&report::json::json(view)).into_owned(),
+        Format::Text if look.quiet => text::verdict_line(view, &style),
+        Format::Text => text::text(view, &style),
     }
-    Ok(code)
 }

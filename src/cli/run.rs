@@ -27,7 +27,7 @@ use crate::record::Event;
 use crate::record::Manifest;
 use crate::record::Writer;
 use crate::record::row;
-use crate::report;
+use crate::report::limit;
 use crate::swarm;
 use crate::swarm::Control;
 use crate::swarm::Sink;
@@ -52,8 +52,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         return Err(Trouble::usage("wss:// is not supported by this version; put a TLS-ending proxy in front, or test the ws:// port"));
     }
     let script = Arc::new(script(&plan)?);
-    let limits =
-        report::limit::parse_all(&args.limit, &series_names(&script)).map_err(|mistakes| Trouble::usage(mistakes.join("\nerror: ")))?;
+    check_limits(&args.limit, &script)?;
     preflight::check(&plan, IpAddr::from([127, 0, 0, 1]), files)?;
     if args.dry_run {
         return dry_run(&plan, target.is_none());
@@ -67,7 +66,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         None => look_up(&plan.target, &args.allow_host)?,
     };
     let plan = Arc::new(plan);
-    let manifest = outcome::manifest(&plan, &script, server.is_some(), resolve::redacted_command(&secrets), &limits);
+    let manifest = outcome::manifest(&plan, &script, server.is_some(), resolve::redacted_command(&secrets), &args.limit);
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
     let writer = Writer::create(&dir, &manifest)
         .map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))?;
@@ -183,8 +182,11 @@ pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
     Script::compile(&plan.profile, plan.dialect.as_deref(), &plan.vars, bounds).map_err(Trouble::usage)
 }
 
-fn series_names(script: &Script) -> Vec<String> {
-    script.series.iter().map(|s| s.name.clone()).collect()
+/// Refuses limits that cannot be understood, all at once.
+fn check_limits(limits: &[String], script: &Script) -> Result<(), Trouble> {
+    let names: Vec<&str> = script.series.iter().map(|s| s.name.as_str()).collect();
+    let mistakes: Vec<String> = limits.iter().filter_map(|text| limit::parse(text, &names).err()).collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(Trouble::usage(mistakes.join("\nerror: "))) }
 }
 
 fn default_lanes() -> u32 {

@@ -62,19 +62,20 @@ pub(crate) fn place(view: &View, series: &str) -> usize {
     view.summary.series.iter().position(|s| s.name == series).unwrap_or(view.summary.series.len())
 }
 
-/// A quantile as shown: the time, `> 10s` when it lies past the answered share, `n/a` when too few
-/// samples stand behind it.
-pub(crate) fn quantile(figures: &BTreeMap<String, Option<u64>>, key: &str, flags: &[String], timeout_ns: u64) -> String {
+/// A quantile of one view of a series as shown: the time, `> 10s` when it lies past the answered
+/// share, `n/a` when too few samples stand behind it.
+pub(crate) fn quantile(series: &SummarySeries, figures: &BTreeMap<String, Option<u64>>, key: &str, timeout_ns: u64) -> String {
+    let q = key.strip_prefix('p').and_then(|p| p.parse::<f64>().ok()).map(|percent| percent / 100.0);
     match figures.get(key).copied().flatten() {
         Some(ns) => Nanos(ns).to_string(),
-        None if flags.iter().any(|f| f == "censored") => format!("> {}", Nanos(timeout_ns)),
+        None if q.is_some_and(|q| series.is_censored(q)) => format!("> {}", Nanos(timeout_ns)),
         None => "n/a".into(),
     }
 }
 
 /// Response quantile of a series as shown.
 pub(crate) fn response(view: &View, series: &SummarySeries, key: &str) -> String {
-    quantile(&series.response, key, &series.flags, view.timeout_ns)
+    quantile(series, &series.response, key, view.timeout_ns)
 }
 
 /// `1 limit`, `3 limits`.

@@ -14,8 +14,8 @@ use sha2::Sha256;
 use super::escape::cut;
 use super::escape::html;
 use super::escape::json;
+use super::findings;
 use super::view::View;
-use super::words;
 use crate::units::Nanos;
 
 const STYLE: &str = include_str!("html/page.css");
@@ -80,7 +80,7 @@ fn head(view: &View) -> String {
         hash(SCRIPT),
         hash(STYLE),
         html(&run.version),
-        words::verdict_word(view.summary.verdict),
+        findings::verdict_word(view.summary.verdict),
         html(&run.profile),
         html(&cut(&run.target)),
     )
@@ -90,7 +90,7 @@ fn opening(view: &View) -> String {
     let run = &view.summary.run;
     let links: String = CONTENTS.iter().map(|(id, name)| format!("<li><a href=\"#{id}\">{name}</a></li>")).collect();
     let dialect = run.dialect.as_ref().map(|d| format!(" ({} dialect)", html(d))).unwrap_or_default();
-    let rate = words::planned_per_s(view).map(|r| format!("<li>{} planned</li>", words::rate(r))).unwrap_or_default();
+    let rate = findings::planned_per_s(view).map(|r| format!("<li>{} planned</li>", findings::rate(r))).unwrap_or_default();
     format!(
         "<body>\n<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header class=\"top\">\n\
          <div class=\"brand\"><span class=\"mark\">volley</span><button type=\"button\" id=\"theme\" hidden>Theme: auto</button></div>\n\
@@ -99,7 +99,7 @@ fn opening(view: &View) -> String {
          <nav aria-label=\"Contents\"><ul>{links}</ul></nav>\n</header>\n",
         html(&run.profile),
         html(&cut(&run.target)),
-        words::plural(run.clients, "client"),
+        findings::plural(run.clients, "client"),
         Nanos(run.duration_ns),
         Nanos(run.warmup_ns),
         html(&run.started.replace('T', " ").replace('Z', " UTC")),

@@ -4,10 +4,18 @@
 //! be drawn from it. A format computes nothing and opens nothing.
 
 pub mod build;
+mod chart;
+mod escape;
+mod findings;
+pub mod html;
 pub mod json;
 pub mod judge;
 pub mod limit;
+pub mod png;
 pub mod quantile;
+mod scale;
+mod scene;
+mod svg;
 pub mod text;
 pub mod view;
 mod words;
@@ -19,14 +27,18 @@ pub struct Format {
     pub name: &'static str,
     /// File in the run's folder.
     pub file: &'static str,
-    /// Draws it.
-    pub draw: fn(&view::View) -> Vec<u8>,
+    /// Draws it; an error says in words why it cannot be drawn.
+    pub draw: fn(&view::View) -> Result<Vec<u8>, String>,
 }
 
 /// All formats. A new one is a file here, a row, and a golden output in the tests.
 pub const FORMATS: &[Format] = &[
-    Format { name: "json", file: "summary.json", draw: json::json },
-    Format { name: "text", file: "summary.txt", draw: |view| text::text(view, &text::Look::default()).into_bytes() },
+    Format { name: "json", file: "summary.json", draw: |view| Ok(json::json(view)) },
+    Format { name: "html", file: "report.html", draw: |view| Ok(html::render(view)) },
+    Format { name: "png", file: "percentiles.png", draw: png::percentiles },
+    Format { name: "png", file: "heatmap.png", draw: png::heatmap },
+    Format { name: "png", file: "timeline.png", draw: png::timeline },
+    Format { name: "text", file: "summary.txt", draw: |view| Ok(text::text(view, &text::Look::default()).into_bytes()) },
 ];
 
 /// The formats of a name, in order; none for an unknown name.

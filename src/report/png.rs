@@ -15,6 +15,7 @@ use super::chart::nothing;
 use super::chart::percentiles as curve_chart;
 use super::chart::timeline as load_chart;
 use super::escape::drawn;
+use super::findings;
 use super::scene::Anchor;
 use super::scene::Dash;
 use super::scene::Ink;
@@ -25,7 +26,6 @@ use super::scene::fitted;
 use super::scene::text_width;
 use super::view::Verdict;
 use super::view::View;
-use super::words;
 
 /// Free room at every edge of a plot.
 const EDGE: f64 = 40.0;
@@ -38,7 +38,8 @@ const MOST_COLUMNS: usize = 700;
 /// When plotters or the encoder refuses, in words; drawing into memory gives them no cause to.
 pub fn percentiles(view: &View) -> Result<Vec<u8>, String> {
     let look = Look { text: 17.0, line: 2.4, right: 96.0 };
-    let (mut scene, area) = sheet(view, (1280.0, 720.0), "Latency by percentile", words::first_sentence(&words::percentiles(view)), look);
+    let (mut scene, area) =
+        sheet(view, (1280.0, 720.0), "Latency by percentile", findings::first_sentence(&findings::percentiles(view)), look);
     curve_chart::draw(&mut scene, view, area, look);
     let key = "solid: response     dashed: service, where it differs     dots: at most 10 samples beyond";
     if !curve_chart::shown(view).is_empty() {
@@ -53,9 +54,9 @@ pub fn percentiles(view: &View) -> Result<Vec<u8>, String> {
 /// As [`percentiles`].
 pub fn heatmap(view: &View) -> Result<Vec<u8>, String> {
     let look = Look { text: 19.0, line: 2.6, right: 56.0 };
-    let main = words::main_series(view).map(|s| s.name.clone()).unwrap_or_default();
+    let main = findings::main_series(view).map(|s| s.name.clone()).unwrap_or_default();
     let heat = view.heats.iter().find(|h| h.series == main).or(view.heats.first());
-    let finding = heat.map_or("Nothing was answered.".into(), words::heat);
+    let finding = heat.map_or("Nothing was answered.".into(), findings::heat);
     let (mut scene, area) = sheet(view, (1600.0, 900.0), "Latency over time", &finding, look);
     match heat {
         Some(heat) => drop(heat_chart::draw(&mut scene, heat, area, look, MOST_COLUMNS)),
@@ -70,7 +71,7 @@ pub fn heatmap(view: &View) -> Result<Vec<u8>, String> {
 /// As [`percentiles`].
 pub fn timeline(view: &View) -> Result<Vec<u8>, String> {
     let look = Look { text: 18.0, line: 2.6, right: 110.0 };
-    let (mut scene, area) = sheet(view, (1600.0, 900.0), "Load over time", &words::load(view), look);
+    let (mut scene, area) = sheet(view, (1600.0, 900.0), "Load over time", &findings::load(view), look);
     load_chart::draw(&mut scene, view, area, look);
     Canvas::png(&scene)
 }
@@ -81,7 +82,7 @@ fn sheet(view: &View, (width, height): (f64, f64), what: &str, finding: &str, lo
     let (title, verdict) = (format!("{what}: {}", drawn(&view.summary.run.profile)), view.summary.verdict);
     let size = look.text * 1.5;
     let top = EDGE + size * 0.75;
-    let badge = words::verdict_word(verdict);
+    let badge = findings::verdict_word(verdict);
     let badge_width = text_width(badge, look.text * 1.1) + look.text * 1.6;
     scene.text(EDGE, top, &fitted(&title, size, width - EDGE * 2.0 - badge_width - size), Ink::Text, size, Anchor::Start);
     let badge_box = Rect { x: width - EDGE - badge_width, y: top - size * 0.95, w: badge_width, h: size * 1.25 };
@@ -90,7 +91,7 @@ fn sheet(view: &View, (width, height): (f64, f64), what: &str, finding: &str, lo
     let finding = fitted(finding, look.text, width - EDGE * 2.0);
     scene.text(EDGE, top + look.text * 1.9, &finding, Ink::Muted, look.text, Anchor::Start);
     let small = look.text * 0.85;
-    let foot = fitted(&words::recipe(view), small, width - EDGE * 2.0);
+    let foot = fitted(&findings::recipe(view), small, width - EDGE * 2.0);
     scene.text(EDGE, height - EDGE + small * 0.4, &foot, Ink::Muted, small, Anchor::Start);
     let rule = height - EDGE - small * 1.3;
     scene.shapes.push(Shape::Line { points: vec![(EDGE, rule), (width - EDGE, rule)], ink: Ink::Grid, width: 1.5, dash: Dash::Solid });

@@ -103,10 +103,10 @@ impl Desk {
         }
     }
 
-    /// Counts a fault with its text.
+    /// Counts a fault with its text, which begins with the fault's name.
     pub(super) fn fault(&mut self, fault: Fault, text: &str) {
         self.tally.fault(fault);
-        let text = printable(text, TEXT_LENGTH);
+        let text = format!("{}: {}", fault.name(), printable(text, TEXT_LENGTH));
         if self.fault_texts.len() < TEXTS_KEPT || self.fault_texts.contains_key(&text) {
             *self.fault_texts.entry(text).or_default() += 1;
         }

@@ -10,6 +10,7 @@ use super::nothing;
 use super::rows;
 use super::widest;
 use crate::report::escape::drawn;
+use crate::report::findings;
 use crate::report::scale::Latency;
 use crate::report::scale::Linear;
 use crate::report::scale::nines;
@@ -26,7 +27,6 @@ use crate::report::scene::fitted;
 use crate::report::scene::text_width;
 use crate::report::view::Curve;
 use crate::report::view::View;
-use crate::report::words;
 
 /// The axis never goes past 99.999 %.
 const MOST_NINES: f64 = 5.0;
@@ -100,7 +100,7 @@ impl Drawn {
         Drawn {
             name: if curve.service { format!("{short} service") } else { short },
             group: curve.series.clone(),
-            place: words::place(view, &curve.series),
+            place: findings::place(view, &curve.series),
             service: curve.service,
             firm: thin(&all[..split].iter().map(at).collect::<Vec<_>>(), 360),
             loose: loose.iter().map(at).collect(),

@@ -16,6 +16,7 @@ use crate::report::chart::heatmap;
 use crate::report::chart::percentiles as curve_chart;
 use crate::report::chart::timeline;
 use crate::report::escape::html;
+use crate::report::findings;
 use crate::report::scale;
 use crate::report::scene::Ink;
 use crate::report::scene::Rect;
@@ -23,7 +24,6 @@ use crate::report::scene::Scene;
 use crate::report::svg;
 use crate::report::view::Heat;
 use crate::report::view::View;
-use crate::report::words;
 use crate::units::Nanos;
 use crate::units::grouped;
 
@@ -125,13 +125,13 @@ pub(super) fn percentiles(view: &View, charts: &mut Map<String, Value>) -> Strin
     let mut entries: Vec<(String, String)> = Vec::new();
     for curve in &shown {
         if !entries.iter().any(|(name, _)| *name == curve.series) {
-            entries.push((curve.series.clone(), tables::swatch(words::place(view, &curve.series))));
+            entries.push((curve.series.clone(), tables::swatch(findings::place(view, &curve.series))));
         }
     }
     if !shown.is_empty() {
         charts.insert("percentiles".into(), curve_data(view));
     }
-    let caption = words::percentiles(view);
+    let caption = findings::percentiles(view);
     let described = Figure {
         id: "percentiles",
         title: "Latency by percentile",
@@ -179,7 +179,7 @@ fn quantile_table(view: &View) -> String {
     let mut body = String::new();
     for series in &view.summary.series {
         for (time, figures) in [("response", &series.response), ("service", &series.service)] {
-            let texts: Vec<String> = keys.iter().map(|k| html(&words::quantile(figures, k, &series.flags, view.timeout_ns))).collect();
+            let texts: Vec<String> = keys.iter().map(|k| html(&findings::quantile(series, figures, k, view.timeout_ns))).collect();
             let name = html(&series.name);
             let mut cells = vec![("", name.as_str()), ("", time)];
             cells.extend(texts.iter().map(|t| ("n", t.as_str())));
@@ -191,7 +191,7 @@ fn quantile_table(view: &View) -> String {
 
 /// A heat map for each series; the main one open, the others folded.
 pub(super) fn heatmaps(view: &View, charts: &mut Map<String, Value>) -> String {
-    let main = words::main_series(view).map(|s| s.name.clone()).unwrap_or_default();
+    let main = findings::main_series(view).map(|s| s.name.clone()).unwrap_or_default();
     let mut order: Vec<(usize, &Heat)> = view.heats.iter().enumerate().collect();
     order.sort_by_key(|(i, heat)| (heat.series != main, *i));
     if order.is_empty() {
@@ -203,7 +203,7 @@ pub(super) fn heatmaps(view: &View, charts: &mut Map<String, Value>) -> String {
         if rank == 0 {
             out.push_str(&format!("<h3>{}</h3>\n{drawing}", html(&heat.series)));
         } else {
-            out.push_str(&format!("<details class=\"more\"><summary>{}</summary>\n{drawing}</details>\n", html(&words::heat(heat))));
+            out.push_str(&format!("<details class=\"more\"><summary>{}</summary>\n{drawing}</details>\n", html(&findings::heat(heat))));
         }
     }
     out
@@ -212,7 +212,7 @@ pub(super) fn heatmaps(view: &View, charts: &mut Map<String, Value>) -> String {
 fn heatmap_figure(i: usize, heat: &Heat, charts: &mut Map<String, Value>) -> String {
     let id = format!("heat-{i}");
     charts.insert(id.clone(), heat_data(heat));
-    let caption = words::heat(heat);
+    let caption = findings::heat(heat);
     let line = |name: &str, ink: Ink, dash: &str| {
         let paint = svg::paint(ink).replace("class=\"", "class=\"swatch over ");
         let ground = svg::paint(Ink::Heat(0));
@@ -322,7 +322,7 @@ pub(super) fn load(view: &View, charts: &mut Map<String, Value>) -> String {
         ("p50".to_string(), sign(Ink::Series(0), dashed, 2)),
         ("open".to_string(), sign(Ink::Open, "", 2)),
     ];
-    let caption = words::load(view);
+    let caption = findings::load(view);
     let described = Figure {
         id: "load",
         title: "Load over time",
@@ -336,7 +336,7 @@ pub(super) fn load(view: &View, charts: &mut Map<String, Value>) -> String {
 
 fn load_data(view: &View) -> Value {
     let t = &view.timeline;
-    let rates = |name: &str, v: &[f64]| (name.to_string(), name.to_string(), v.iter().map(|r| words::rate(*r)).collect());
+    let rates = |name: &str, v: &[f64]| (name.to_string(), name.to_string(), v.iter().map(|r| findings::rate(*r)).collect());
     let times = |name: &str, v: &[Option<u64>]| (name.to_string(), name.to_string(), v.iter().map(|ns| time_or_dash(*ns)).collect());
     let rows = vec![
         rates("planned", &t.planned),
@@ -356,7 +356,7 @@ fn load_table(view: &View) -> String {
     let mut body = String::new();
     for from in (0..n).step_by(stretch) {
         let part = from..(from + stretch).min(n);
-        let mean = |v: &[f64]| words::rate(v.get(part.clone()).map_or(0.0, |p| p.iter().sum::<f64>() / p.len() as f64));
+        let mean = |v: &[f64]| findings::rate(v.get(part.clone()).map_or(0.0, |p| p.iter().sum::<f64>() / p.len() as f64));
         let open = t.open.get(part.clone()).and_then(|p| p.iter().max().copied()).unwrap_or(0);
         row(
             &mut body,

@@ -5,11 +5,11 @@ use std::fmt::Write;
 
 use crate::report::escape::cut;
 use crate::report::escape::html;
+use crate::report::findings;
 use crate::report::view::ErrorLine;
 use crate::report::view::SummaryLimit;
 use crate::report::view::SummarySeries;
 use crate::report::view::View;
-use crate::report::words;
 use crate::units::Nanos;
 use crate::units::bytes_text;
 use crate::units::grouped;
@@ -62,7 +62,7 @@ pub(super) fn headings(names: &[&str]) -> String {
 /// The verdict, why, the figures that matter most, and the limits.
 pub(super) fn verdict(view: &View) -> String {
     let verdict = view.summary.verdict;
-    let class = words::verdict_class(verdict);
+    let class = findings::verdict_class(verdict);
     let sign = match class {
         "pass" => "ok",
         "fail" => "bad",
@@ -74,8 +74,8 @@ pub(super) fn verdict(view: &View) -> String {
         "<section id=\"verdict\" class=\"card verdict {class}\" aria-labelledby=\"verdict-h\">\n<div class=\"banner\">{}\
          <div><h2 id=\"verdict-h\"><span class=\"unseen\">Verdict: </span>{}</h2><p>{}</p>{reasons}</div></div>\n{}{}</section>\n",
         icon(sign),
-        words::verdict_word(verdict),
-        words::verdict_meaning(view),
+        findings::verdict_word(verdict),
+        findings::verdict_meaning(view),
         tiles(view),
         limits(&view.summary.limits),
     )
@@ -88,10 +88,10 @@ fn tile(name: &str, value: &str, note: &str) -> String {
 fn tiles(view: &View) -> String {
     let summary = &view.summary;
     let mut out = String::from("<dl class=\"tiles\">");
-    match words::main_series(view) {
+    match findings::main_series(view) {
         Some(series) => {
             for (key, note) in [("p50", "half of all answers"), ("p99", "99 % of all answers"), ("p99.9", "99.9 % of all answers")] {
-                let value = words::response(view, series, key);
+                let value = findings::response(view, series, key);
                 let note = if value == "n/a" { "too few samples" } else { note };
                 out.push_str(&tile(&format!("{} {key}", series.name), &value, note));
             }
@@ -101,10 +101,10 @@ fn tiles(view: &View) -> String {
     let counts = &summary.counts;
     let expected = counts.sent.saturating_sub(counts.no_answer_expected);
     out.push_str(&tile("Answered in time", &grouped(counts.answered), &format!("of {} sent", grouped(expected))));
-    let missed = words::missed(summary);
+    let missed = findings::missed(summary);
     out.push_str(&tile(
         "Missed",
-        &words::share(missed, counts.planned),
+        &findings::share(missed, counts.planned),
         &format!("{} of {} planned", grouped(missed), grouped(counts.planned)),
     ));
     out.push_str(&tile("Connections", &grouped(summary.connections.peak), &format!("of {} asked", grouped(summary.connections.asked))));
@@ -157,7 +157,7 @@ pub(super) fn trust(view: &View) -> String {
         })
         .collect();
     let list = if items.is_empty() { String::new() } else { format!("<ul class=\"checks\">\n{items}</ul>\n") };
-    super::section("trust", "Can I trust this run?", &format!("<p class=\"finding\">{}</p>\n{list}", words::trust(view)))
+    super::section("trust", "Can I trust this run?", &format!("<p class=\"finding\">{}</p>\n{list}", findings::trust(view)))
 }
 
 /// Every series with response and service.
@@ -175,7 +175,7 @@ pub(super) fn headline(view: &View) -> String {
 
 fn series_rows(view: &View, series: &SummarySeries) -> String {
     let flags: String = series.flags.iter().map(|f| format!(" <span class=\"flag\">{}</span>", html(&cut(f)))).collect();
-    let place = words::place(view, &series.name);
+    let place = findings::place(view, &series.name);
     let name = format!(
         "<th scope=\"row\" rowspan=\"2\">{}<span class=\"series\">{}</span><small>{}, {}{flags}</small></th>",
         swatch(place),
@@ -186,14 +186,14 @@ fn series_rows(view: &View, series: &SummarySeries) -> String {
     let cells = |figures: &BTreeMap<String, Option<u64>>| -> String {
         COLUMNS
             .iter()
-            .map(|(key, _)| format!("<td class=\"n\">{}</td>", html(&words::quantile(figures, key, &series.flags, view.timeout_ns))))
+            .map(|(key, _)| format!("<td class=\"n\">{}</td>", html(&findings::quantile(series, figures, key, view.timeout_ns))))
             .collect()
     };
     format!(
         "<tr>{name}<td>response</td><td class=\"n\">{}</td><td class=\"n\">{}</td>{}</tr>\n\
          <tr class=\"second\"><td>service</td><td class=\"n\" colspan=\"2\">{}</td>{}</tr>\n",
         grouped(series.count),
-        words::rate(series.rate_per_s),
+        findings::rate(series.rate_per_s),
         cells(&series.response),
         if series.unanswered > 0 { format!("{} unanswered", grouped(series.unanswered)) } else { String::new() },
         cells(&series.service),
@@ -238,7 +238,7 @@ pub(super) fn account(view: &View) -> String {
     let not_offered: u64 = counts.not_offered.values().sum();
     let mut body = String::new();
     let mut line = |name: &str, n: u64, whole: u64| {
-        row(&mut body, &[("", &html(name)), ("n", &grouped(n)), ("n quiet", &words::share(n, whole))]);
+        row(&mut body, &[("", &html(name)), ("n", &grouped(n)), ("n quiet", &findings::share(n, whole))]);
     };
     line("Planned", counts.planned, counts.planned);
     line("Sent", counts.sent, counts.planned);
@@ -314,7 +314,7 @@ fn messages(view: &View) -> String {
 
 /// Every kind of trouble with its texts.
 pub(super) fn errors(view: &View) -> String {
-    let finding = format!("<p class=\"finding\">{}</p>\n", html(&words::errors(view)));
+    let finding = format!("<p class=\"finding\">{}</p>\n", html(&findings::errors(view)));
     if view.errors.is_empty() {
         return finding;
     }
