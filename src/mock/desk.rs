@@ -32,6 +32,10 @@ use super::trouble::Delay;
 const KEPT_FOR: Nanos = Nanos::from_secs(5);
 /// How long a connection that was closed here may linger.
 const LINGER: Nanos = Nanos::from_secs(2);
+/// Bytes of one connection's output above which no more answers are made larger by a fault: one read
+/// may hold a thousand requests, and a thousand huge answers would be too much at once.
+const SPOILT_CAP: usize = 16 << 20;
+
 /// A fault of answers with what it puts in their place.
 struct Spoiler {
     striker: Striker,
@@ -185,6 +189,9 @@ impl Desk {
         }
         if copies == 0 {
             return self.counts.dropped(Dropped::NoAck, 1);
+        }
+        if instead.is_some() && self.out.len() + line.held_bytes > SPOILT_CAP {
+            return self.counts.dropped(Dropped::NoRoom, 1);
         }
         let body = match &instead {
             Some((kind, other)) => {

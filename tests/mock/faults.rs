@@ -62,6 +62,14 @@ fn faults_of_answers() {
 }
 
 #[test]
+fn huge_answers_stay_bounded() {
+    let (heard, account) = echoes(with_fault(echo(), "huge=8388608"), 50);
+    let dropped = account.dropped.get("no_room").unwrap_or(&0);
+    assert_eq!(sent(&account, "faulty") + dropped, 50, "{account:?}");
+    assert_eq!(texts(&heard).len() as u64, sent(&account, "faulty"));
+}
+
+#[test]
 fn faults_of_connections() {
     let (heard, account) = echoes(with_fault(echo(), "ack_extra"), 1);
     assert_eq!(texts(&heard), [r#"{"id":18446744073709551615,"pad":""}"#.to_string(), message(0)]);
