@@ -3,6 +3,8 @@
 //! Every count is compared exactly. Times are known beforehand and read from the server's own
 //! account; only lower bounds are strict, so that a busy machine breaks nothing.
 
+#[path = "mock/faults.rs"]
+mod faults;
 #[path = "mock/peer.rs"]
 mod peer;
 
@@ -149,13 +151,21 @@ fn openshock_in_the_documented_dialect() {
     let ping = client.text();
     assert!(ping.starts_with(r#"{"responseType":1000,"data":{"timestamp":1"#), "{ping}");
     client.say(r#"{"requestType":1000,"data":{"timestamp":1}}"#);
-    let announce = client.text();
+    // The next ping may come first on a busy machine.
+    let announce = std::iter::repeat_with(|| client.text()).find(|text| !text.starts_with(&ping[..20])).expect("endless");
     assert!(announce.starts_with(r#"{"responseType":1001,"data":{"deviceLatency":0,"ownLatency":"#), "{announce}");
     client.leave();
     let account = server.stop().expect("an account");
     assert_eq!((received(&account, "pong"), sent(&account, "latency_announce"), account.violations_total), (1, 1, 0), "{account:?}");
     assert_eq!((sent(&account, "tps"), sent(&account, "device_connected")), (1, 1));
     assert_eq!(account.dialect.as_deref(), Some("docs"));
+}
+
+#[test]
+fn openshock_keeps_connections_alive() {
+    let server = server(with_set(openshock("server"), "keep_alive", "10ms"));
+    let mut client = Client::openshock(server.addr());
+    (0..3).for_each(|_| assert_eq!(client.next(), Some(Frame { opcode: PONG, masked: false, body: vec![] })));
 }
 
 /// What the gateway says to one message in each dialect; the pings are off.
@@ -276,7 +286,7 @@ fn a_fixed_delay_is_what_the_account_says() {
     let hold = server.stop().expect("an account").hold;
     assert_eq!(hold.count, 40);
     let p50 = hold.p50.expect("40 answers");
-    assert!((20 * MILLI..25 * MILLI).contains(&p50), "{hold:?}");
+    assert!((20 * MILLI..60 * MILLI).contains(&p50), "{hold:?}");
 }
 
 #[test]
@@ -298,7 +308,7 @@ fn a_stall_holds_everything() {
     let hold = server.stop().expect("an account").hold;
     assert_eq!(hold.count, asked as u64);
     let max = hold.max.expect("answers");
-    assert!((200 * MILLI..450 * MILLI).contains(&max), "{hold:?}");
+    assert!((200 * MILLI..2_000 * MILLI).contains(&max), "{hold:?}");
 }
 
 #[test]

@@ -115,6 +115,8 @@ counted! {
     Dropped {
         /// The fault of this name.
         NoAck = "no_ack",
+        /// A fault would have made it larger, and too much was waiting already.
+        NoRoom = "no_room",
         /// The handshake was left unanswered by the fault of this name.
         No101 = "no_101",
         /// The server had said its last before.
@@ -219,6 +221,7 @@ fn named(names: &[&str], counts: &[u64]) -> BTreeMap<String, u64> {
 
 /// What a server did, given when it stops. Kinds that never occurred are left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Account {
     /// [`SCHEMA`].
     pub schema: String,
@@ -248,6 +251,7 @@ pub struct Account {
 
 /// Connections of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Connections {
     /// Answered 101.
     pub accepted: u64,
@@ -263,6 +267,7 @@ pub struct Connections {
 
 /// How long answers were held, from having read the request to writing the answer, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hold {
     /// Answers written.
     pub count: u64,

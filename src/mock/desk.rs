@@ -4,8 +4,6 @@
 //! buffer for the next write; what may not waits in one queue for the whole lane, ordered by its
 //! instant. Knows neither sockets nor what the messages mean.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::units::Nanos;
@@ -22,95 +20,21 @@ use super::faulty;
 use super::line::Kept;
 use super::line::Line;
 use super::line::Quirks;
+use super::queue::Beat;
+use super::queue::Due;
+use super::queue::Mark;
+use super::queue::Queue;
+use super::queue::Then;
+use super::queue::Waiting;
 use super::trouble::Delay;
 
 /// How long an answer waits for the one it changes places with.
 const KEPT_FOR: Nanos = Nanos::from_secs(5);
 /// How long a connection that was closed here may linger.
 const LINGER: Nanos = Nanos::from_secs(2);
-/// Bookkeeping of a waiting answer, counted beside its bytes.
-pub(super) const HELD_OVERHEAD: usize = 96;
-
-/// What happens once a piece was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
-    /// The next piece.
-    Next,
-    /// The writing side is shut down.
-    End,
-}
-
-/// One piece of output: a frame, or only what follows it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
-    /// Bytes of it not yet written.
-    pub(super) len: usize,
-    /// What it counts as once written; `None` when it is no message.
-    pub(super) kind: Option<Kind>,
-    /// For an answer: when the request was read.
-    pub(super) asked: Option<u64>,
-    /// What follows.
-    pub(super) then: Then,
-}
-
-/// Why a connection is woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beat {
-    /// Its protocol's own period.
-    App,
-    /// An unsolicited pong.
-    KeepAlive,
-    /// The next ping of a flood.
-    Flood,
-    /// An answer kept back found no partner.
-    Kept,
-    /// It lingered long enough.
-    Linger,
-}
-
-/// Something that waits for its instant.
-#[derive(Debug)]
-pub(super) enum Due {
-    /// A piece to write.
-    Piece(Mark, Vec<u8>),
-    /// A connection to wake.
-    Beat(Beat),
-}
-
-/// An entry of the lane's queue; earlier first, then by connection so that writes can be joined.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) at: u64,
-    pub(super) token: u64,
-    order: u64,
-    pub(super) due: Due,
-}
-
-impl Waiting {
-    fn key(&self) -> (u64, u64, u64) {
-        (self.at, self.token, self.order)
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Waiting {}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-}
+/// Bytes of one connection's output above which no more answers are made larger by a fault: one read
+/// may hold a thousand requests, and a thousand huge answers would be too much at once.
+const SPOILT_CAP: usize = 16 << 20;
 
 /// A fault of answers with what it puts in their place.
 struct Spoiler {
@@ -128,18 +52,15 @@ pub(super) struct Desk {
     pub(super) out: Vec<u8>,
     /// The pieces in `out`.
     pub(super) marks: Vec<Mark>,
-    queue: BinaryHeap<Reverse<Waiting>>,
-    /// Bytes waiting in the queue.
-    pub(super) held_bytes: usize,
+    /// What waits for its instant.
+    pub(super) queue: Queue,
     /// Bytes that sockets did not take yet.
     pub(super) backlog_bytes: usize,
     /// Bytes of messages read in part.
     pub(super) gathered_bytes: usize,
-    order: u64,
     overtakes: bool,
     spoilers: Vec<Spoiler>,
     quirks: Vec<Striker>,
-    spare: Vec<Vec<u8>>,
 }
 
 impl Desk {
@@ -152,15 +73,12 @@ impl Desk {
             counts: Counts::new(),
             out: Vec::new(),
             marks: Vec::new(),
-            queue: BinaryHeap::new(),
-            held_bytes: 0,
+            queue: Queue::default(),
             backlog_bytes: 0,
             gathered_bytes: 0,
-            order: 0,
             overtakes: config.delay.is_some_and(Delay::overtakes) && config.profile.answers_overtake(),
             spoilers,
             quirks: Striker::of(&config.faults, Moment::Connection),
-            spare: Vec::new(),
             config,
         }
     }
@@ -191,7 +109,7 @@ impl Desk {
         self.put(line, Piece { kind, opcode: codec::TEXT, masked: false, asked: Some(self.now) }, body);
     }
 
-    /// Answers on the level of WebSocket; no fault touches it.
+    /// Answers a WebSocket ping; delays and stalls hold it too, no fault touches it.
     pub(super) fn pong(&mut self, line: &mut Line, payload: &[u8]) {
         self.put(line, Piece { kind: Kind::WsPong, opcode: codec::PONG, masked: false, asked: Some(self.now) }, payload);
     }
@@ -218,7 +136,7 @@ impl Desk {
 
     /// Wakes the connection at `at`.
     pub(super) fn wake(&mut self, line: &Line, at: u64, beat: Beat) {
-        self.push(at, line.token, Due::Beat(beat));
+        self.queue.wake(at, line.token, beat);
     }
 
     /// Gives up the answer kept back, if any: it leaves without a partner.
@@ -228,54 +146,26 @@ impl Desk {
         }
     }
 
-    /// The next thing whose instant has come.
-    pub(super) fn due(&mut self, now: u64) -> Option<Waiting> {
-        if self.next_at()? > now {
-            return None;
-        }
-        self.queue.pop().map(|Reverse(waiting)| waiting)
-    }
-
-    /// The next thing whose instant has come, if it is for the same connection.
-    pub(super) fn due_for(&mut self, token: u64, now: u64) -> Option<Waiting> {
-        let Reverse(next) = self.queue.peek()?;
-        if next.token == token && next.at <= now { self.due(now) } else { None }
-    }
-
-    /// The instant of the next thing.
-    pub(super) fn next_at(&self) -> Option<u64> {
-        self.queue.peek().map(|Reverse(waiting)| waiting.at)
-    }
-
     /// Moves a waiting piece into the next write.
     pub(super) fn release(&mut self, line: &mut Line, mark: Mark, bytes: Vec<u8>) {
-        line.held -= 1;
-        line.held_bytes -= bytes.len() + HELD_OVERHEAD;
         self.out.extend_from_slice(&bytes);
         self.marks.push(mark);
-        self.give_back(bytes);
+        line.held -= 1;
+        line.held_bytes -= self.queue.give_back(bytes);
     }
 
     /// Forgets something whose connection is gone.
     pub(super) fn discard(&mut self, waiting: Waiting, why: Dropped) {
         if let Due::Piece(mark, bytes) = waiting.due {
             self.counts.dropped(why, u64::from(mark.asked.is_some()));
-            self.give_back(bytes);
+            self.queue.give_back(bytes);
         }
     }
 
     /// Counts everything still waiting as never sent.
     pub(super) fn stop(&mut self) {
-        while let Some(Reverse(waiting)) = self.queue.pop() {
+        while let Some(waiting) = self.queue.pop() {
             self.discard(waiting, Dropped::Stopped);
-        }
-    }
-
-    fn give_back(&mut self, mut bytes: Vec<u8>) {
-        self.held_bytes -= bytes.len() + HELD_OVERHEAD;
-        if bytes.capacity() <= 1024 && self.spare.len() < 1024 {
-            bytes.clear();
-            self.spare.push(bytes);
         }
     }
 
@@ -299,6 +189,9 @@ impl Desk {
         }
         if copies == 0 {
             return self.counts.dropped(Dropped::NoAck, 1);
+        }
+        if instead.is_some() && self.out.len() + line.held_bytes > SPOILT_CAP {
+            return self.counts.dropped(Dropped::NoRoom, 1);
         }
         let body = match &instead {
             Some((kind, other)) => {
@@ -324,7 +217,7 @@ impl Desk {
         }
         self.release_kept(line);
         line.done = true;
-        let mut bytes = self.spare.pop().unwrap_or_default();
+        let mut bytes = self.queue.buffer();
         if kind.is_some() {
             codec::encode(&mut bytes, codec::CLOSE, body, false);
         }
@@ -357,27 +250,19 @@ impl Desk {
             codec::encode(&mut self.out, piece.opcode, body, piece.masked);
             self.marks.push(mark(self.out.len() - from));
         } else {
-            let mut bytes = self.spare.pop().unwrap_or_default();
+            let mut bytes = self.queue.buffer();
             codec::encode(&mut bytes, piece.opcode, body, piece.masked);
             self.hold(line, at, mark(bytes.len()), bytes);
         }
     }
 
     fn hold(&mut self, line: &mut Line, at: u64, mark: Mark, bytes: Vec<u8>) {
-        let weight = bytes.len() + HELD_OVERHEAD;
         line.held += 1;
-        line.held_bytes += weight;
-        self.held_bytes += weight;
-        self.push(at, line.token, Due::Piece(mark, bytes));
+        line.held_bytes += self.queue.hold(at, line.token, mark, bytes);
     }
 
     fn free(&self, at: u64) -> u64 {
         self.config.stall.map_or(at, |stall| stall.free(at))
-    }
-
-    fn push(&mut self, at: u64, token: u64, due: Due) {
-        self.order += 1;
-        self.queue.push(Reverse(Waiting { at, token, order: self.order, due }));
     }
 }
 

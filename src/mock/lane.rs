@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::epoll::Epoll;
@@ -32,10 +31,12 @@ use super::account::Dropped;
 use super::client::Client;
 use super::client::Gone;
 use super::client::Heard;
+use super::clock::Clock;
 use super::config::Config;
 use super::desk::Desk;
 use super::line::Line;
 use super::peer::Peer;
+use super::talk::Talk;
 use super::trouble::Random;
 
 /// Bytes read at once; shared by all connections of the lane.
@@ -48,22 +49,6 @@ const LAST_ROUNDS: usize = 256;
 const STOP: u64 = u64::MAX;
 const BELL: u64 = u64::MAX - 1;
 const TIMER: u64 = u64::MAX - 2;
-
-/// Nanoseconds of server time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Clock(Instant);
-
-impl Clock {
-    /// A clock that starts now.
-    pub(super) fn start() -> Self {
-        Clock(Instant::now())
-    }
-
-    /// Nanoseconds since it started.
-    pub(super) fn now(self) -> u64 {
-        self.0.elapsed().as_nanos() as u64
-    }
-}
 
 /// A connection whose handshake is done.
 #[derive(Debug)]
@@ -172,7 +157,7 @@ impl Lane {
                 token => self.event(token, event.events()),
             }
             // What became due meanwhile does not wait for the rest of the events.
-            if self.desk.next_at().is_some_and(|at| at <= self.desk.now) {
+            if self.desk.queue.next_at().is_some_and(|at| at <= self.desk.now) {
                 self.release();
             }
         }
@@ -185,7 +170,7 @@ impl Lane {
 
     /// Sets the timer to the next instant of the queue.
     fn arm(&mut self) -> Result<(), Errno> {
-        let next = self.desk.next_at();
+        let next = self.desk.queue.next_at();
         if next.is_some() && next != self.armed {
             let wait = next.map_or(1, |at| at.saturating_sub(self.clock.now()).max(1));
             let wait = TimeSpec::new((wait / SECOND) as i64, (wait % SECOND) as i64);
@@ -211,7 +196,7 @@ impl Lane {
         let random = Random::new(self.desk.config.seed, arrival.ordinal);
         let line = Line::new(token, self.desk.quirks(), random);
         let peer = Peer::new(self.desk.config.profile, arrival.query.as_deref(), self.desk.now);
-        let mut client = Box::new(Client::new(arrival.socket, line, peer));
+        let mut client = Box::new(Client::new(arrival.socket, Talk::new(line, peer)));
         let all = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         let watched = self.epoll.add(&client.socket, EpollEvent::new(all, token)).map_err(|_| Gone);
         client.opened(&mut arrival.leftover, &mut self.desk);
@@ -241,20 +226,20 @@ impl Lane {
 
     /// Writes everything whose instant has come, joined for each connection.
     fn release(&mut self) {
-        if self.desk.next_at().is_none() {
+        if self.desk.queue.next_at().is_none() {
             return;
         }
         let now = self.clock.now();
         self.desk.now = now;
-        while let Some(first) = self.desk.due(now) {
+        while let Some(first) = self.desk.queue.due(now) {
             let token = first.token;
             let Some(mut client) = self.take(token) else {
                 self.desk.discard(first, Dropped::PeerGone);
                 continue;
             };
-            client.due(first, &mut self.desk);
-            while let Some(next) = self.desk.due_for(token, now) {
-                client.due(next, &mut self.desk);
+            client.talk.due(first, &mut self.desk);
+            while let Some(next) = self.desk.queue.due_for(token, now) {
+                client.talk.due(next, &mut self.desk);
             }
             let result = client.flush(&mut self.desk, self.clock);
             self.back(client, result);
@@ -268,7 +253,7 @@ impl Lane {
 
     /// Puts a connection back in its place, or ends it.
     fn back(&mut self, mut client: Box<Client>, result: Result<(), Gone>) {
-        let token = client.line.token;
+        let token = client.talk.line.token;
         let slot = &mut self.slots[token as u32 as usize];
         if result.is_ok() {
             if client.resumes(&self.desk) {

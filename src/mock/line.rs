@@ -2,11 +2,8 @@
 //!
 //! Knows no socket.
 
-use std::collections::VecDeque;
-
 use crate::units::SECOND;
 
-use super::desk::Mark;
 use super::desk::Piece;
 use super::fault::Fault;
 use super::trouble::Random;
@@ -84,13 +81,4 @@ impl Quirks {
     pub(super) fn grid(&self, at: u64) -> u64 {
         self.grid_ns.map_or(at, |grid| at.next_multiple_of(grid))
     }
-}
-
-/// What the socket did not take yet.
-#[derive(Debug, Default)]
-pub(super) struct Backlog {
-    /// Bytes still to write.
-    pub(super) bytes: VecDeque<u8>,
-    /// The pieces they belong to.
-    pub(super) marks: VecDeque<Mark>,
 }

@@ -5,12 +5,14 @@
 //! client. It delays and stalls by a known law and says what it really did. Prints nothing.
 //!
 //! ```text
-//!  door (accept, handshake) --> lane: client --> peer --> desk --> client
-//!                                      reads     says     delays    writes
+//!  door (accept, handshake) --> lane: client --> talk --> peer --> desk --> client
+//!                                      reads     hears    says     delays    writes
 //! ```
 
 mod account;
+mod backlog;
 mod client;
+mod clock;
 mod codec;
 mod config;
 mod desk;
@@ -21,7 +23,9 @@ mod lane;
 mod line;
 mod openshock;
 mod peer;
+mod queue;
 mod settings;
+mod talk;
 mod trouble;
 
 use std::io;
@@ -60,8 +64,8 @@ pub use trouble::Stall;
 
 use account::Counts;
 use account::Dropped;
+use clock::Clock;
 use door::Post;
-use lane::Clock;
 use lane::Lane;
 
 /// Tells one server to stop, from any thread and any number of times. Clones tell the same server.
@@ -113,7 +117,7 @@ pub fn serve(config: Config, listener: TcpListener, stop: &StopSignal) -> io::Re
         posts.push(Post { sender, bell });
     }
     let (callers, counts) = std::thread::scope(|scope| {
-        let threads: Vec<_> = lanes.into_iter().map(|lane| scope.spawn(|| lane.run())).collect();
+        let threads: Vec<_> = lanes.into_iter().map(|lane| scope.spawn(move || lane.run())).collect();
         let callers = door::run(config.clone(), listener, &stop.0.notify, posts, open.clone());
         // A door that failed must not leave the lanes running.
         stop.give();

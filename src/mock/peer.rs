@@ -8,11 +8,11 @@ use super::codec::PING;
 use super::codec::TEXT;
 use super::config::Config;
 use super::config::Protocol;
-use super::desk::Beat;
 use super::desk::Desk;
 use super::line::Line;
 use super::openshock;
 use super::openshock::OpenShock;
+use super::queue::Beat;
 use crate::wire::accept::Asked;
 use crate::wire::accept::Verdict;
 

@@ -7,7 +7,7 @@ use crate::wire::accept::Defect;
 use crate::wire::accept::Refusal;
 use crate::wire::accept::Verdict;
 
-use super::read::Uuid;
+use super::uuid::Uuid;
 use crate::mock::settings::Settings;
 
 /// Header names that carry a token or a session.

@@ -5,6 +5,7 @@
 
 mod gate;
 mod read;
+mod uuid;
 
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
@@ -17,9 +18,9 @@ use super::codec::PONG;
 use super::codec::TEXT;
 use super::config::Config;
 use super::config::Dialect;
-use super::desk::Beat;
 use super::desk::Desk;
 use super::line::Line;
+use super::queue::Beat;
 use super::settings::BulkAcks;
 use super::settings::Settings;
 pub(super) use gate::verdict;
@@ -27,7 +28,7 @@ use read::Data;
 use read::Fields;
 use read::Request;
 use read::RequestType;
-pub(super) use read::Uuid;
+pub(super) use uuid::Uuid;
 
 /// Why the server closes on a message it cannot read.
 const UNREADABLE: &str = "Invalid json message received";

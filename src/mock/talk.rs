@@ -1,0 +1,110 @@
+//! One connection's conversation: its peer, its way out, and what ends it. No socket.
+
+use super::account::Kind;
+use super::account::Violation;
+use super::codec::Defect;
+use super::codec::Event;
+use super::desk::Desk;
+use super::line::Line;
+use super::peer::Peer;
+use super::queue::Beat;
+use super::queue::Due;
+use super::queue::Waiting;
+
+/// One conversation.
+#[derive(Debug)]
+pub(super) struct Talk {
+    /// Its way out.
+    pub(super) line: Line,
+    peer: Peer,
+    /// Messages read.
+    messages: u64,
+    /// The client said Close.
+    heard_close: bool,
+    /// Its framing broke; what it sends from there on means nothing.
+    pub(super) garbled: bool,
+    /// It lingered long enough.
+    pub(super) over: bool,
+}
+
+impl Talk {
+    pub(super) fn new(line: Line, peer: Peer) -> Self {
+        Talk { line, peer, messages: 0, heard_close: false, garbled: false, over: false }
+    }
+
+    /// The handshake is done.
+    pub(super) fn opened(&mut self, desk: &mut Desk) {
+        if self.line.quirks.end_after == Some(0) {
+            desk.end(&mut self.line);
+        } else {
+            self.peer.opened(desk, &mut self.line);
+        }
+    }
+
+    /// The client said something.
+    pub(super) fn hear(&mut self, event: Event<'_>, desk: &mut Desk) {
+        if self.heard_close {
+            return desk.counts.violated(Violation::AfterClose);
+        }
+        match event {
+            Event::Message { opcode, body } => {
+                self.messages += 1;
+                self.peer.heard(desk, &mut self.line, opcode, body);
+                self.cut_short(desk);
+            }
+            Event::Ping(payload) => {
+                desk.counts.received(Kind::WsPing);
+                desk.pong(&mut self.line, payload);
+            }
+            Event::Pong => desk.counts.received(Kind::WsPong),
+            Event::Close(code) => {
+                self.heard_close = true;
+                desk.counts.received(Kind::Close);
+                let (code, reason) = self.peer.farewell(code);
+                desk.close(&mut self.line, code, reason);
+            }
+        }
+    }
+
+    /// The client broke the framing.
+    pub(super) fn broke(&mut self, defect: Defect, desk: &mut Desk) {
+        self.garbled = true;
+        desk.counts.violated(match defect {
+            _ if self.heard_close => Violation::AfterClose,
+            Defect::Unmasked => Violation::Unmasked,
+            Defect::Protocol => Violation::Protocol,
+            Defect::Utf8 => Violation::Utf8,
+            Defect::TooBig => Violation::TooBig,
+        });
+        desk.close(&mut self.line, Some(defect.code()), "");
+    }
+
+    /// The lane has no room for what the client has begun to say.
+    pub(super) fn no_room(&mut self, desk: &mut Desk) {
+        self.garbled = true;
+        desk.close(&mut self.line, Some(1009), "too much unfinished at once");
+    }
+
+    /// What waited for its instant.
+    pub(super) fn due(&mut self, waiting: Waiting, desk: &mut Desk) {
+        match waiting.due {
+            Due::Piece(mark, bytes) => desk.release(&mut self.line, mark, bytes),
+            Due::Beat(Beat::Linger) => self.over = true,
+            Due::Beat(Beat::Kept) => desk.release_kept(&mut self.line),
+            Due::Beat(_) if self.line.done => {}
+            Due::Beat(beat) => self.peer.beat(desk, &mut self.line, beat, waiting.at),
+        }
+    }
+
+    /// Ends the conversation where a fault says so.
+    fn cut_short(&mut self, desk: &mut Desk) {
+        let quirks = self.line.quirks;
+        if quirks.end_after == Some(self.messages) {
+            desk.end(&mut self.line);
+        }
+        match quirks.close_after {
+            Some((code, after)) if after == self.messages => desk.close(&mut self.line, Some(code), ""),
+            _ => {}
+        }
+    }
+}
