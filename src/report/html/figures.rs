@@ -48,7 +48,7 @@ fn figure(figure: &Figure<'_>, draw: impl Fn(&mut Scene, Rect, Look, bool) -> Op
     let mut drawings = String::new();
     let mut live = false;
     for (width, height, wide) in [(1072.0, figure.heights.0, true), (400.0, figure.heights.1, false)] {
-        let look = Look { text: if wide { 12.5 } else { 11.5 }, line: if wide { 2.0 } else { 1.8 }, right: if wide { 76.0 } else { 68.0 } };
+        let look = Look { text: if wide { 12.5 } else { 11.5 }, line: if wide { 2.0 } else { 1.8 }, right: if wide { 80.0 } else { 74.0 } };
         let mut scene = Scene::new(width, height);
         let area = Rect { x: 0.0, y: 4.0, w: width, h: height - 8.0 };
         let reading = draw(&mut scene, area, look, wide);
