@@ -202,6 +202,27 @@ fn a_censored_quantile_is_more_than_the_timeout() {
 }
 
 #[test]
+fn a_day_does_not_explode() {
+    let mut view = fabricate::one_second();
+    let seconds = 86_400;
+    let timeline = &mut view.timeline;
+    timeline.t_s = (0..seconds).map(|s| f64::from(s) + 0.5).collect();
+    timeline.planned = (0..seconds).map(|s| f64::from(s % 1000)).collect();
+    timeline.sent = timeline.planned.clone();
+    timeline.answered = timeline.planned.clone();
+    timeline.open = vec![7; seconds as usize];
+    timeline.p50 = (0..seconds).map(|s| Some(1_000_000 + s as u64 * 37 % 900_000)).collect();
+    timeline.p99 = timeline.p50.clone();
+    let heat = &mut view.heats[0];
+    heat.columns = vec![heat.columns[0].clone(); seconds as usize];
+    heat.p50 = view.timeline.p50.clone();
+    heat.p99 = heat.p50.clone();
+    heat.max = heat.p50.clone();
+    heat.errors = vec![0; seconds as usize];
+    assert!(render(&view).len() < 900_000, "{}", render(&view).len());
+}
+
+#[test]
 fn odd_views_are_drawn() {
     let mut view = fabricate::one_second();
     view.heats[0].edges_ns.clear();

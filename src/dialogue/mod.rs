@@ -60,33 +60,32 @@ struct Single {
 #[derive(Debug)]
 pub struct Dialogue {
     pending: Pending,
-    /// One per series that a reply opens, in order of replies.
+    client: u64,
+    seldom: Box<Seldom>,
+    ready: bool,
+}
+
+/// What is not looked at with every message, kept out of the way of what is.
+#[derive(Debug, Default)]
+struct Seldom {
+    /// One per reply, if any reply opens a series.
     singles: Box<[Single]>,
     ping: Single,
     pings: u64,
     opened_at: u64,
-    client: u64,
-    ready: bool,
 }
 
 impl Dialogue {
     /// The dialogue of client number `client` before it is connected.
     pub fn new(client: u64, script: &Script) -> Self {
         let singles = if script.replies.iter().any(|r| r.expects.is_some()) { script.replies.len() } else { 0 };
-        Dialogue {
-            pending: Pending::default(),
-            singles: vec![Single::default(); singles].into_boxed_slice(),
-            ping: Single::default(),
-            pings: 0,
-            opened_at: 0,
-            client,
-            ready: false,
-        }
+        let seldom = Seldom { singles: vec![Single::default(); singles].into_boxed_slice(), ..Seldom::default() };
+        Dialogue { pending: Pending::default(), client, seldom: Box::new(seldom), ready: false }
     }
 
     /// The upgrade was answered at `at`. Whether the load may begin at once.
     pub fn opened(&mut self, script: &Script, at: u64) -> bool {
-        self.opened_at = at;
+        self.seldom.opened_at = at;
         self.ready = !script.waits_for_ready;
         self.ready
     }
@@ -152,7 +151,7 @@ impl Dialogue {
         stage.tally.counts.messages_out[1 + reply] += 1;
         stage.tally.phase(stage.script.phase_of(asked)).reaction.record(at.saturating_sub(asked));
         if let Some(series) = stage.script.replies[reply].expects {
-            let single = &mut self.singles[reply];
+            let single = &mut self.seldom.singles[reply];
             if std::mem::replace(single, Single { due: at, sent: at, open: true }).open {
                 stage.tally.counts.series_unanswered[series] += 1;
             }
@@ -161,14 +160,14 @@ impl Dialogue {
 
     /// The payload of the next WebSocket ping: an 8-byte counter.
     pub fn ping_payload(&self) -> [u8; 8] {
-        self.pings.to_be_bytes()
+        self.seldom.pings.to_be_bytes()
     }
 
     /// The WebSocket ping was written at `at`.
     pub fn ping_sent(&mut self, stage: &mut Stage<'_>, due: u64, at: u64) {
         stage.tally.counts.messages_out[stage.script.out_built_in(0)] += 1;
-        self.pings += 1;
-        if std::mem::replace(&mut self.ping, Single { due, sent: at, open: true }).open {
+        self.seldom.pings += 1;
+        if std::mem::replace(&mut self.seldom.ping, Single { due, sent: at, open: true }).open {
             stage.tally.counts.series_unanswered[stage.script.ws_ping()] += 1;
         }
     }
@@ -177,10 +176,10 @@ impl Dialogue {
     pub fn pong(&mut self, stage: &mut Stage<'_>, payload: &[u8], done: u64) {
         let kind = stage.script.in_built_in(1);
         stage.tally.counts.messages_in[kind] += 1;
-        let newest = self.pings.checked_sub(1).map(u64::to_be_bytes);
-        if self.ping.open && newest.is_some_and(|n| n == payload) {
-            self.ping.open = false;
-            let sample = Sample { due: self.ping.due, sent: self.ping.sent, done };
+        let newest = self.seldom.pings.checked_sub(1).map(u64::to_be_bytes);
+        if self.seldom.ping.open && newest.is_some_and(|n| n == payload) {
+            self.seldom.ping.open = false;
+            let sample = Sample { due: self.seldom.ping.due, sent: self.seldom.ping.sent, done };
             stage.tally.answered(stage.script.phase_of(sample.due), stage.script.ws_ping(), kind, sample);
         }
     }
@@ -234,7 +233,7 @@ impl Dialogue {
         }
         if meaning.ready && !self.ready {
             self.ready = true;
-            let sample = Sample { due: self.opened_at, sent: self.opened_at, done };
+            let sample = Sample { due: self.seldom.opened_at, sent: self.seldom.opened_at, done };
             stage.tally.answered(Phase::Measure, stage.script.ready(), kind, sample);
             return Next::Ready;
         }
@@ -282,7 +281,7 @@ impl Dialogue {
 
     fn single_answer(&mut self, stage: &mut Stage<'_>, series: usize, kind: usize, done: u64) {
         let opener = stage.script.replies.iter().position(|r| r.expects == Some(series));
-        match opener.map(|reply| &mut self.singles[reply]) {
+        match opener.map(|reply| &mut self.seldom.singles[reply]) {
             Some(single) if single.open => {
                 single.open = false;
                 let sample = Sample { due: single.due, sent: single.sent, done };
@@ -295,14 +294,14 @@ impl Dialogue {
     /// The connection is over: what was in flight will not be answered.
     pub fn ended(&mut self, stage: &mut Stage<'_>) {
         stage.tally.counts.unanswered += self.pending.abandon();
-        for (reply, single) in self.singles.iter_mut().enumerate() {
+        for (reply, single) in self.seldom.singles.iter_mut().enumerate() {
             if std::mem::take(single).open
                 && let Some(series) = stage.script.replies[reply].expects
             {
                 stage.tally.counts.series_unanswered[series] += 1;
             }
         }
-        if std::mem::take(&mut self.ping).open {
+        if std::mem::take(&mut self.seldom.ping).open {
             stage.tally.counts.series_unanswered[stage.script.ws_ping()] += 1;
         }
         self.ready = false;

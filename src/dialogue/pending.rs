@@ -1,11 +1,13 @@
 //! Sends of one client that await their answers: a bounded ring.
 //!
-//! Entry of send `seq` lies at `seq mod capacity`. The ring starts at 8 places and doubles up to the
-//! window (timeout times rate, at most 1,024). A place still awaiting an
+//! Entry of send `seq` lies at `seq mod capacity`. The first place lies in the client itself: with a
+//! server that answers within the period no other is ever needed, and the processor finds it in the
+//! line of cache it has at hand. When it does not suffice the ring gets 8 places on the heap and
+//! doubles from there up to the window (timeout times rate, at most 1,024). A place still awaiting an
 //! answer within the timeout is never reused: the send that wants it finds the window full. One
 //! past the timeout may still be answered late until its place is needed; then it is given up.
 
-/// Smallest ring.
+/// Smallest ring on the heap.
 const SMALLEST: usize = 8;
 /// Marks a free place.
 const FREE: u64 = u64::MAX;
@@ -50,14 +52,22 @@ pub enum Place {
 }
 
 /// Sends of one client that await their answers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pending {
+    /// The only place while the ring is empty.
+    inline: Waiting,
     ring: Box<[Waiting]>,
     /// Number of the next send.
     next: u64,
     /// No waiting send is older than this one.
     oldest: u64,
     outstanding: u32,
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Pending { inline: EMPTY, ring: Box::default(), next: 0, oldest: 0, outstanding: 0 }
+    }
 }
 
 impl Pending {
@@ -82,9 +92,6 @@ impl Pending {
             }
         }
         let mut given_up = 0;
-        if self.ring.is_empty() {
-            self.ring = vec![EMPTY; SMALLEST].into_boxed_slice();
-        }
         while self.at(self.next).seq != FREE {
             if self.ring.len() < (window as usize).next_power_of_two() {
                 self.grow();
@@ -117,7 +124,7 @@ impl Pending {
     pub fn untake(&mut self, seq: u64) {
         debug_assert_eq!(seq + 1, self.next);
         self.next = seq;
-        if !self.ring.is_empty() && self.at(seq).seq == seq {
+        if self.at(seq).seq == seq {
             *self.at(seq) = EMPTY;
             self.outstanding -= 1;
         }
@@ -159,18 +166,20 @@ impl Pending {
     /// Ends the wait of every send due before `before`: they no longer fill the window, yet may
     /// still be answered late.
     pub fn lapse(&mut self, before: u64) {
-        for place in self.ring.iter_mut() {
+        let mut lapsed = 0;
+        for place in self.places() {
             if place.seq & LAPSED == 0 && place.due < before {
                 place.seq |= LAPSED;
-                self.outstanding -= 1;
+                lapsed += 1;
             }
         }
+        self.outstanding -= lapsed;
     }
 
     /// Gives everything up; the number of sends that were written and stay unanswered.
     pub fn abandon(&mut self) -> u64 {
-        let lost = self.ring.iter().filter(|w| w.seq != FREE && w.sent != 0).count() as u64;
-        self.ring.fill(EMPTY);
+        let lost = self.places().iter().filter(|w| w.seq != FREE && w.sent != 0).count() as u64;
+        self.places().fill(EMPTY);
         self.outstanding = 0;
         self.oldest = self.next;
         lost
@@ -178,8 +187,14 @@ impl Pending {
 
     #[inline]
     fn at(&mut self, seq: u64) -> &mut Waiting {
-        let mask = self.ring.len().wrapping_sub(1);
-        &mut self.ring[seq as usize & mask]
+        match self.ring.len() {
+            0 => &mut self.inline,
+            len => &mut self.ring[seq as usize & (len - 1)],
+        }
+    }
+
+    fn places(&mut self) -> &mut [Waiting] {
+        if self.ring.is_empty() { std::slice::from_mut(&mut self.inline) } else { &mut self.ring }
     }
 
     fn remove(&mut self, seq: u64) -> Waiting {
@@ -195,9 +210,10 @@ impl Pending {
     }
 
     fn grow(&mut self) {
-        let old = std::mem::take(&mut self.ring);
-        self.ring = vec![EMPTY; old.len() * 2].into_boxed_slice();
-        for waiting in old.iter().filter(|w| w.seq != FREE) {
+        let len = (self.ring.len() * 2).max(SMALLEST);
+        let old = std::mem::replace(&mut self.ring, vec![EMPTY; len].into_boxed_slice());
+        let inline = std::mem::replace(&mut self.inline, EMPTY);
+        for waiting in old.iter().chain([&inline]).filter(|w| w.seq != FREE) {
             *self.at(waiting.seq & !LAPSED) = *waiting;
         }
     }

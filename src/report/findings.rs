@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use super::escape::drawn;
+use super::scale;
 use super::view::Heat;
 use super::view::Summary;
 use super::view::SummarySeries;
@@ -95,7 +97,7 @@ pub(crate) fn planned_per_s(view: &View) -> Option<f64> {
 
 /// A rate: `10,000/s`, `2.5/s`.
 pub(crate) fn rate(per_s: f64) -> String {
-    format!("{}/s", super::scale::amount(if per_s >= 100.0 { per_s.round() } else { (per_s * 10.0).round() / 10.0 }))
+    format!("{}/s", scale::amount(if per_s >= 100.0 { per_s.round() } else { (per_s * 10.0).round() / 10.0 }))
 }
 
 /// A share of a whole: `0 %`, `0.01 %`, `< 0.001 %`.
@@ -150,7 +152,7 @@ pub(crate) fn heat(heat: &Heat) -> String {
     if answers == 0 {
         return format!("{}: nothing was answered.", heat.series);
     }
-    let when = |i: usize| super::scale::clock((heat.t0_ns + heat.column_ns * i as u64) as f64 / 1e9);
+    let when = |i: usize| scale::clock((heat.t0_ns + heat.column_ns * i as u64) as f64 / 1e9);
     let worst = heat.max.iter().enumerate().filter_map(|(i, m)| Some(((*m)?, i))).max_by_key(|(m, i)| (*m, usize::MAX - i));
     let mut text = format!("{}: {}", heat.series, plural(answers, "answer"));
     if let Some((max, i)) = worst {
@@ -194,8 +196,7 @@ pub(crate) fn errors(view: &View) -> String {
     }
     let total: u64 = view.errors.iter().map(|e| e.count).sum();
     let worst = view.errors.iter().max_by_key(|e| e.count);
-    let worst =
-        worst.map(|e| format!("; most often {} {} ({})", e.group, super::escape::drawn(&e.kind), grouped(e.count))).unwrap_or_default();
+    let worst = worst.map(|e| format!("; most often {} {} ({})", e.group, drawn(&e.kind), grouped(e.count))).unwrap_or_default();
     format!("{} of {}{worst}.", plural(total, "event"), plural(view.errors.len() as u64, "kind"))
 }
 
@@ -221,7 +222,7 @@ pub(crate) fn recipe(view: &View) -> String {
     let run = &view.summary.run;
     let rate = planned_per_s(view).map(|r| format!("{} planned", rate(r)));
     let parts = [
-        Some(super::escape::drawn(&run.target)),
+        Some(drawn(&run.target)),
         Some(plural(run.clients, "client")),
         rate,
         Some(format!("{} measured", Nanos(run.duration_ns))),

@@ -7,6 +7,7 @@
 mod figures;
 mod tables;
 
+use base64::Engine;
 use serde_json::Value;
 use sha2::Digest;
 use sha2::Sha256;
@@ -63,7 +64,6 @@ fn load(view: &View, charts: &mut serde_json::Map<String, Value>) -> String {
 
 /// A hash source of the content security policy.
 fn hash(text: &str) -> String {
-    use base64::Engine;
     format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 

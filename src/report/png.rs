@@ -7,6 +7,8 @@
 mod canvas;
 mod letters;
 
+use std::collections::BTreeMap;
+
 use canvas::Canvas;
 
 use super::chart::Look;
@@ -76,6 +78,18 @@ pub fn timeline(view: &View) -> Result<Vec<u8>, String> {
     Canvas::png(&scene)
 }
 
+/// Alternative texts of the plots by file name.
+pub fn alt(view: &View) -> BTreeMap<String, String> {
+    let main = findings::main_series(view).map(|s| s.name.clone()).unwrap_or_default();
+    let heat = view.heats.iter().find(|h| h.series == main).map_or("Nothing was answered.".into(), findings::heat);
+    let texts = [
+        ("percentiles.png", format!("Latency by percentile. {}", findings::percentiles(view))),
+        ("heatmap.png", format!("Latency over time. {heat}")),
+        ("timeline.png", format!("Load over time. {}", findings::load(view))),
+    ];
+    texts.into_iter().map(|(file, text)| (file.to_string(), text)).collect()
+}
+
 /// An empty sheet with title, verdict, finding and foot, and the room left for the chart.
 fn sheet(view: &View, (width, height): (f64, f64), what: &str, finding: &str, look: Look) -> (Scene, Rect) {
     let mut scene = Scene::new(width, height);
@@ -88,7 +102,7 @@ fn sheet(view: &View, (width, height): (f64, f64), what: &str, finding: &str, lo
     let badge_box = Rect { x: width - EDGE - badge_width, y: top - size * 0.95, w: badge_width, h: size * 1.25 };
     scene.fill(badge_box, if verdict == Verdict::Pass { Ink::Good } else { Ink::Bad }, 1.0);
     scene.text(badge_box.x + badge_width / 2.0, top - size * 0.07, badge, Ink::Panel, look.text * 1.1, Anchor::Middle);
-    let finding = fitted(finding, look.text, width - EDGE * 2.0);
+    let finding = fitted(&drawn(finding), look.text, width - EDGE * 2.0);
     scene.text(EDGE, top + look.text * 1.9, &finding, Ink::Muted, look.text, Anchor::Start);
     let small = look.text * 0.85;
     let foot = fitted(&findings::recipe(view), small, width - EDGE * 2.0);

@@ -10,6 +10,7 @@ use super::escape::html;
 use super::scene::Anchor;
 use super::scene::Dash;
 use super::scene::Ink;
+use super::scene::LEVELS;
 use super::scene::Mark;
 use super::scene::Rect;
 use super::scene::Scene;
@@ -211,7 +212,7 @@ fn cells(out: &mut String, rect: &Rect, columns: &[Vec<u8>]) {
 
 /// A path for each level, by level.
 fn strokes(columns: &[Vec<u8>], rows: usize) -> Vec<String> {
-    let mut paths = vec![String::new(); usize::from(super::scene::LEVELS) + 1];
+    let mut paths = vec![String::new(); usize::from(LEVELS) + 1];
     let mut pens = vec![(0usize, 0usize); paths.len()];
     for row in 0..rows {
         let mut x = 0;

@@ -206,7 +206,10 @@ impl Lane {
     fn beat(&mut self, now: u64) {
         let mut taken = std::mem::take(&mut self.taken);
         while self.wheel.take(now, &mut taken) {
-            for entry in &taken {
+            for (i, entry) in taken.iter().enumerate() {
+                if let Some(next) = taken.get(i + 1) {
+                    self.clients[next.place as usize].fetch();
+                }
                 let (place, due) = (entry.place, entry.due());
                 match entry.beat {
                     Beat::Load => self.send(place, due, now),
@@ -254,7 +257,10 @@ impl Lane {
         if ready > 0 {
             self.desk.realtime_offset = self.desk.clock.realtime_offset();
         }
-        for event in &self.events[..ready] {
+        for (i, event) in self.events[..ready].iter().enumerate() {
+            if let Some(next) = self.events[..ready].get(i + 1) {
+                self.clients[next.data() as usize].fetch();
+            }
             let client = &mut self.clients[event.data() as usize];
             if event.events().contains(EpollFlags::EPOLLOUT) {
                 client.writable(&mut self.desk);

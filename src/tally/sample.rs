@@ -9,7 +9,7 @@ macro_rules! named_enum {
     ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])+ $variant:ident => $text:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(usize)]
+        #[repr(u8)]
         pub enum $name { $($(#[doc = $doc])+ $variant,)+ }
 
         impl $name {

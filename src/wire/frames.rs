@@ -91,16 +91,37 @@ impl Bytes {
 /// What one connection keeps between reads: the beginning of an unfinished frame, the fragments of
 /// an unfinished message.
 #[derive(Debug, Default)]
-pub struct Assembly {
-    unfinished: Vec<u8>,
+pub struct Assembly(Option<Box<Unfinished>>);
+
+#[derive(Debug, Default)]
+struct Unfinished {
+    frame: Vec<u8>,
     message: Vec<u8>,
+    /// Whether a message is being put together, and if so whether it is text.
     fragmented: Option<bool>,
 }
 
 impl Assembly {
     /// Bytes held.
     pub fn held(&self) -> usize {
-        self.unfinished.len() + self.message.len()
+        self.0.as_ref().map_or(0, |u| u.frame.len() + u.message.len())
+    }
+
+    fn keep_frame(&mut self, rest: &[u8]) {
+        if !rest.is_empty() {
+            self.0.get_or_insert_default().frame = rest.to_vec();
+        }
+    }
+
+    fn take_frame(&mut self) -> Vec<u8> {
+        self.0.as_mut().map(|u| std::mem::take(&mut u.frame)).unwrap_or_default()
+    }
+
+    /// Gives the memory back once nothing is unfinished.
+    fn tidy(&mut self) {
+        if self.0.as_ref().is_some_and(|u| u.frame.is_empty() && u.fragmented.is_none()) {
+            self.0 = None;
+        }
     }
 }
 
@@ -127,18 +148,18 @@ impl Decoder {
     /// was said until it says nothing; only then take in the next read, of whatever connection.
     #[inline]
     pub fn take_in(&mut self, assembly: &mut Assembly, read: &[u8]) {
-        if assembly.unfinished.is_empty() {
-            let whole = self.feed_frames(read);
-            assembly.unfinished.extend_from_slice(&read[whole..]);
-            return;
+        let before = if assembly.0.is_none() { Vec::new() } else { assembly.take_frame() };
+        if before.is_empty() {
+            let done = self.feed_frames(read);
+            return assembly.keep_frame(&read[done..]);
         }
         let mut join = std::mem::take(&mut self.join);
         join.clear();
-        join.append(&mut assembly.unfinished);
+        join.extend_from_slice(&before);
         join.extend_from_slice(read);
-        let whole = self.feed_frames(&join);
-        // What is left keeps no more memory than it needs; mostly that is none.
-        assembly.unfinished = join[whole..].to_vec();
+        let done = self.feed_frames(&join);
+        assembly.keep_frame(&join[done..]);
+        assembly.tidy();
         self.join = join;
     }
 
@@ -229,24 +250,32 @@ fn heard(assembly: &mut Assembly, frame: Frame<'static>, cap: usize) -> Result<O
         OpCode::Ping => Ok(Some(Heard::Ping(payload))),
         OpCode::Pong => Ok(Some(Heard::Pong(payload))),
         OpCode::Close => close_code(payload.bytes()).map(|code| Some(Heard::Close(code))),
-        OpCode::Text | OpCode::Binary if assembly.fragmented.is_some() => Err(Broken::Protocol("a new message inside a fragmented one")),
-        OpCode::Text | OpCode::Binary if fin => Ok(Some(Heard::Message(payload))),
+        OpCode::Text | OpCode::Binary if fin && assembly.0.is_none() => Ok(Some(Heard::Message(payload))),
         OpCode::Text | OpCode::Binary => {
-            assembly.fragmented = Some(frame.opcode == OpCode::Text);
-            assembly.message.extend_from_slice(payload.bytes());
+            let unfinished = assembly.0.get_or_insert_default();
+            match (unfinished.fragmented, fin) {
+                (Some(_), _) => return Err(Broken::Protocol("a new message inside a fragmented one")),
+                (None, true) => return Ok(Some(Heard::Message(payload))),
+                (None, false) => {}
+            }
+            unfinished.fragmented = Some(frame.opcode == OpCode::Text);
+            unfinished.message.extend_from_slice(payload.bytes());
             Ok(None)
         }
         OpCode::Continuation => {
-            let Some(is_text) = assembly.fragmented else { return Err(Broken::Protocol("a continuation of no message")) };
-            if assembly.message.len() + payload.bytes().len() > cap {
+            let Some((unfinished, is_text)) = assembly.0.as_mut().and_then(|u| u.fragmented.map(|t| (u, t))) else {
+                return Err(Broken::Protocol("a continuation of no message"));
+            };
+            if unfinished.message.len() + payload.bytes().len() > cap {
                 return Err(Broken::TooLarge);
             }
-            assembly.message.extend_from_slice(payload.bytes());
+            unfinished.message.extend_from_slice(payload.bytes());
             if !fin {
                 return Ok(None);
             }
-            assembly.fragmented = None;
-            let message = std::mem::take(&mut assembly.message);
+            unfinished.fragmented = None;
+            let message = std::mem::take(&mut unfinished.message);
+            assembly.tidy();
             if is_text && std::str::from_utf8(&message).is_err() {
                 return Err(Broken::NotUtf8);
             }

@@ -3,6 +3,8 @@
 //! Each chart is drawn twice, for wide and for narrow screens; the style shows one. A page without
 //! styles shows the wide one.
 
+use std::ops::Range;
+
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -30,6 +32,8 @@ use crate::units::grouped;
 /// Widest grid of cells drawn; more columns are added together.
 const WIDE_COLUMNS: usize = 480;
 const NARROW_COLUMNS: usize = 140;
+/// Most places a read-out knows.
+const READOUT_PLACES: usize = 1_000;
 /// Most rows of a table behind a chart.
 const TABLE_ROWS: usize = 60;
 
@@ -48,7 +52,7 @@ fn figure(figure: &Figure<'_>, draw: impl Fn(&mut Scene, Rect, Look, bool) -> Op
     let mut drawings = String::new();
     let mut live = false;
     for (width, height, wide) in [(1072.0, figure.heights.0, true), (400.0, figure.heights.1, false)] {
-        let look = Look { text: if wide { 12.5 } else { 11.5 }, line: if wide { 2.0 } else { 1.8 }, right: if wide { 76.0 } else { 68.0 } };
+        let look = Look { text: if wide { 12.5 } else { 11.5 }, line: if wide { 2.0 } else { 1.8 }, right: if wide { 80.0 } else { 74.0 } };
         let mut scene = Scene::new(width, height);
         let area = Rect { x: 0.0, y: 4.0, w: width, h: height - 8.0 };
         let reading = draw(&mut scene, area, look, wide);
@@ -105,10 +109,18 @@ fn readout_at(x: &[f64], names: Vec<String>, rows: Vec<Row>) -> Value {
     json!({ "x": x, "names": names, "rows": texts(rows) })
 }
 
-/// Read-out in even stretches of time, `n` from `from` on, `step` seconds each.
-fn readout_over(from: f64, step: f64, n: usize, rows: Vec<Row>) -> Value {
-    let edges: Vec<String> = (0..=n).map(|i| scale::clock(from + step * i as f64)).collect();
-    json!({ "from": from, "step": step, "edges": edges, "rows": texts(rows) })
+/// Read-out over time: each part is one place, `step` seconds times its length.
+fn readout_over(parts: &[Range<usize>], from: f64, step: f64, rows: Vec<Row>) -> Value {
+    let at = |i: usize| scale::clock(from + step * i as f64);
+    let edges: Vec<String> = parts.iter().map(|p| at(p.start)).chain(parts.last().map(|p| at(p.end))).collect();
+    let width = parts.first().map_or(1, |p| p.len());
+    json!({ "from": from, "step": step * width as f64, "edges": edges, "rows": texts(rows) })
+}
+
+/// `n` neighbours in at most `most` parts of equal length; the last may be shorter.
+fn parts(n: usize, most: usize) -> Vec<Range<usize>> {
+    let length = n.div_ceil(most).max(1);
+    (0..n).step_by(length).map(|from| from..(from + length).min(n)).collect()
 }
 
 fn texts(rows: Vec<Row>) -> Vec<Value> {
@@ -246,48 +258,48 @@ fn heatmap_figure(i: usize, heat: &Heat, charts: &mut Map<String, Value>) -> Str
 }
 
 fn heat_data(heat: &Heat) -> Value {
-    let row = |name: &str, values: &[Option<u64>]| (name.to_string(), name.to_string(), values.iter().map(|v| time_or_dash(*v)).collect());
-    let plain = |name: &str, values: Vec<u64>| (String::new(), name.to_string(), values.into_iter().map(grouped).collect());
-    let answers = heat.columns.iter().map(|c| c.iter().sum()).collect();
+    let parts = parts(heat.columns.len(), READOUT_PLACES);
+    let [answers, p50, p99, max, errors] = heat_texts(heat, &parts);
+    let row = |group: &str, name: &str, texts| (group.to_string(), name.to_string(), texts);
     let rows = vec![
-        row("max", &heat.max),
-        row("p99", &heat.p99),
-        row("p50", &heat.p50),
-        plain("answers", answers),
-        plain("errors", heat.errors.clone()),
+        row("max", "max", max),
+        row("p99", "p99", p99),
+        row("p50", "p50", p50),
+        row("", "answers", answers),
+        row("", "errors", errors),
     ];
-    readout_over(heat.t0_ns as f64 / 1e9, heat.column_ns as f64 / 1e9, heat.columns.len(), rows)
+    readout_over(&parts, heat.t0_ns as f64 / 1e9, heat.column_ns as f64 / 1e9, rows)
 }
 
-/// Columns as rows; where there are many, neighbours share a row with the span of their values.
+/// Answers, p50, p99, max and errors of each part in words. Percentiles of neighbours cannot be
+/// added, so a part of several columns shows the lowest and the highest.
+fn heat_texts(heat: &Heat, parts: &[Range<usize>]) -> [Vec<String>; 5] {
+    let each = |text: &dyn Fn(&Range<usize>) -> String| parts.iter().map(text).collect::<Vec<_>>();
+    [
+        each(&|p| grouped(heat.columns[p.clone()].iter().flatten().sum())),
+        each(&|p| span(heat.p50.get(p.clone()))),
+        each(&|p| span(heat.p99.get(p.clone()))),
+        each(&|p| time_or_dash(heat.max.get(p.clone()).and_then(|m| m.iter().flatten().max().copied()))),
+        each(&|p| grouped(heat.errors.get(p.clone()).map_or(0, |e| e.iter().sum()))),
+    ]
+}
+
 fn heat_table(heat: &Heat) -> String {
-    let n = heat.columns.len();
-    let stretch = n.div_ceil(TABLE_ROWS).max(1);
-    let start = |i: usize| scale::clock((heat.t0_ns + heat.column_ns * i as u64) as f64 / 1e9);
+    let parts = parts(heat.columns.len(), TABLE_ROWS);
+    let from = parts.iter().map(|p| scale::clock((heat.t0_ns + heat.column_ns * p.start as u64) as f64 / 1e9)).collect();
+    let [answers, p50, p99, max, errors] = heat_texts(heat, &parts);
+    let name = format!("Latency over time of {}", heat.series);
+    number_table(&name, &["#From", "#Answers", "#p50", "#p99", "#max", "#Errors"], &[from, answers, p50, p99, max, errors])
+}
+
+/// A table of numbers from its columns.
+fn number_table(name: &str, heads: &[&str], columns: &[Vec<String>]) -> String {
     let mut body = String::new();
-    for from in (0..n).step_by(stretch) {
-        let part = from..(from + stretch).min(n);
-        let answers: u64 = heat.columns[part.clone()].iter().flatten().sum();
-        let errors: u64 = heat.errors.get(part.clone()).map_or(0, |e| e.iter().sum());
-        let max = heat.max.get(part.clone()).and_then(|m| m.iter().flatten().max().copied());
-        row(
-            &mut body,
-            &[
-                ("n", &start(from)),
-                ("n", &grouped(answers)),
-                ("n", &span(heat.p50.get(part.clone()))),
-                ("n", &span(heat.p99.get(part))),
-                ("n", &time_or_dash(max)),
-                ("n", &grouped(errors)),
-            ],
-        );
+    for i in 0..columns.iter().map(Vec::len).min().unwrap_or(0) {
+        let cells: Vec<(&str, &str)> = columns.iter().map(|c| ("n", c[i].as_str())).collect();
+        row(&mut body, &cells);
     }
-    tables::table(
-        &format!("Latency over time of {}", heat.series),
-        "data",
-        &headings(&["#From", "#Answers", "#p50", "#p99", "#max", "#Errors"]),
-        &body,
-    )
+    tables::table(name, "data", &headings(heads), &body)
 }
 
 /// A value, or the lowest and highest of several.
@@ -335,41 +347,34 @@ pub(super) fn load(view: &View, charts: &mut Map<String, Value>) -> String {
 }
 
 fn load_data(view: &View) -> Value {
+    let timeline = &view.timeline;
+    let parts = parts(timeline.t_s.len(), READOUT_PLACES);
+    let [planned, sent, answered, p50, p99, open] = load_texts(view, &parts);
+    let rows = [("planned", planned), ("sent", sent), ("answered", answered), ("p99", p99), ("p50", p50), ("open", open)];
+    let rows = rows.into_iter().map(|(name, texts)| (name.to_string(), name.to_string(), texts)).collect();
+    readout_over(&parts, timeline.t_s.first().map_or(0.0, |first| first - 0.5), 1.0, rows)
+}
+
+/// Planned, sent and answered (means), p50 and p99 (lowest and highest) and the most open
+/// connections of each part in words.
+fn load_texts(view: &View, parts: &[Range<usize>]) -> [Vec<String>; 6] {
     let t = &view.timeline;
-    let rates = |name: &str, v: &[f64]| (name.to_string(), name.to_string(), v.iter().map(|r| findings::rate(*r)).collect());
-    let times = |name: &str, v: &[Option<u64>]| (name.to_string(), name.to_string(), v.iter().map(|ns| time_or_dash(*ns)).collect());
-    let rows = vec![
-        rates("planned", &t.planned),
-        rates("sent", &t.sent),
-        rates("answered", &t.answered),
-        times("p99", &t.p99),
-        times("p50", &t.p50),
-        ("open".into(), "open".into(), t.open.iter().map(|n| grouped(*n)).collect()),
-    ];
-    readout_over(t.t_s.first().map_or(0.0, |first| first - 0.5), 1.0, t.t_s.len(), rows)
+    let each = |text: &dyn Fn(&Range<usize>) -> String| parts.iter().map(text).collect::<Vec<_>>();
+    let mean = |v: &[f64], p: &Range<usize>| findings::rate(v.get(p.clone()).map_or(0.0, |v| v.iter().sum::<f64>() / v.len() as f64));
+    [
+        each(&|p| mean(&t.planned, p)),
+        each(&|p| mean(&t.sent, p)),
+        each(&|p| mean(&t.answered, p)),
+        each(&|p| span(t.p50.get(p.clone()))),
+        each(&|p| span(t.p99.get(p.clone()))),
+        each(&|p| grouped(t.open.get(p.clone()).and_then(|v| v.iter().max().copied()).unwrap_or(0))),
+    ]
 }
 
 fn load_table(view: &View) -> String {
-    let t = &view.timeline;
-    let n = t.t_s.len();
-    let stretch = n.div_ceil(TABLE_ROWS).max(1);
-    let mut body = String::new();
-    for from in (0..n).step_by(stretch) {
-        let part = from..(from + stretch).min(n);
-        let mean = |v: &[f64]| findings::rate(v.get(part.clone()).map_or(0.0, |p| p.iter().sum::<f64>() / p.len() as f64));
-        let open = t.open.get(part.clone()).and_then(|p| p.iter().max().copied()).unwrap_or(0);
-        row(
-            &mut body,
-            &[
-                ("n", &scale::clock(t.t_s[from] - 0.5)),
-                ("n", &mean(&t.planned)),
-                ("n", &mean(&t.sent)),
-                ("n", &mean(&t.answered)),
-                ("n", &span(t.p50.get(part.clone()))),
-                ("n", &span(t.p99.get(part.clone()))),
-                ("n", &grouped(open)),
-            ],
-        );
-    }
-    tables::table("Load over time", "data", &headings(&["#From", "#Planned", "#Sent", "#Answered", "#p50", "#p99", "#Open"]), &body)
+    let parts = parts(view.timeline.t_s.len(), TABLE_ROWS);
+    let from = parts.iter().map(|p| scale::clock(view.timeline.t_s[p.start] - 0.5)).collect();
+    let [planned, sent, answered, p50, p99, open] = load_texts(view, &parts);
+    let columns = [from, planned, sent, answered, p50, p99, open];
+    number_table("Load over time", &["#From", "#Planned", "#Sent", "#Answered", "#p50", "#p99", "#Open"], &columns)
 }

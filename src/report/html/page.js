@@ -4,7 +4,6 @@
 (() => {
   const charts = JSON.parse(document.getElementById("volley-charts").textContent);
   const live = document.getElementById("live");
-  const SVG = "http:" + "//www.w3.org/2000/svg";
 
   // Theme: follows the system until the reader chooses; the choice stays in this browser.
   const themes = ["auto", "light", "dark"];
@@ -96,7 +95,7 @@
     const cursor = (svg) => {
       let line = svg.querySelector(".cursor");
       if (!line) {
-        line = document.createElementNS(SVG, "line");
+        line = document.createElementNS(svg.namespaceURI, "line");
         line.setAttribute("class", "cursor");
         svg.append(line);
       }

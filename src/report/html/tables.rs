@@ -6,6 +6,10 @@ use std::fmt::Write;
 use crate::report::escape::cut;
 use crate::report::escape::html;
 use crate::report::findings;
+use crate::report::scale;
+use crate::report::scene::Ink;
+use crate::report::scene::Mark;
+use crate::report::svg;
 use crate::report::view::ErrorLine;
 use crate::report::view::SummaryLimit;
 use crate::report::view::SummarySeries;
@@ -202,9 +206,7 @@ fn series_rows(view: &View, series: &SummarySeries) -> String {
 
 /// The line and mark of a series as in the chart.
 pub(super) fn swatch(place: usize) -> String {
-    use crate::report::scene::Ink;
-    use crate::report::scene::Mark;
-    let paint = crate::report::svg::paint(Ink::Series(place));
+    let paint = svg::paint(Ink::Series(place));
     let corners = Mark::of(place).corners(11.0, 6.0, 4.0);
     let mark = match corners.is_empty() {
         true => "<circle cx=\"11\" cy=\"6\" r=\"4\" fill=\"currentColor\"/>".into(),
@@ -320,7 +322,7 @@ pub(super) fn errors(view: &View) -> String {
     }
     let mut body = String::new();
     for error in &view.errors {
-        let at = |ns: u64| crate::report::scale::clock(ns as f64 / 1e9);
+        let at = |ns: u64| scale::clock(ns as f64 / 1e9);
         let when =
             if error.first_ns == error.last_ns { at(error.first_ns) } else { format!("{} to {}", at(error.first_ns), at(error.last_ns)) };
         let kind = format!("<bdi>{}</bdi>", html(&cut(&error.kind)));
