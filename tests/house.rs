@@ -63,8 +63,8 @@ const LONGEST: usize = 420;
 
 /// Files that may be longer, how long, and why.
 const LONG: &[(&str, usize, &str)] = &[
-    ("wire/frames.rs", 520, "one codec, both directions; half of it are tests against hostile bytes"),
-    ("swarm/client.rs", 450, "one state machine; a client's states are not understood apart"),
+    ("wire/frames.rs", 550, "one codec, both directions; half of it are tests against hostile bytes"),
+    ("swarm/client.rs", 460, "one state machine; a client's states are not understood apart"),
     ("report/limit.rs", 600, "one small language: words, grammar and meaning, with the table of its sentences"),
     ("report/text.rs", 430, "one format, one file"),
 ];
@@ -365,7 +365,7 @@ fn what_is_planted_is_found() {
         ("cli/mod.rs", "// TODO: later", 1, "`TODO`"),
         ("cli/mod.rs", "todo!()", 1, "`todo!`"),
         ("cli/mod.rs", &"x\n".repeat(421), 421, "421 lines"),
-        ("swarm/client.rs", &"x\n".repeat(600), 451, "600 lines"),
+        ("swarm/client.rs", &"x\n".repeat(600), 461, "600 lines"),
         ("swarm/client.rs", "x", 1, "need no row"),
     ] {
         let found = violations(&Source::new(path, text));
