@@ -1,0 +1,176 @@
+//! Once warm, a lane allocates nothing per frame. A counting allocator watches the threads that the
+//! kernel knows as `lane-0`; the sink reads its counter at the end of each second, beside the
+//! exchanges of that second.
+
+#![expect(unsafe_code, reason = "an allocator that counts can only be written so; it hands everything to the system's")]
+
+use std::alloc::GlobalAlloc;
+use std::alloc::Layout;
+use std::alloc::System;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use volley::dialogue::Bounds;
+use volley::dialogue::Script;
+use volley::mock;
+use volley::plan::Curve;
+use volley::plan::Pacing;
+use volley::plan::Plan;
+use volley::plan::Stamps;
+use volley::plan::Target;
+use volley::profile::shipped;
+use volley::profile::vars;
+use volley::swarm;
+use volley::tally::Second;
+use volley::units::Nanos;
+use volley::units::Rate;
+
+/// Allocations on lanes since the start of this process.
+static ON_LANES: AtomicU64 = AtomicU64::new(0);
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+thread_local! {
+    static IS_LANE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is the lane. The kernel is asked, since asking the library for the name may
+/// allocate; a thread that is a lane stays one.
+fn is_lane() -> bool {
+    // While the thread ends there is nothing left to ask.
+    IS_LANE
+        .try_with(|known| {
+            if !known.get() {
+                let mut name = [0u8; 16];
+                // SAFETY: PR_GET_NAME (prctl(2)) writes at most 16 bytes, ending in 0, to this address.
+                unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+                known.set(name.starts_with(b"lane-0\0"));
+            }
+            known.get()
+        })
+        .unwrap_or(false)
+}
+
+fn count() {
+    if is_lane() {
+        ON_LANES.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: every call is handed to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+}
+
+/// Allocations and exchanges of each measured second.
+struct Watching {
+    before: u64,
+    seconds: Vec<(u64, u64)>,
+}
+
+impl swarm::Sink for Watching {
+    fn second(&mut self, second: &Second) {
+        let now = ON_LANES.load(Ordering::Relaxed);
+        if second.phase == "measure" {
+            let counts = &second.tally.counts;
+            self.seconds.push((now - self.before, counts.answered + counts.no_answer_expected));
+        }
+        self.before = now;
+    }
+}
+
+/// Plays `profile` on one lane against a server in this process; what each measured second took.
+fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -> Vec<(u64, u64)> {
+    // Answers held for 200 ms warm the rings of waiting sends beyond what a busy machine asks of them.
+    let delay = matches!(pacing, Pacing::Open(_)).then(|| "fixed:200ms".into());
+    let words = mock::Words { profile: profile.into(), dialect: dialect.map(Into::into), delay, ..mock::Words::default() };
+    let server = mock::spawn(mock::Config::new(&words).expect("right words")).expect("a server");
+    let profile = shipped::get(profile).expect("it ships");
+    let values = vars::resolve(&profile, &[], |_| None).expect("all have defaults");
+    let bind = |t: &volley::profile::Template| t.bind(|n| values.get(n).map(String::as_str)).expect("all have values").text(0);
+    let own = Target::parse(&bind(&profile.endpoint.url)).expect("a shipped address");
+    let plan = Arc::new(Plan {
+        dialect: dialect.map(Into::into),
+        target: own.overlay(&Target::parse(&format!("ws://{}/", server.addr())).expect("an address")),
+        headers: profile.endpoint.headers.iter().map(|(name, value)| (name.clone(), bind(value))).collect(),
+        vars: values,
+        clients,
+        pacing,
+        ramp: Nanos::from_millis(50),
+        warmup: Nanos::from_secs(3),
+        duration: Nanos::from_secs(5),
+        timeout: Nanos::from_secs(5),
+        dials: 256,
+        seed: 1,
+        lanes: 1,
+        stamps: Stamps::Kernel,
+        message_cap: 256 << 10,
+        profile,
+    });
+    let bounds = Bounds {
+        measure_from: plan.measure_from().0,
+        measure_until: plan.measure_until().0,
+        timeout: plan.timeout.0,
+        window: plan.window(),
+    };
+    let script = Arc::new(Script::compile(&plan.profile, plan.dialect.as_deref(), &plan.vars, bounds).expect("it compiles"));
+    let mut sink = Watching { before: 0, seconds: Vec::new() };
+    swarm::run(&plan, &script, server.addr(), &Arc::default(), &mut sink).expect("it runs");
+    assert_eq!(server.stop().expect("an account").violations_total, 0);
+    sink.seconds
+}
+
+fn rate(per_s: f64) -> Pacing {
+    Pacing::Open(Curve::Constant { rate: Rate::new(per_s).expect("above zero") })
+}
+
+/// One test, since lanes of two runs at once would be counted together.
+#[test]
+fn a_warm_lane_allocates_nothing_per_frame() {
+    for (name, profile, dialect, clients, pacing) in [
+        ("echo, few", "echo", None, 50, rate(10.0)),
+        ("echo, many", "echo", None, 50, rate(100.0)),
+        ("echo, closed loop", "echo", None, 50, Pacing::Closed(2)),
+        ("openshock docs", "openshock-live", Some("docs"), 50, rate(100.0)),
+        ("openshock server", "openshock-live", Some("server"), 50, rate(100.0)),
+    ] {
+        let seconds = seconds(profile, dialect, clients, pacing);
+        println!("{name}: (allocations, exchanges) by second {seconds:?}");
+        assert_eq!(seconds.len(), 5, "{name}");
+        let mut allocations: Vec<u64> = seconds.iter().map(|(n, _)| *n).collect();
+        allocations.sort_unstable();
+        // A second may cost a block of the channel, or a tally when the collector was late with the
+        // last one, whatever the number of frames.
+        assert_eq!(allocations[2], 0, "{name}: half of the seconds have none: {seconds:?}");
+        assert!(allocations[4] <= 128, "{name}: {seconds:?}");
+        let warm: u64 = seconds.iter().filter(|(n, _)| *n == 0).map(|(_, exchanges)| exchanges).sum();
+        let wanted = if name == "echo, few" { 1_000 } else { 10_000 };
+        assert!(warm >= wanted, "{name}: {warm} exchanges in seconds without an allocation: {seconds:?}");
+    }
+}
