@@ -197,7 +197,7 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
     let gave_up = ended.swarm.gave_up;
     let mut manifest = ended.manifest;
     manifest.state = if stop.is_some() { State::Stopped } else { State::Complete };
-    let redact = |text: String| ended.secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[redacted]"));
+    let redact = |text: String| redacted(text, ended.secrets);
     let texts: BTreeMap<String, u64> = ended.swarm.fault_texts.into_iter().map(|(text, n)| (redact(text), n)).collect();
     let first_text = texts.iter().max_by_key(|(_, n)| **n).map(|(text, _)| text.clone());
     manifest.finish = Some(Finish {
@@ -235,6 +235,17 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
         return Err(Trouble::nothing(format!("nothing could be measured: {text}. Is the server running at {}?", ended.plan.target)));
     }
     Ok(code)
+}
+
+/// What the server said without the secrets, nor the beginning of one where the text was cut.
+fn redacted(text: String, secrets: &[String]) -> String {
+    let text = secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[redacted]"));
+    let Some(cut) = text.strip_suffix("..") else { return text };
+    let begun = |secret: &String| (4..secret.len()).rev().filter_map(|n| secret.get(..n)).find(|start| cut.ends_with(start)).map(str::len);
+    match secrets.iter().filter_map(begun).max() {
+        Some(length) => format!("{}[redacted]", &cut[..cut.len() - length]),
+        None => text,
+    }
 }
 
 /// Unanswered exchanges and the doubts about series follow from the counters written so far.
