@@ -2,6 +2,7 @@
 //! kernel knows as `lane-0`; the sink reads its counter at the end of each second, beside the
 //! exchanges of that second.
 
+#![expect(clippy::print_stdout, reason = "the test says what it found")]
 #![expect(unsafe_code, reason = "an allocator that counts can only be written so; it hands everything to the system's")]
 
 use std::alloc::GlobalAlloc;

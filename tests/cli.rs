@@ -1,5 +1,7 @@
 //! The built program: exit codes, what it says, and what it leaves behind.
 
+#![expect(clippy::print_stdout, reason = "tests say what they found")]
+
 mod kit;
 
 use std::path::Path;
@@ -428,12 +430,16 @@ fn what_the_server_repeats_stays_out_too() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("ws://{}/", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
+        let mut repeats = 0;
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
             let mut asked = vec![0; 4096];
             let n = stream.read(&mut asked).unwrap_or(0);
             let asked = String::from_utf8_lossy(&asked[..n]).into_owned();
-            let given = asked.lines().find(|l| l.contains(CANARY)).unwrap_or("nothing was given");
+            let given = asked.lines().find(|l| l.contains(CANARY)).unwrap_or("nothing was given").to_owned();
+            // Texts are cut at 200 characters: wherever the cut falls, no half of a secret is left.
+            repeats += 1;
+            let given = format!("{}{given}", "x".repeat(120 + repeats * 4));
             let answer = format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{given}", given.len());
             // The client may be gone already.
             let _ = stream.write_all(answer.as_bytes());
@@ -441,10 +447,14 @@ fn what_the_server_repeats_stays_out_too() {
     });
     let header = format!("Authorization: Bearer {CANARY}");
     let ended = call(&[&short(&url, text(&out))[..], &["--header", &header]].concat());
-    ended.refuses(3, &["401", "[redacted]"]);
-    assert!(!ended.out.contains(CANARY) && !ended.err.contains(CANARY), "{ended:#?}");
+    ended.refuses(3, &["401"]);
+    let run: Value = serde_json::from_str(&read(&out, "run.json")).expect("JSON");
+    let texts = run["finish"]["fault_texts"].as_object().expect("texts");
+    // Some show it whole, in some the cut falls into it.
+    assert!(texts.keys().any(|t| t.ends_with("[redacted]")) && texts.keys().any(|t| t.ends_with("..")), "{texts:#?}");
+    assert!(!ended.out.contains(&CANARY[..6]) && !ended.err.contains(&CANARY[..6]), "{ended:#?}");
     for (path, bytes) in files(&out) {
-        assert!(!bytes.windows(CANARY.len()).any(|w| w == CANARY.as_bytes()), "{} holds a secret", path.display());
+        assert!(!bytes.windows(6).any(|w| w == &CANARY.as_bytes()[..6]), "{} holds a secret", path.display());
     }
 }
 

@@ -1,6 +1,8 @@
 //! The `echo` profile against two servers that nobody here wrote: PyPI `websockets` and npm `ws`,
 //! fetched into `target/peers` once. They count; the counts must be equal.
 
+#![expect(clippy::print_stdout, reason = "tests say what they found")]
+
 mod kit;
 
 use std::io::BufRead;
