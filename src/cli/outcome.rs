@@ -220,13 +220,16 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
     });
     settle(&mut manifest, &dir, ended.plan, ended.script)?;
     let written = ended.writer.finish(&manifest);
-    let code = show(&dir, ended.look)?;
+    let shown = show(&dir, ended.look);
     if let Err(e) = written {
         tell!("warning: the record could not be closed: {e}");
     }
     if let Some(why) = lost {
-        return Err(Trouble::internal(format!("part of the record could not be written: {why}")));
+        return Err(Trouble::internal(format!(
+            "part of the record could not be written: {why}. Make room, or choose another folder with --out"
+        )));
     }
+    let code = shown?;
     if gave_up == Some(GaveUp::NoConnection) {
         let text = first_text.unwrap_or_else(|| "no connection was made".into());
         return Err(Trouble::nothing(format!("nothing could be measured: {text}. Is the server running at {}?", ended.plan.target)));
@@ -260,18 +263,22 @@ fn settle(manifest: &mut Manifest, dir: &Path, plan: &Plan, script: &Script) -> 
     Ok(())
 }
 
-/// Reads a record, draws its reports into its folder and prints the summary; the exit code.
+/// Reads a record, draws its reports into its folder and prints the summary; the exit code. A report
+/// that was asked for and is not there is an error, told after the summary.
 pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
     let run = record::read(dir).map_err(|e| Trouble::usage(format!("the record in {} cannot be read: {e}", dir.display())))?;
     let view = report::build::view(&run);
+    let mut undone: Vec<String> = Vec::new();
     for format in report::FORMATS.iter().filter(|f| f.name == "json" || look.reports.iter().any(|r| r == f.name)) {
         let written =
             (format.draw)(&view).and_then(|bytes| record::write::replace_file(dir, format.file, &bytes).map_err(|e| e.to_string()));
-        if let Err(e) = written {
-            tell!("warning: {} could not be written: {e}", format.file);
-        }
+        undone.extend(written.err().map(|e| format!("{} could not be written: {e}", format.file)));
     }
     say!("{}", summary(&view, dir, look).trim_end());
+    if !undone.is_empty() {
+        undone.push("The record is whole: `volley report` draws them again when there is room".into());
+        return Err(Trouble::internal(undone.join("\nerror: ")));
+    }
     let summary = &view.summary;
     let signal = run.manifest.finish.as_ref().and_then(|f| match f.stop {
         Some(Stop::Signal(number)) => Some(number),
@@ -287,7 +294,8 @@ pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
 }
 
 fn summary(view: &View, dir: &Path, look: &Look) -> String {
-    let drawn = if look.reports.iter().any(|r| r == "html") { dir.join("report.html") } else { dir.to_owned() };
+    let page = dir.join("report.html");
+    let drawn = if look.reports.iter().any(|r| r == "html") && page.exists() { page } else { dir.to_owned() };
     let is_utf8 = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(std::env::var_os).is_none_or(|l| {
         let l = l.to_string_lossy().to_ascii_lowercase();
         l.contains("utf")

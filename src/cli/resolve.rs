@@ -30,7 +30,7 @@ const LONGEST: Nanos = Nanos(7 * 24 * 3_600 * SECOND);
 pub(super) fn profile(name: &str, colour: bool) -> Result<Profile, Trouble> {
     let is_path = name.ends_with(".toml") || name.contains('/');
     if !is_path {
-        return shipped::get(name).map_err(|text| Trouble::usage(format!("{text}. For one of your own, give the path of its .toml file")));
+        return shipped::get(name).map_err(Trouble::usage);
     }
     let path = Path::new(name);
     let wrong = |e: std::io::Error| Trouble::usage(format!("the profile {name} cannot be read: {e}"));
@@ -50,7 +50,12 @@ pub(super) fn profile(name: &str, colour: bool) -> Result<Profile, Trouble> {
 pub(super) fn variables(profile: &Profile, sets: &[(String, String)]) -> Result<(BTreeMap<String, String>, Vec<String>), Trouble> {
     let values =
         vars::resolve(profile, sets, |name| std::env::var(name).ok()).map_err(|problems| Trouble::usage(problems.join("\nerror: ")))?;
-    let secrets = vars::secrets(profile, &values);
+    let mut secrets = vars::secrets(profile, &values);
+    // A value that a later one took the place of was typed all the same.
+    let is_secret = |name: &str| profile.vars.get(name).is_some_and(|v| v.secret);
+    secrets.extend(sets.iter().filter(|(name, value)| is_secret(name) && !value.is_empty()).map(|(_, value)| value.clone()));
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets.dedup();
     Ok((values, secrets))
 }
 
@@ -120,10 +125,34 @@ fn check_times(args: &RunArgs) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// The command line with every secret replaced by `[redacted]`; so are the values of headers and of
-/// `--set` for secret variables, however they were written.
+/// The command line with every secret replaced by `[redacted]`; so are the values of headers, however
+/// they were written.
 pub(super) fn redacted_command(secrets: &[String]) -> Vec<String> {
-    std::env::args().map(|arg| redact(&arg, secrets)).map(|arg| if is_header_value(&arg) { header_name_only(&arg) } else { arg }).collect()
+    redacted(std::env::args(), secrets)
+}
+
+fn redacted(args: impl Iterator<Item = String>, secrets: &[String]) -> Vec<String> {
+    let mut is_header = false;
+    args.map(|arg| {
+        let begins = if is_header { Some(0) } else { header_begins(&arg) };
+        is_header = begins == Some(arg.len());
+        match begins {
+            Some(at) if at < arg.len() || at == 0 => header_name_only(&arg),
+            _ => redact(&arg, secrets),
+        }
+    })
+    .collect()
+}
+
+/// Where the header begins in an argument that gives one; its end when the header is the next
+/// argument. `-H` may stand behind short flags without a value.
+fn header_begins(arg: &str) -> Option<usize> {
+    if let Some(rest) = arg.strip_prefix("--header") {
+        return if rest.is_empty() { Some(arg.len()) } else { rest.starts_with('=').then_some("--header=".len()) };
+    }
+    let flags = arg.strip_prefix('-')?;
+    let at = flags.find('H')?;
+    flags[..at].chars().all(|c| c.is_ascii_lowercase()).then_some(at + 2)
 }
 
 fn redact(text: &str, secrets: &[String]) -> String {
@@ -141,11 +170,6 @@ fn redact(text: &str, secrets: &[String]) -> String {
     }
 }
 
-fn is_header_value(arg: &str) -> bool {
-    let is_token = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    arg.split_once(": ").is_some_and(|(name, _)| is_token(name.trim_start_matches("-H")))
-}
-
 fn header_name_only(arg: &str) -> String {
     format!("{}: [redacted]", arg.split(':').next().unwrap_or_default())
 }
@@ -159,7 +183,14 @@ mod tests {
         let secrets = ["s3cret".to_owned()];
         assert_eq!(redact("token=s3cret", &secrets), "token=[redacted]");
         assert_eq!(redact("ws://h/p?token=abc&x=1", &secrets), "ws://h/p?token=..&x=..");
-        assert_eq!(header_name_only("Authorization: Bearer x"), "Authorization: [redacted]");
-        assert!(is_header_value("Authorization: Bearer x") && !is_header_value("echo p(99) < 10ms"));
+        for (typed, kept) in [
+            (&["-H", "Authorization: Bearer s", "x"][..], &["-H", "Authorization: [redacted]", "x"][..]),
+            (&["--header", "A:b", "-q"], &["--header", "A: [redacted]", "-q"]),
+            (&["-HA: b", "-qH", "A: b"], &["-HA: [redacted]", "-qH", "A: [redacted]"]),
+            (&["--header=A: b", "--header=A:b:c"], &["--header=A: [redacted]", "--header=A: [redacted]"]),
+            (&["-H=A: b", "--limit", "echo p(99) < 10ms"], &["-H=A: [redacted]", "--limit", "echo p(99) < 10ms"]),
+        ] {
+            assert_eq!(redacted(typed.iter().map(|arg| (*arg).to_owned()), &secrets), kept, "{typed:?}");
+        }
     }
 }

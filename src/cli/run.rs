@@ -38,7 +38,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let look = outcome::Look::of_run(args)?;
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
-    let (values, secrets) = resolve::variables(&profile, &args.set)?;
+    let (values, mut secrets) = resolve::variables(&profile, &args.set)?;
     let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
     let target = args.target.as_deref().map(Target::parse).transpose().map_err(Trouble::usage)?;
     if let Some(target) = &target {
@@ -67,6 +67,8 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     };
     let plan = Arc::new(plan);
     let manifest = outcome::manifest(&plan, &script, server.is_some(), resolve::redacted_command(&secrets), &args.limit);
+    // A server may say in its refusal what it was told in a header.
+    secrets.extend(args.headers.iter().flat_map(|(_, value)| value.split_whitespace()).filter(|word| word.len() >= 8).map(str::to_owned));
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
     let writer = Writer::create(&dir, &manifest)
         .map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))?;
