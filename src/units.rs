@@ -191,11 +191,12 @@ pub fn bytes_text(n: u64) -> String {
     format!("{value:.1} TiB")
 }
 
-/// What a peer said, safe to print: control and bidirectional characters (Unicode TR9) are left
-/// out, and it is cut at `most` characters.
+/// What a peer said, safe to print: control, hidden and bidirectional characters (Unicode TR9) are
+/// left out, and it is cut at `most` characters.
 pub fn printable(text: &str, most: usize) -> String {
-    let is_bidi = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut kept = text.chars().filter(|&c| !c.is_control() && !is_bidi(c));
+    let hidden =
+        |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let mut kept = text.chars().filter(|&c| !c.is_control() && !hidden(c));
     let mut out: String = kept.by_ref().take(most).collect();
     if kept.next().is_some() {
         out.push_str("..");

@@ -2,7 +2,7 @@
 //! program must find it. Counts are compared exactly. Times are compared with the server's account,
 //! with room for a busy machine above and none below.
 
-#![expect(clippy::print_stdout, reason = "tests say what they found")]
+#![expect(clippy::print_stdout, reason = "figures are shown with --nocapture")]
 
 mod kit;
 

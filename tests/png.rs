@@ -53,16 +53,6 @@ fn the_same_view_gives_the_same_bytes() {
 }
 
 #[test]
-fn every_plot_has_an_alternative_text() {
-    for (name, view) in fabricate::all() {
-        let alt = png::alt(&view);
-        for (plot, ..) in PLOTS {
-            assert!(alt[&format!("{plot}.png")].len() > 20, "{name} {plot}");
-        }
-    }
-}
-
-#[test]
 fn endless_names_stay_inside() {
     let mut view = fabricate::one_second();
     let long = "endless_name_".repeat(30);

@@ -11,10 +11,10 @@ use std::net::TcpStream;
 use super::account::Dropped;
 use super::backlog;
 use super::backlog::Backlog;
-use super::clock::Clock;
 use super::codec::Decoder;
 use super::desk::Desk;
 use super::talk::Talk;
+use crate::wire::Clock;
 
 /// Reads of one connection before the others have their turn.
 const TURNS: usize = 4;

@@ -31,13 +31,13 @@ use super::account::Dropped;
 use super::client::Client;
 use super::client::Gone;
 use super::client::Heard;
-use super::clock::Clock;
 use super::config::Config;
 use super::desk::Desk;
 use super::line::Line;
 use super::peer::Peer;
 use super::talk::Talk;
 use super::trouble::Random;
+use crate::wire::Clock;
 
 /// Bytes read at once; shared by all connections of the lane.
 const ROOM: usize = 64 << 10;

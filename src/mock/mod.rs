@@ -12,7 +12,6 @@
 mod account;
 mod backlog;
 mod client;
-mod clock;
 mod codec;
 mod config;
 mod desk;
@@ -62,9 +61,9 @@ pub use settings::Variable;
 pub use trouble::Delay;
 pub use trouble::Stall;
 
+use crate::wire::Clock;
 use account::Counts;
 use account::Dropped;
-use clock::Clock;
 use door::Post;
 use lane::Lane;
 

@@ -116,7 +116,9 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 
 /// Load exchanges that went wrong: late, unanswered, or not offered at all.
 pub(crate) fn missed(summary: &Summary) -> u64 {
-    summary.counts.late + summary.counts.unanswered + summary.counts.not_offered.values().sum::<u64>()
+    [summary.counts.late, summary.counts.unanswered, super::words::sum(&summary.counts.not_offered)]
+        .into_iter()
+        .fold(0, u64::saturating_add)
 }
 
 /// What the percentile curve shows.
@@ -148,7 +150,7 @@ pub(crate) fn percentiles(view: &View) -> String {
 
 /// What a heat map shows.
 pub(crate) fn heat(heat: &Heat) -> String {
-    let answers: u64 = heat.columns.iter().flatten().sum();
+    let answers = heat.columns.iter().flatten().copied().fold(0, u64::saturating_add);
     if answers == 0 {
         return format!("{}: nothing was answered.", heat.series);
     }
@@ -158,7 +160,7 @@ pub(crate) fn heat(heat: &Heat) -> String {
     if let Some((max, i)) = worst {
         text.push_str(&format!("; the slowest took {} at {}", Nanos(max), when(i)));
     }
-    let errors: u64 = heat.errors.iter().sum();
+    let errors = heat.errors.iter().copied().fold(0, u64::saturating_add);
     match heat.errors.iter().enumerate().max_by_key(|(i, n)| (**n, usize::MAX - i)) {
         Some((i, _)) if errors > 0 => text.push_str(&format!("; {}, most at {}.", plural(errors, "error"), when(i))),
         _ => text.push_str("; no errors."),
@@ -172,14 +174,14 @@ pub(crate) fn load(view: &View) -> String {
     if counts.planned == 0 {
         return "No load was planned, or none fell due before the run ended.".into();
     }
-    let not_offered: u64 = counts.not_offered.values().sum();
+    let not_offered = super::words::sum(&counts.not_offered);
     let mut text = match not_offered {
         0 => format!("All {} planned sends went out", grouped(counts.planned)),
         n => format!("{} of {} planned sends did not go out ({})", grouped(n), grouped(counts.planned), share(n, counts.planned)),
     };
     if counts.sent > counts.no_answer_expected {
         let expected = counts.sent - counts.no_answer_expected;
-        let answered = counts.answered + counts.late;
+        let answered = counts.answered.saturating_add(counts.late);
         text.push_str(&match expected - answered.min(expected) {
             0 => "; every one was answered".into(),
             n => format!("; {} ({}) were never answered", grouped(n), share(n, expected)),
@@ -194,7 +196,7 @@ pub(crate) fn errors(view: &View) -> String {
     if view.errors.is_empty() {
         return "Nothing went wrong: no fault, no unexpected close, no send that did not happen.".into();
     }
-    let total: u64 = view.errors.iter().map(|e| e.count).sum();
+    let total = view.errors.iter().map(|e| e.count).fold(0, u64::saturating_add);
     let worst = view.errors.iter().max_by_key(|e| e.count);
     let worst = worst.map(|e| format!("; most often {} {} ({})", e.group, drawn(&e.kind), grouped(e.count))).unwrap_or_default();
     format!("{} of {}{worst}.", plural(total, "event"), plural(view.errors.len() as u64, "kind"))

@@ -7,8 +7,6 @@
 mod canvas;
 mod letters;
 
-use std::collections::BTreeMap;
-
 use canvas::Canvas;
 
 use super::chart::Look;
@@ -76,18 +74,6 @@ pub fn timeline(view: &View) -> Result<Vec<u8>, String> {
     let (mut scene, area) = sheet(view, (1600.0, 900.0), "Load over time", &findings::load(view), look);
     load_chart::draw(&mut scene, view, area, look);
     Canvas::png(&scene)
-}
-
-/// Alternative texts of the plots by file name.
-pub fn alt(view: &View) -> BTreeMap<String, String> {
-    let main = findings::main_series(view).map(|s| s.name.clone()).unwrap_or_default();
-    let heat = view.heats.iter().find(|h| h.series == main).map_or("Nothing was answered.".into(), findings::heat);
-    let texts = [
-        ("percentiles.png", format!("Latency by percentile. {}", findings::percentiles(view))),
-        ("heatmap.png", format!("Latency over time. {heat}")),
-        ("timeline.png", format!("Load over time. {}", findings::load(view))),
-    ];
-    texts.into_iter().map(|(file, text)| (file.to_string(), text)).collect()
 }
 
 /// An empty sheet with title, verdict, finding and foot, and the room left for the chart.

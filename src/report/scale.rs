@@ -119,7 +119,10 @@ impl Latency {
     }
 
     fn label(&self, ns: f64) -> String {
-        format!("{}{}", amount(ns / self.unit.0), self.unit.1)
+        let value = ns / self.unit.0;
+        // Steps below a hundredth of the unit keep their one digit: 0.005ms, never 0.01ms.
+        let text = if value < 0.01 { plain(value) } else { amount(value) };
+        format!("{text}{}", self.unit.1)
     }
 }
 
@@ -263,6 +266,7 @@ mod tests {
         for (lo, hi, first, last) in [
             (1_900_000, 7_410_000, "1ms", "10ms"),
             (50_000, 400_000_000, "0.05ms", "500ms"),
+            (5_000, 14_000_000, "0.005ms", "20ms"),
             (120_000, 900_000, "100us", "1,000us"),
             (800_000_000, 9_000_000_000, "0.5s", "10s"),
             (2_000_000, 2_000_000, "2ms", "5ms"),

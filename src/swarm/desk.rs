@@ -61,6 +61,9 @@ pub(super) struct Desk {
     pub(super) kernel_stamps: bool,
     /// Whether sends are over.
     pub(super) is_draining: bool,
+    /// In closed loop: exchanges of the client being read that were answered, and so the sends that
+    /// it may make once the batch is read.
+    pub(super) answered: u32,
     /// Messages are read here.
     pub(super) reader: Reader,
     /// What happens is noted here.

@@ -77,6 +77,8 @@ pub(super) struct Lane {
     dialing: usize,
     wheel: Wheel,
     taken: Vec<Entry>,
+    /// In closed loop: places of clients that may send again, once per answered exchange.
+    again: Vec<u32>,
     decoder: Decoder,
     desk: Desk,
     watch: Watch,
@@ -109,6 +111,7 @@ impl Lane {
             realtime_offset: clock.realtime_offset(),
             kernel_stamps: plan.stamps == Stamps::Kernel,
             is_draining: false,
+            answered: 0,
             reader: Reader::default(),
             tally,
             connections: Connections::default(),
@@ -125,6 +128,7 @@ impl Lane {
             clients,
             wheel,
             taken: Vec::new(),
+            again: Vec::new(),
             decoder: Decoder::new(plan.message_cap),
             desk,
             watch: Watch::new(clock.now()),
@@ -268,8 +272,23 @@ impl Lane {
             if event.events().intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
                 client.readable(&mut self.desk, &mut self.decoder);
             }
+            let answered = std::mem::take(&mut self.desk.answered);
+            if self.desk.shape.is_none() {
+                self.again.extend(std::iter::repeat_n(event.data() as u32, answered as usize));
+            }
         }
+        self.send_again();
         ready
+    }
+
+    /// In closed loop: one send for each answer of the batch. Sent one behind the other they find the
+    /// server awake; sent between reads each would have to wake it.
+    fn send_again(&mut self) {
+        let mut again = std::mem::take(&mut self.again);
+        for place in again.drain(..) {
+            self.clients[place as usize].send_closed(&mut self.desk);
+        }
+        self.again = again;
     }
 
     /// Hands the tally of this second to the collector and goes on with an empty one.

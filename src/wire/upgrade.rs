@@ -11,15 +11,12 @@ use hyper::body::Bytes;
 use hyper::body::Incoming;
 use hyper::header;
 use hyper_util::rt::TokioIo;
-use sha1::Digest;
-use sha1::Sha1;
 
 use super::Failure;
+use super::accept::accept_value;
 use super::socket::Stamped;
 use crate::tally::Fault;
 
-/// Appended to the key before hashing (RFC 6455 section 1.3).
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// Most of a refusal's body that is read.
 const REFUSAL_BODY: usize = 8 << 10;
 /// Largest block of answer headers, and hyper's smallest buffer.
@@ -36,14 +33,6 @@ pub struct Asking {
     pub headers: Vec<(String, String)>,
     /// Subprotocol.
     pub subprotocol: Option<String>,
-}
-
-/// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
-pub fn accept_for(key: &[u8]) -> String {
-    let mut hash = Sha1::new();
-    hash.update(key);
-    hash.update(GUID);
-    base64::engine::general_purpose::STANDARD.encode(hash.finalize())
 }
 
 /// Performs the upgrade on a connected stream. `nonce` makes the key. The stream comes back with the
@@ -116,7 +105,7 @@ fn check(response: &Response<Incoming>, asking: &Asking, key: &str) -> Result<()
     }
     match headers.get(header::SEC_WEBSOCKET_ACCEPT) {
         None => return Err("the answer 101 has no Sec-WebSocket-Accept"),
-        Some(accept) if accept.as_bytes().trim_ascii() != accept_for(key.as_bytes()).as_bytes() => {
+        Some(accept) if accept.as_bytes().trim_ascii() != accept_value(key.as_bytes()).as_bytes() => {
             return Err("Sec-WebSocket-Accept does not fit our key");
         }
         Some(_) => {}
@@ -158,15 +147,5 @@ fn broken(error: hyper::Error) -> Failure {
             Failure { fault: Fault::Abnormal, text: "the server closed during the upgrade".into() }
         }
         None => Failure { fault: Fault::UpgradeInvalid, text: format!("the answer to the upgrade is not HTTP: {error}") },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_example_of_the_rfc() {
-        assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 }

@@ -280,7 +280,7 @@ fn heat_texts(heat: &Heat, parts: &[Range<usize>]) -> [Vec<String>; 5] {
         each(&|p| span(heat.p50.get(p.clone()))),
         each(&|p| span(heat.p99.get(p.clone()))),
         each(&|p| time_or_dash(heat.max.get(p.clone()).and_then(|m| m.iter().flatten().max().copied()))),
-        each(&|p| grouped(heat.errors.get(p.clone()).map_or(0, |e| e.iter().sum()))),
+        each(&|p| grouped(heat.errors.get(p.clone()).map_or(0, |e| e.iter().copied().fold(0, u64::saturating_add)))),
     ]
 }
 
