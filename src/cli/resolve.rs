@@ -39,11 +39,8 @@ pub(super) fn profile(name: &str, colour: bool) -> Result<Profile, Trouble> {
         return Err(Trouble::usage(format!("the profile {name} has {size} bytes; the most is {PROFILE_MAX}")));
     }
     let text = std::fs::read_to_string(path).map_err(wrong)?;
-    load::from_text(name, &text).map_err(|mistakes| {
-        let count = mistakes.len();
-        let noun = if count == 1 { "mistake" } else { "mistakes" };
-        Trouble::usage(format!("the profile {name} has {count} {noun}\n{}", mistakes.snippets(colour)))
-    })
+    load::from_text(name, &text)
+        .map_err(|mistakes| Trouble::usage(format!("the profile {name} cannot be used\n{}", mistakes.snippets(colour))))
 }
 
 /// The values of all variables, and those among them that are secret.
