@@ -163,7 +163,7 @@ fn rows(quick: bool) -> Vec<Row> {
         add("memory", Kind::Memory { few: idle(500), many: idle(2_500) });
         add("ramp", Kind::Ramp(Scenario { clients: 2_000, ..ramp }));
     } else {
-        let many = Scenario { clients: 18_000, load: rate(1.0), ramp_ms: 4_000, ..base };
+        let many = Scenario { clients: 18_000, load: rate(1.0), ramp_ms: 10_000, warmup_ms: 4_000, ..base };
         add("flat", Kind::Flatness { few: Scenario { clients: 1_000, load: rate(18.0), ..base }, many });
         add("lateness", Kind::Lateness(Scenario { clients: 5_000, ..base }));
         add("memory", Kind::Memory { few: idle(2_000), many: idle(12_000) });
