@@ -188,6 +188,8 @@ fn a_pause_shows_in_open_loop_and_hides_in_closed() {
     assert!((220 * MILLI..330 * MILLI).contains(&p95), "p95 {p95}");
     assert!(time(seen, "response", "max") >= 450 * MILLI, "{seen:#}");
     assert!(time(hidden, "response", "p95") < 100 * MILLI, "{hidden:#}");
+    // The timetable holds to the last send: 20 clients x 20/s x 10 s, all of them answered.
+    assert_eq!(seen["count"].as_u64(), Some(4_000), "{seen:#}");
     // The sends of the pause went out: all that was planned was sent.
     assert_eq!(count(&open, "planned"), count(&open, "sent"));
     accounts_agree(&open, &account);

@@ -322,7 +322,9 @@ impl Lane {
             return true;
         }
         let Some(until) = self.drain_until else {
-            if self.control.is_stopping() || now >= self.plan.measure_until().0 {
+            // A lane that is late still owes what fell due before the end.
+            let end = self.plan.measure_until().0;
+            if self.control.is_stopping() || (now >= end && self.wheel.is_past(end)) {
                 self.desk.is_draining = true;
                 let wait = if self.control.is_stopping() { STOPPING.min(self.plan.timeout.0) } else { self.plan.timeout.0 };
                 self.drain_until = Some(now + wait);

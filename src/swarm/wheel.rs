@@ -55,6 +55,11 @@ impl Wheel {
         self.slots[slot as usize].push(Entry { due_ms, place, beat });
     }
 
+    /// Whether everything due before `instant` has been taken.
+    pub(super) fn is_past(&self, instant: u64) -> bool {
+        self.next_ms * MILLI >= instant
+    }
+
     /// Takes all entries of the next millisecond that is not after `now`, in the order they were
     /// entered, into `taken`. Whether there was such a millisecond.
     pub(super) fn take(&mut self, now: u64, taken: &mut Vec<Entry>) -> bool {
@@ -105,5 +110,6 @@ mod tests {
             order.extend(taken.iter().map(|e| e.place));
         }
         assert_eq!(order, [5, 900, 3_000]);
+        assert!(wheel.is_past(4_001 * MILLI) && !wheel.is_past(4_002 * MILLI));
     }
 }
