@@ -11,6 +11,7 @@ mod lane;
 mod wheel;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::dialogue::Script;
 use crate::plan::Plan;
 use crate::tally::Connections;
 use crate::tally::FaultTexts;
+use crate::tally::LaneHealth;
 use crate::tally::Second;
 use crate::tally::Slice;
 use crate::tally::Tally;
@@ -124,7 +126,7 @@ pub fn run(
         let (plan, control) = (plan.clone(), control.clone());
         thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(&plan, address, clock, &dialed, &control))?
     };
-    let mut collector = Collector::new(plan, script, spares, control);
+    let mut collector = Collector::new(plan, spares, control);
     while let Ok(slice) = slices.recv() {
         collector.take(slice, sink);
     }
@@ -145,7 +147,6 @@ struct Collector<'a> {
     open: BTreeMap<u64, Merging>,
     /// The newest boundary that each lane has delivered.
     delivered: Vec<u64>,
-    width: crate::tally::Width,
     start_ns: u64,
     cpu_ns: u64,
     failing: u32,
@@ -153,25 +154,36 @@ struct Collector<'a> {
     outcome: Outcome,
 }
 
-/// A second in the making.
+/// A second in the making: the slice of the lane that was first, with those of the others added.
 struct Merging {
-    tally: Tally,
+    lane: usize,
+    tally: Box<Tally>,
     connections: Connections,
-    busy: f64,
-    cpu_ns: u64,
-    longest_gap_ns: u64,
-    pauses: Vec<crate::tally::Gap>,
+    health: LaneHealth,
+}
+
+impl Merging {
+    fn begin(slice: Slice) -> Self {
+        Merging { lane: slice.lane, tally: slice.tally, connections: slice.connections, health: slice.health }
+    }
+
+    /// Adds another lane's slice; the tally that is free again.
+    fn add(&mut self, slice: Slice) -> Box<Tally> {
+        self.tally.merge(&slice.tally);
+        self.connections.merge(&slice.connections);
+        self.health.merge(slice.health);
+        slice.tally
+    }
 }
 
 impl<'a> Collector<'a> {
-    fn new(plan: &'a Plan, script: &Script, spares: Vec<mpsc::Sender<Box<Tally>>>, control: &'a Control) -> Self {
+    fn new(plan: &'a Plan, spares: Vec<mpsc::Sender<Box<Tally>>>, control: &'a Control) -> Self {
         Collector {
             plan,
             control,
             delivered: vec![0; spares.len()],
             spares,
             open: BTreeMap::new(),
-            width: script.width(),
             start_ns: 0,
             cpu_ns: crate::wire::clock::process_cpu(),
             failing: 0,
@@ -180,32 +192,23 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn take(&mut self, slice: Slice, sink: &mut dyn Sink) {
-        let width = self.width;
-        let merging = self.open.entry(slice.boundary_ns).or_insert_with(|| Merging {
-            tally: Tally::new(width),
-            connections: Connections::default(),
-            busy: 0.0,
-            cpu_ns: 0,
-            longest_gap_ns: 0,
-            pauses: Vec::new(),
-        });
-        merging.tally.merge(&slice.tally);
-        merging.connections.merge(&slice.connections);
-        merging.busy = merging.busy.max(slice.health.busy);
-        merging.cpu_ns = merging.cpu_ns.max(slice.health.process_cpu_ns);
-        merging.longest_gap_ns = merging.longest_gap_ns.max(slice.health.longest_gap_ns);
-        merging.pauses.extend(slice.health.pauses);
-        for (text, n) in slice.fault_texts {
+    fn take(&mut self, mut slice: Slice, sink: &mut dyn Sink) {
+        for (text, n) in std::mem::take(&mut slice.fault_texts) {
             if self.outcome.fault_texts.len() < TEXTS_KEPT || self.outcome.fault_texts.contains_key(&text) {
                 *self.outcome.fault_texts.entry(text).or_default() += n;
             }
         }
-        self.delivered[slice.lane] = slice.boundary_ns;
-        let mut tally = slice.tally;
-        tally.reset();
-        // A lane that has ended needs no tally.
-        let _ = self.spares[slice.lane].send(tally);
+        let (lane, boundary_ns) = (slice.lane, slice.boundary_ns);
+        match self.open.entry(boundary_ns) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Merging::begin(slice));
+            }
+            Entry::Occupied(mut merging) => {
+                let spare = merging.get_mut().add(slice);
+                self.give_back(lane, spare);
+            }
+        }
+        self.delivered[lane] = boundary_ns;
         let complete = self.delivered.iter().copied().min().unwrap_or(0);
         while let Some(entry) = self.open.first_entry()
             && *entry.key() <= complete
@@ -216,7 +219,15 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Hands a lane an empty tally for a second to come.
+    fn give_back(&self, lane: usize, mut tally: Box<Tally>) {
+        tally.reset();
+        // A lane that has ended needs no tally.
+        let _ = self.spares[lane].send(tally);
+    }
+
     fn close(&mut self, end_ns: u64, merging: Merging, sink: &mut dyn Sink) {
+        let (lane, health) = (merging.lane, merging.health);
         let (rss_bytes, rss_peak_bytes) = health::resident();
         let second = Second {
             start_ns: self.start_ns,
@@ -224,19 +235,20 @@ impl<'a> Collector<'a> {
             phase: self.plan.phase_name(Nanos(self.start_ns)),
             tally: merging.tally,
             connections: merging.connections,
-            lane_busy: merging.busy,
-            cpu_ns: merging.cpu_ns.saturating_sub(self.cpu_ns),
+            lane_busy: health.busy,
+            cpu_ns: health.process_cpu_ns.saturating_sub(self.cpu_ns),
             rss_bytes,
-            longest_gap_ns: merging.longest_gap_ns,
-            pauses: merging.pauses,
+            longest_gap_ns: health.longest_gap_ns,
+            pauses: health.pauses,
         };
         self.start_ns = end_ns;
-        self.cpu_ns = merging.cpu_ns;
+        self.cpu_ns = health.process_cpu_ns;
         self.outcome.rss_peak_bytes = rss_peak_bytes;
         self.outcome.peak_connections = self.outcome.peak_connections.max(second.connections.open);
         self.ever.merge(&second.connections);
         sink.second(&second);
         self.consider(&second);
+        self.give_back(lane, second.tally);
     }
 
     /// Ends a run that makes no sense: not one connection, or ten seconds of mostly failures.

@@ -54,6 +54,16 @@ pub struct LaneHealth {
     pub pauses: Vec<Gap>,
 }
 
+impl LaneHealth {
+    /// Takes another lane's health of the same second in: the worse of each figure, and all pauses.
+    pub fn merge(&mut self, other: LaneHealth) {
+        self.busy = self.busy.max(other.busy);
+        self.process_cpu_ns = self.process_cpu_ns.max(other.process_cpu_ns);
+        self.longest_gap_ns = self.longest_gap_ns.max(other.longest_gap_ns);
+        self.pauses.extend(other.pauses);
+    }
+}
+
 /// Texts of faults with their counts.
 pub type FaultTexts = BTreeMap<String, u64>;
 
@@ -86,7 +96,7 @@ pub struct Second {
     /// `ramp`, `warmup`, `measure` or `drain`.
     pub phase: &'static str,
     /// What was recorded.
-    pub tally: Tally,
+    pub tally: Box<Tally>,
     /// Connections of all lanes.
     pub connections: Connections,
     /// Largest busy share of a lane, 0 to 1.
