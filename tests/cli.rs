@@ -156,7 +156,7 @@ fn servers_that_turn_clients_away() {
     for (fault, code, fault_kind, words) in [
         ("drop_after_101", 3, "abnormal", "without a close frame"),
         ("close_code=4000", 10, "closed", "4000"),
-        ("reject_http=404", 3, "http_status", "404"),
+        ("reject_http=404", 3, "http_404", "404"),
     ] {
         let out = dir.path().join(fault);
         let server = Server::start(&["echo", "--fault", fault]);

@@ -235,7 +235,7 @@ fn a_client_that_is_refused_does_not_disturb_others() {
     let (summary, account) = measure(with("reject_http=503:25%", echo()), LOAD);
     assert_eq!((account.connections.refused, account.connections.accepted), (5, 15));
     assert_eq!((number(&summary, "/connections/failed"), number(&summary, "/connections/opened")), (5, 15));
-    assert_eq!(number(&summary, "/counts/faults/http_status"), 5);
+    assert_eq!(number(&summary, "/counts/faults/http_503"), 5);
     assert_eq!(number(&summary, "/counts/not_offered/disconnected"), sum(&summary["counts"]["not_offered"]));
     assert_eq!(count(&summary, "answered") + count(&summary, "late"), account.received["echo"]);
     assert_eq!(account.violations_total, 0);

@@ -390,16 +390,15 @@ impl Client {
 
     /// The peer broke the protocol: say so, and end.
     fn broken(&mut self, desk: &mut Desk, broken: Broken) {
-        let fault = if broken == Broken::TooLarge { Fault::TooLarge } else { Fault::Frame };
         self.close(desk, Some(broken.close_code()));
-        self.lost(desk, &Failure { fault, text: format!("the server sent {}", broken.text()) });
+        self.lost(desk, &Failure { fault: broken.fault, text: format!("the server sent {}", broken.text) });
     }
 
     fn end_of_stream(&mut self, desk: &mut Desk) {
         if self.got_close {
             self.end(desk, State::Done);
         } else if self.state == State::Closing {
-            desk.fault(Fault::Abnormal, "the server ended the connection without answering our close");
+            desk.fault(Fault::CloseUnanswered, "the server ended the connection without answering our close");
             self.end(desk, State::Done);
         } else {
             self.lost(desk, &Failure { fault: Fault::Abnormal, text: "the server ended the connection without a close frame".into() });
@@ -432,7 +431,7 @@ impl Client {
     pub(super) fn drop_now(&mut self, desk: &mut Desk) {
         if self.is_connected() {
             if !self.got_close {
-                desk.fault(Fault::Abnormal, "the server did not answer our close in time");
+                desk.fault(Fault::CloseUnanswered, "the server did not answer our close in time");
             }
             self.end(desk, State::Done);
         }

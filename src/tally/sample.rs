@@ -37,12 +37,58 @@ named_enum! {
         Unreachable => "unreachable",
         /// The TCP connection was not made in time.
         ConnectTimeout => "connect_timeout",
+        /// The TLS handshake was not finished in time.
+        TlsTimeout => "tls_timeout",
+        /// The certificate has expired or is not valid yet.
+        TlsExpired => "tls_expired",
+        /// The certificate was issued by nobody we trust.
+        TlsIssuer => "tls_issuer",
+        /// The certificate is for another name.
+        TlsName => "tls_name",
+        /// The certificate is broken or not fit for a server.
+        TlsCertificate => "tls_certificate",
+        /// No version or cipher in common.
+        TlsVersion => "tls_version",
+        /// The server ended the TLS handshake with an alert, as when it wants a client certificate.
+        TlsAlert => "tls_alert",
+        /// What came was not TLS, or broke it.
+        TlsProtocol => "tls_protocol",
         /// The upgrade was not answered in time.
         UpgradeTimeout => "upgrade_timeout",
-        /// The server answered the upgrade with another HTTP status than 101.
-        HttpStatus => "http_status",
-        /// The 101 answer breaks RFC 6455 (accept key, headers, unasked extension).
-        UpgradeInvalid => "upgrade_invalid",
+        /// The upgrade was answered with a redirect, which is never followed.
+        HttpRedirect => "http_3xx",
+        /// The upgrade was answered 401 Unauthorized.
+        Http401 => "http_401",
+        /// The upgrade was answered 403 Forbidden.
+        Http403 => "http_403",
+        /// The upgrade was answered 404 Not Found.
+        Http404 => "http_404",
+        /// The upgrade was answered 412 Precondition Failed.
+        Http412 => "http_412",
+        /// The upgrade was answered 429 Too Many Requests.
+        Http429 => "http_429",
+        /// The upgrade was answered with another status of 400 to 499.
+        HttpClient => "http_4xx",
+        /// The upgrade was answered 502 Bad Gateway.
+        Http502 => "http_502",
+        /// The upgrade was answered 503 Service Unavailable.
+        Http503 => "http_503",
+        /// The upgrade was answered 504 Gateway Timeout.
+        Http504 => "http_504",
+        /// The upgrade was answered with another status of 500 to 599.
+        HttpServer => "http_5xx",
+        /// The upgrade was answered with any other status than 101.
+        HttpOther => "http_other",
+        /// `Sec-WebSocket-Accept` is missing or does not fit our key.
+        UpgradeAccept => "upgrade_accept",
+        /// The 101 answer lacks `Upgrade: websocket` or `Connection: Upgrade`.
+        UpgradeHeaders => "upgrade_headers",
+        /// The 101 answer chose an extension that was not asked for.
+        UpgradeExtension => "upgrade_extension",
+        /// The 101 answer chose a subprotocol that was not asked for.
+        UpgradeSubprotocol => "upgrade_subprotocol",
+        /// The answer to the upgrade was not HTTP, or its headers were too large.
+        UpgradeNotHttp => "upgrade_not_http",
         /// The profile's opening did not complete in time.
         ReadyTimeout => "ready_timeout",
         /// The peer closed with a close frame before the end of the run.
@@ -51,18 +97,58 @@ named_enum! {
         Abnormal => "abnormal",
         /// The connection was reset.
         Reset => "reset",
-        /// A frame broke RFC 6455.
-        Frame => "frame",
+        /// The peer did not answer our close frame in time, or went on talking instead.
+        CloseUnanswered => "close_unanswered",
+        /// A masked frame from a server.
+        FrameMasked => "frame_masked",
+        /// Reserved bits set in a frame.
+        FrameReserved => "frame_reserved",
+        /// A frame with an unknown opcode.
+        FrameOpcode => "frame_opcode",
+        /// A fragmented or oversize control frame.
+        FrameControl => "frame_control",
+        /// A continuation of no message, or a new message inside another.
+        FrameFragments => "frame_fragments",
+        /// Text that is not UTF-8.
+        FrameUtf8 => "frame_utf8",
+        /// A close frame that must not be on the wire.
+        FrameClose => "frame_close",
         /// A message exceeded the message cap.
         TooLarge => "too_large",
+        /// All unfinished messages together exceeded the bound of the process.
+        FrameBudget => "frame_budget",
         /// A message could not be read as the profile expects.
         Unparsed => "unparsed",
+        /// Pings came faster than they are answered; those beyond were not answered.
+        PingFlood => "ping_flood",
+        /// A pong or reply was dropped because the peer does not read.
+        ReplyDropped => "reply_dropped",
         /// The process ran out of files.
         Files => "fd",
         /// No local port was free.
         Ports => "port",
         /// Any other error of the system.
         Io => "io",
+    }
+}
+
+impl Fault {
+    /// The kind of an HTTP answer to the upgrade that is not 101.
+    pub const fn of_status(status: u16) -> Self {
+        match status {
+            300..=399 => Fault::HttpRedirect,
+            401 => Fault::Http401,
+            403 => Fault::Http403,
+            404 => Fault::Http404,
+            412 => Fault::Http412,
+            429 => Fault::Http429,
+            400..=499 => Fault::HttpClient,
+            502 => Fault::Http502,
+            503 => Fault::Http503,
+            504 => Fault::Http504,
+            500..=599 => Fault::HttpServer,
+            _ => Fault::HttpOther,
+        }
     }
 }
 

@@ -27,34 +27,36 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 
-/// How a peer broke RFC 6455, or our bounds. Each has the close code that answers it.
+use crate::tally::Fault;
+
+/// How a peer broke RFC 6455, or our bounds: the kind of fault, and what it sent in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Broken {
-    /// A masked frame from a server (section 5.1), reserved bits or opcode (5.2), a fragmented or
-    /// oversize control frame (5.5), a continuation of nothing or a new message inside another (5.4).
-    Protocol(&'static str),
-    /// Text that is not UTF-8 (8.1).
-    NotUtf8,
-    /// A message above the cap.
-    TooLarge,
+pub struct Broken {
+    /// Kind.
+    pub fault: Fault,
+    /// What the peer sent.
+    pub text: &'static str,
 }
 
 impl Broken {
-    /// The close code of RFC 6455 section 7.4.1 for it.
-    pub fn close_code(self) -> u16 {
-        match self {
-            Broken::Protocol(_) => 1002,
-            Broken::NotUtf8 => 1007,
-            Broken::TooLarge => 1009,
-        }
-    }
+    const MASKED: Broken = Broken { fault: Fault::FrameMasked, text: "a masked frame (RFC 6455 section 5.1)" };
+    const RESERVED: Broken = Broken { fault: Fault::FrameReserved, text: "a frame with reserved bits set (section 5.2)" };
+    const OPCODE: Broken = Broken { fault: Fault::FrameOpcode, text: "a frame with an unknown opcode (section 5.2)" };
+    const CONTROL_SIZE: Broken = Broken { fault: Fault::FrameControl, text: "a control frame above 125 bytes (section 5.5)" };
+    const CONTROL_PART: Broken = Broken { fault: Fault::FrameControl, text: "a fragmented control frame (section 5.5)" };
+    const NO_BEGINNING: Broken = Broken { fault: Fault::FrameFragments, text: "a continuation of no message (section 5.4)" };
+    const NO_END: Broken = Broken { fault: Fault::FrameFragments, text: "a new message inside a fragmented one (section 5.4)" };
+    const NOT_UTF8: Broken = Broken { fault: Fault::FrameUtf8, text: "text that is not UTF-8 (section 8.1)" };
+    const CLOSE_SIZE: Broken = Broken { fault: Fault::FrameClose, text: "a close frame of one byte (section 5.5.1)" };
+    const CLOSE_CODE: Broken = Broken { fault: Fault::FrameClose, text: "a close code that must not be on the wire (section 7.4)" };
+    const TOO_LARGE: Broken = Broken { fault: Fault::TooLarge, text: "a message above the message cap" };
 
-    /// In words.
-    pub fn text(self) -> &'static str {
-        match self {
-            Broken::Protocol(what) => what,
-            Broken::NotUtf8 => "text that is not UTF-8",
-            Broken::TooLarge => "a message above the message cap",
+    /// The close code of RFC 6455 section 7.4.1 that answers it.
+    pub fn close_code(self) -> u16 {
+        match self.fault {
+            Fault::FrameUtf8 => 1007,
+            Fault::TooLarge | Fault::FrameBudget => 1009,
+            _ => 1002,
         }
     }
 }
@@ -209,12 +211,12 @@ impl Decoder {
         let mut reading = pin!(self.socket.read_frame());
         match reading.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(frame)) => Ok(frame),
-            Poll::Ready(Err(WebSocketError::InvalidUTF8)) => Err(Broken::NotUtf8),
-            Poll::Ready(Err(WebSocketError::FrameTooLarge)) => Err(Broken::TooLarge),
-            Poll::Ready(Err(WebSocketError::ReservedBitsNotZero)) => Err(Broken::Protocol("reserved bits set in a frame")),
-            Poll::Ready(Err(WebSocketError::ControlFrameFragmented)) => Err(Broken::Protocol("a fragmented control frame")),
-            Poll::Ready(Err(_)) => Err(Broken::Protocol("a frame with an unknown opcode")),
-            Poll::Pending => Err(Broken::Protocol("a frame that its header does not describe")),
+            Poll::Ready(Err(WebSocketError::InvalidUTF8)) => Err(Broken::NOT_UTF8),
+            Poll::Ready(Err(WebSocketError::FrameTooLarge)) => Err(Broken::TOO_LARGE),
+            Poll::Ready(Err(WebSocketError::ReservedBitsNotZero)) => Err(Broken::RESERVED),
+            Poll::Ready(Err(WebSocketError::ControlFrameFragmented)) => Err(Broken::CONTROL_PART),
+            Poll::Ready(Err(_)) => Err(Broken::OPCODE),
+            Poll::Pending => Err(Broken::OPCODE),
         }
     }
 }
@@ -224,11 +226,11 @@ impl Decoder {
 fn frame_len(bytes: &[u8], cap: usize) -> Result<Option<usize>, Broken> {
     let &[first, second, ..] = bytes else { return Ok(None) };
     if second & 0x80 != 0 {
-        return Err(Broken::Protocol("a masked frame from the server"));
+        return Err(Broken::MASKED);
     }
     let code = usize::from(second & 0x7f);
     if first & 0x08 != 0 && code > 125 {
-        return Err(Broken::Protocol("a control frame above 125 bytes"));
+        return Err(Broken::CONTROL_SIZE);
     }
     let (header, payload) = match code {
         126 => match bytes.get(2..4) {
@@ -241,7 +243,7 @@ fn frame_len(bytes: &[u8], cap: usize) -> Result<Option<usize>, Broken> {
         },
         short => (2, short),
     };
-    if payload > cap { Err(Broken::TooLarge) } else { Ok(Some(header + payload)) }
+    if payload > cap { Err(Broken::TOO_LARGE) } else { Ok(Some(header + payload)) }
 }
 
 fn heard(assembly: &mut Assembly, frame: Frame<'static>, cap: usize) -> Result<Option<Heard>, Broken> {
@@ -254,7 +256,7 @@ fn heard(assembly: &mut Assembly, frame: Frame<'static>, cap: usize) -> Result<O
         OpCode::Text | OpCode::Binary => {
             let unfinished = assembly.0.get_or_insert_default();
             match (unfinished.fragmented, fin) {
-                (Some(_), _) => return Err(Broken::Protocol("a new message inside a fragmented one")),
+                (Some(_), _) => return Err(Broken::NO_END),
                 (None, true) => return Ok(Some(Heard::Message(payload))),
                 (None, false) => {}
             }
@@ -264,10 +266,10 @@ fn heard(assembly: &mut Assembly, frame: Frame<'static>, cap: usize) -> Result<O
         }
         OpCode::Continuation => {
             let Some((unfinished, is_text)) = assembly.0.as_mut().and_then(|u| u.fragmented.map(|t| (u, t))) else {
-                return Err(Broken::Protocol("a continuation of no message"));
+                return Err(Broken::NO_BEGINNING);
             };
             if unfinished.message.len() + payload.bytes().len() > cap {
-                return Err(Broken::TooLarge);
+                return Err(Broken::TOO_LARGE);
             }
             unfinished.message.extend_from_slice(payload.bytes());
             if !fin {
@@ -277,7 +279,7 @@ fn heard(assembly: &mut Assembly, frame: Frame<'static>, cap: usize) -> Result<O
             let message = std::mem::take(&mut unfinished.message);
             assembly.tidy();
             if is_text && std::str::from_utf8(&message).is_err() {
-                return Err(Broken::NotUtf8);
+                return Err(Broken::NOT_UTF8);
             }
             Ok(Some(Heard::Message(Bytes(Payload::Owned(message)))))
         }
@@ -288,14 +290,14 @@ fn heard(assembly: &mut Assembly, frame: Frame<'static>, cap: usize) -> Result<O
 fn close_code(payload: &[u8]) -> Result<Option<u16>, Broken> {
     match payload {
         [] => Ok(None),
-        [_] => Err(Broken::Protocol("a close frame of one byte")),
+        [_] => Err(Broken::CLOSE_SIZE),
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
             if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-                return Err(Broken::Protocol("a close code that must not be on the wire"));
+                return Err(Broken::CLOSE_CODE);
             }
             if std::str::from_utf8(reason).is_err() {
-                return Err(Broken::NotUtf8);
+                return Err(Broken::NOT_UTF8);
             }
             Ok(Some(code))
         }

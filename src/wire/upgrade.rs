@@ -62,7 +62,7 @@ async fn answer(
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refused(response).await);
     }
-    check(&response, asking, key).map_err(|text| Failure { fault: Fault::UpgradeInvalid, text: text.into() })?;
+    check(&response, asking, key).map_err(|(fault, text)| Failure { fault, text: text.into() })?;
     let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
     let parts = upgraded
         .downcast::<TokioIo<Stamped>>()
@@ -87,7 +87,7 @@ fn request(asking: &Asking, key: &str) -> Result<Request<Empty<Bytes>>, Failure>
 }
 
 /// The checks of RFC 6455 section 4.1 on an answer of 101.
-fn check(response: &Response<Incoming>, asking: &Asking, key: &str) -> Result<(), &'static str> {
+fn check(response: &Response<Incoming>, asking: &Asking, key: &str) -> Result<(), (Fault, &'static str)> {
     let headers = response.headers();
     let has_token = |name: header::HeaderName, token: &str| {
         headers
@@ -98,25 +98,27 @@ fn check(response: &Response<Incoming>, asking: &Asking, key: &str) -> Result<()
             .any(|t| t.trim().eq_ignore_ascii_case(token))
     };
     if !has_token(header::UPGRADE, "websocket") {
-        return Err("the answer 101 has no `Upgrade: websocket`");
+        return Err((Fault::UpgradeHeaders, "the answer 101 has no `Upgrade: websocket`"));
     }
     if !has_token(header::CONNECTION, "upgrade") {
-        return Err("the answer 101 has no `Connection: Upgrade`");
+        return Err((Fault::UpgradeHeaders, "the answer 101 has no `Connection: Upgrade`"));
     }
     match headers.get(header::SEC_WEBSOCKET_ACCEPT) {
-        None => return Err("the answer 101 has no Sec-WebSocket-Accept"),
+        None => return Err((Fault::UpgradeAccept, "the answer 101 has no Sec-WebSocket-Accept")),
         Some(accept) if accept.as_bytes().trim_ascii() != accept_value(key.as_bytes()).as_bytes() => {
-            return Err("Sec-WebSocket-Accept does not fit our key");
+            return Err((Fault::UpgradeAccept, "Sec-WebSocket-Accept does not fit our key"));
         }
         Some(_) => {}
     }
     if headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) {
-        return Err("the server chose an extension that was not asked for");
+        return Err((Fault::UpgradeExtension, "the server chose an extension that was not asked for"));
     }
     let chosen = headers.get(header::SEC_WEBSOCKET_PROTOCOL).map(|v| v.as_bytes());
     match (chosen, &asking.subprotocol) {
-        (Some(_), None) => Err("the server chose a subprotocol that was not asked for"),
-        (Some(chosen), Some(asked)) if chosen != asked.as_bytes() => Err("the server chose another subprotocol than the one asked for"),
+        (Some(_), None) => Err((Fault::UpgradeSubprotocol, "the server chose a subprotocol that was not asked for")),
+        (Some(chosen), Some(asked)) if chosen != asked.as_bytes() => {
+            Err((Fault::UpgradeSubprotocol, "the server chose another subprotocol than the one asked for"))
+        }
         _ => Ok(()),
     }
 }
@@ -136,7 +138,7 @@ async fn refused(response: Response<Incoming>) -> Failure {
     let body = String::from_utf8_lossy(&text);
     let body: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
     let separator = if body.is_empty() { "" } else { ": " };
-    Failure { fault: Fault::HttpStatus, text: format!("HTTP {status}{}{separator}{body}", retry.unwrap_or_default()) }
+    Failure { fault: Fault::of_status(status.as_u16()), text: format!("HTTP {status}{}{separator}{body}", retry.unwrap_or_default()) }
 }
 
 fn broken(error: hyper::Error) -> Failure {
@@ -146,6 +148,6 @@ fn broken(error: hyper::Error) -> Failure {
         None if error.is_incomplete_message() || error.is_canceled() => {
             Failure { fault: Fault::Abnormal, text: "the server closed during the upgrade".into() }
         }
-        None => Failure { fault: Fault::UpgradeInvalid, text: format!("the answer to the upgrade is not HTTP: {error}") },
+        None => Failure { fault: Fault::UpgradeNotHttp, text: format!("the answer to the upgrade is not HTTP: {error}") },
     }
 }
