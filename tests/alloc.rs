@@ -27,6 +27,7 @@ use volley::swarm;
 use volley::tally::Second;
 use volley::units::Nanos;
 use volley::units::Rate;
+use volley::wire::Route;
 
 /// Allocations on lanes since the start of this process.
 static ON_LANES: AtomicU64 = AtomicU64::new(0);
@@ -142,7 +143,7 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
     };
     let script = Arc::new(Script::compile(&plan.profile, plan.dialect.as_deref(), &plan.vars, bounds).expect("it compiles"));
     let mut sink = Watching { before: 0, seconds: Vec::new() };
-    swarm::run(&plan, &script, server.addr(), &Arc::default(), &mut sink).expect("it runs");
+    swarm::run(&plan, &script, &Route::plain(server.addr()), &Arc::default(), &mut sink).expect("it runs");
     assert_eq!(server.stop().expect("an account").violations_total, 0);
     sink.seconds
 }

@@ -41,6 +41,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("dejavu", &["report/png"]),
     ("tokio", &["wire", "swarm", "mock", "cli"]),
     ("tokio_metrics", &["swarm/health"]),
+    ("tokio_rustls", &["wire"]),
+    ("webpki_roots", &["wire/tls"]),
     ("nix", &["wire", "swarm", "record", "mock", "cli"]),
     ("jiff", &["record", "cli"]),
 ];

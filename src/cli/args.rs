@@ -213,6 +213,24 @@ pub(super) struct RunArgs {
     /// Where the instant of an answer comes from.
     #[arg(long, value_enum, default_value_t = StampsArg::Kernel, help_heading = "Engine")]
     pub(super) stamps: StampsArg,
+    /// Take any certificate of the server. The record and its reports say so.
+    #[arg(long, help_heading = "Wire")]
+    pub(super) insecure: bool,
+    /// Trust the certificates in this PEM file besides the roots that browsers trust.
+    #[arg(long, value_name = "FILE", help_heading = "Wire", conflicts_with = "insecure")]
+    pub(super) ca: Option<PathBuf>,
+    /// Certificate chain shown to the server (PEM).
+    #[arg(long, value_name = "FILE", help_heading = "Wire", requires = "key")]
+    pub(super) cert: Option<PathBuf>,
+    /// Key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", help_heading = "Wire", requires = "cert")]
+    pub(super) key: Option<PathBuf>,
+    /// Let connections resume TLS sessions of earlier ones of their lane; each makes a full handshake otherwise.
+    #[arg(long, help_heading = "Wire")]
+    pub(super) tls_resume: bool,
+    /// Local addresses to connect from in turn, by commas; each has some 28,000 ports towards a server.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Wire")]
+    pub(super) source_addr: Vec<std::net::IpAddr>,
     /// Show what would be done, and do nothing.
     #[arg(long, help_heading = "Safety")]
     pub(super) dry_run: bool,

@@ -154,7 +154,7 @@ fn stamp_of_a_byte() -> std::io::Result<bool> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let tcp = std::net::TcpStream::connect(listener.local_addr()?)?;
     crate::wire::socket::ask_for_stamps(std::os::fd::AsFd::as_fd(&tcp))?;
-    let socket = crate::wire::Socket::new(tcp);
+    let mut socket = crate::wire::Socket::new(tcp);
     let (mut peer, _) = listener.accept()?;
     // The kernel begins to stamp a moment after it was first asked.
     for _ in 0..50 {

@@ -10,6 +10,7 @@ mod profiles;
 mod progress;
 mod report;
 mod resolve;
+mod route;
 mod run;
 mod selftest;
 mod serve;

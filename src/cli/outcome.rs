@@ -174,7 +174,10 @@ pub(super) fn manifest(plan: &Plan, script: &Script, reference_server: bool, com
 
 fn series(plan: &Plan, script: &Script) -> Vec<SeriesRecord> {
     let own = plan.profile.series.len();
-    let exists = |i: usize| i >= own || plan.profile.has_series(i, plan.dialect.as_deref());
+    let exists = |i: usize| match i < own {
+        true => plan.profile.has_series(i, plan.dialect.as_deref()),
+        false => i != script.tls() || plan.target.tls,
+    };
     let record = |(i, s): (usize, &crate::dialogue::Series)| SeriesRecord {
         name: s.name.clone(),
         class: s.class,

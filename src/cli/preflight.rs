@@ -1,7 +1,5 @@
 //! Before the run: does this machine have the files, ports and processors that the plan needs?
 
-use std::net::IpAddr;
-
 use nix::sys::resource::Resource;
 use nix::sys::resource::getrlimit;
 use nix::sys::resource::setrlimit;
@@ -30,7 +28,7 @@ pub(super) fn local_ports() -> u64 {
 }
 
 /// Refuses a plan that this machine cannot make.
-pub(super) fn check(plan: &Plan, address: IpAddr, files: u64) -> Result<(), Trouble> {
+pub(super) fn check(plan: &Plan, sources: usize, files: u64) -> Result<(), Trouble> {
     let needed = plan.clients + OWN_FILES;
     if needed > files {
         return Err(Trouble::usage(format!(
@@ -41,12 +39,11 @@ pub(super) fn check(plan: &Plan, address: IpAddr, files: u64) -> Result<(), Trou
             files.saturating_sub(OWN_FILES)
         )));
     }
-    let ports = local_ports();
+    let ports = local_ports() * sources.max(1) as u64;
     if plan.clients > ports {
         return Err(Trouble::usage(format!(
-            "one source address has {} ports towards {address}:{}; {} clients need more. Widen net.ipv4.ip_local_port_range, or pass --clients {ports}",
-            grouped(ports),
-            plan.target.port,
+            "one source address has {} ports towards a server; {} clients need more. Give more addresses with --source-addr, widen net.ipv4.ip_local_port_range, or pass --clients {ports}",
+            grouped(local_ports()),
             grouped(plan.clients)
         )));
     }

@@ -1,6 +1,5 @@
 //! `volley run`: from the command line to a record and its reports.
 
-use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::path::PathBuf;
@@ -16,6 +15,7 @@ use super::outcome;
 use super::preflight;
 use super::progress::Show;
 use super::resolve;
+use super::route;
 use super::say;
 use super::signals;
 use super::tell;
@@ -32,6 +32,7 @@ use crate::swarm;
 use crate::swarm::Control;
 use crate::swarm::Sink;
 use crate::tally::Second;
+use crate::wire::Route;
 
 /// Runs a load test; the exit code.
 pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
@@ -48,12 +49,10 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     // Everything that can be wrong with the plan is said before a server is started or looked for.
     let placeholder = Target { host: "127.0.0.1".into(), port: 1, tls: false, path_and_query: "/".into() };
     let mut plan = resolve::plan(args, profile, values, target.as_ref().unwrap_or(&placeholder), lanes)?;
-    if plan.target.tls {
-        return Err(Trouble::usage("wss:// is not supported by this version; put a TLS-ending proxy in front, or test the ws:// port"));
-    }
+    let tls = route::protection(args, target.as_ref().map(|_| &plan.target))?;
     let script = Arc::new(script(&plan)?);
     check_limits(&args.limit, &script)?;
-    preflight::check(&plan, IpAddr::from([127, 0, 0, 1]), files)?;
+    preflight::check(&plan, args.source_addr.len(), files)?;
     if args.dry_run {
         return dry_run(&plan, target.is_none());
     }
@@ -65,6 +64,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
         }
         None => look_up(&plan.target, &args.allow_host)?,
     };
+    let route = route::route(args, address, tls)?;
     let plan = Arc::new(plan);
     let manifest = outcome::manifest(&plan, &script, server.is_some(), resolve::redacted_command(&secrets), &args.limit);
     // A server may say in its refusal what it was told in a header.
@@ -75,7 +75,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     if args.progress != super::args::Progress::None {
         tell!("{} -> {} ({address}), {}", plan.profile.name, plan.target, amount(&plan));
     }
-    measure(Measurement { args, plan, script, address, server, manifest, writer, look, secrets })
+    measure(Measurement { args, plan, script, route, server, manifest, writer, look, secrets })
 }
 
 /// All that a measurement needs.
@@ -83,7 +83,7 @@ struct Measurement<'a> {
     args: &'a RunArgs,
     plan: Arc<Plan>,
     script: Arc<Script>,
-    address: SocketAddr,
+    route: Route,
     server: Option<Server>,
     manifest: Manifest,
     writer: Writer,
@@ -103,7 +103,7 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
         generator: outcome::GeneratorSum::default(),
         phase: "",
     };
-    let swarm = swarm::run(&m.plan, &m.script, m.address, &control, &mut sink)
+    let swarm = swarm::run(&m.plan, &m.script, &m.route, &control, &mut sink)
         .map_err(|e| Trouble::internal(format!("the run could not go on: {e}")))?;
     sink.show.end();
     let (pauses, generator) = (sink.pauses, sink.generator);

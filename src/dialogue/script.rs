@@ -79,9 +79,10 @@ pub struct Script {
 }
 
 /// Series that every profile has, after the profile's own.
-const BUILT_IN_SERIES: [(&str, &str); 4] = [
+const BUILT_IN_SERIES: [(&str, &str); 5] = [
     ("ws_ping", "WebSocket ping to pong: the server's WebSocket layer, not its application"),
     ("tcp_connect", "TCP connection made"),
+    ("tls", "TLS handshake"),
     ("upgrade", "upgrade request written to 101 read"),
     ("ready", "101 read to the message that lets the load begin"),
 ];
@@ -145,11 +146,16 @@ impl Script {
 
     /// Index of the series of WebSocket pings.
     pub fn ws_ping(&self) -> usize {
-        self.series.len() - 4
+        self.series.len() - 5
     }
 
     /// Index of the series of TCP connections.
     pub fn tcp_connect(&self) -> usize {
+        self.series.len() - 4
+    }
+
+    /// Index of the series of TLS handshakes.
+    pub fn tls(&self) -> usize {
         self.series.len() - 3
     }
 

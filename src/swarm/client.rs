@@ -39,6 +39,18 @@ struct Outbox {
     frames: VecDeque<(u64, Carried)>,
 }
 
+impl Outbox {
+    /// Notes the frames whose last byte has left, at `at`.
+    fn left(&mut self, desk: &mut Desk, dialogue: &mut Dialogue, at: u64) {
+        while let Some(&(end, carried)) = self.frames.front()
+            && end <= self.written
+        {
+            self.frames.pop_front();
+            desk.left(dialogue, carried, at);
+        }
+    }
+}
+
 /// Where a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -121,8 +133,9 @@ impl Client {
         desk.connections.open += 1;
         self.socket = Some(opened.socket);
         self.state = State::Open;
-        let (tcp_connect, upgrade) = (desk.script.tcp_connect(), desk.script.upgrade());
-        for (series, sample) in [(tcp_connect, opened.tcp_connect), (upgrade, opened.upgrade)] {
+        let (tcp_connect, tls, upgrade) = (desk.script.tcp_connect(), desk.script.tls(), desk.script.upgrade());
+        let timed = [(tcp_connect, Some(opened.tcp_connect)), (tls, opened.tls), (upgrade, Some(opened.upgrade))];
+        for (series, sample) in timed.into_iter().filter_map(|(series, sample)| sample.map(|s| (series, s))) {
             desk.tally.phase(Phase::Measure).series[series].response.record(sample.response());
             desk.tally.phase(Phase::Measure).series[series].service.record(sample.service());
         }
@@ -200,7 +213,7 @@ impl Client {
     /// Writes the frame of the payload laid down, or what of it the socket takes.
     #[inline]
     fn transmit(&mut self, desk: &mut Desk, carried: Carried) {
-        let Some(socket) = &self.socket else { return };
+        let Some(socket) = &mut self.socket else { return };
         if self.state != State::Open {
             // Nothing may follow our close frame (RFC 6455 section 5.5.1).
             return;
@@ -214,7 +227,7 @@ impl Client {
         match written {
             Ok(n) => {
                 desk.tally.counts.bytes_out += n as u64;
-                if n == len {
+                if n == len && !socket.is_behind() {
                     desk.left(&mut self.dialogue, carried, at);
                 } else {
                     self.keep(desk, carried, n);
@@ -257,29 +270,28 @@ impl Client {
 
     /// The socket takes bytes again.
     pub(super) fn writable(&mut self, desk: &mut Desk) {
-        let (Some(outbox), Some(socket)) = (&mut self.outbox, &self.socket) else { return };
-        let mut failure = None;
-        while !outbox.bytes.is_empty() {
+        let (Some(outbox), Some(socket)) = (&mut self.outbox, &mut self.socket) else { return };
+        let failure = loop {
             let at = desk.clock.now();
-            match socket.write(outbox.bytes.as_slices().0) {
+            let (all, _) = outbox.bytes.as_slices();
+            let written = if all.is_empty() { socket.flush().map(|()| 0) } else { socket.write(all) };
+            match written {
                 Ok(n) => {
                     desk.tally.counts.bytes_out += n as u64;
                     outbox.written += n as u64;
                     outbox.bytes.drain(..n);
-                    while let Some(&(end, carried)) = outbox.frames.front()
-                        && end <= outbox.written
-                    {
-                        outbox.frames.pop_front();
-                        desk.left(&mut self.dialogue, carried, at);
+                    if socket.is_behind() {
+                        return;
+                    }
+                    outbox.left(desk, &mut self.dialogue, at);
+                    if outbox.bytes.is_empty() {
+                        break None;
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                Err(e) => {
-                    failure = Some(wire::failure(&e, "writing"));
-                    break;
-                }
+                Err(e) => break Some(wire::failure(&e, "writing")),
             }
-        }
+        };
         match failure {
             None => self.outbox = None,
             Some(failure) => self.lost(desk, &failure),
@@ -289,7 +301,7 @@ impl Client {
     /// There is something to read.
     #[inline]
     pub(super) fn readable(&mut self, desk: &mut Desk, decoder: &mut Decoder) {
-        while let Some(socket) = &self.socket {
+        while let Some(socket) = &mut self.socket {
             let received = match socket.read(&mut desk.scratch) {
                 Ok(received) => received,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
@@ -302,7 +314,7 @@ impl Client {
             desk.tally.counts.bytes_in += received.len as u64;
             decoder.take_in(&mut self.assembly, &desk.scratch[..received.len]);
             self.hear_all(desk, decoder, done);
-            if received.len < desk.scratch.len() {
+            if !received.more {
                 return;
             }
         }
@@ -371,7 +383,7 @@ impl Client {
             desk.fault(Fault::Closed, &text);
             self.close(desk, code);
         }
-        if let Some(socket) = &self.socket {
+        if let Some(socket) = &mut self.socket {
             socket.finish_writing();
         }
     }

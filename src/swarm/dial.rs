@@ -3,7 +3,6 @@
 //! One thread with a tokio runtime of its own, so that handshakes never stand in the way of a
 //! lane's timetable. Connections begun at once are bounded.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -16,10 +15,12 @@ use super::health::DialerWatch;
 use crate::plan::Plan;
 use crate::plan::Stamps;
 use crate::plan::share;
-use crate::wire;
 use crate::wire::Clock;
 use crate::wire::Failure;
 use crate::wire::Opened;
+use crate::wire::Opening;
+use crate::wire::Protection;
+use crate::wire::Route;
 use crate::wire::upgrade::Asking;
 
 /// What became of a client's connection.
@@ -34,31 +35,18 @@ pub(super) struct Dialed {
 ///
 /// # Errors
 /// When the runtime cannot be made.
-pub(super) fn dial_all(
-    plan: &Plan,
-    address: SocketAddr,
-    clock: Clock,
-    lanes: &[Sender<Dialed>],
-    control: &Control,
-) -> std::io::Result<f64> {
+pub(super) fn dial_all(plan: &Plan, route: &Route, clock: Clock, lanes: &[Sender<Dialed>], control: &Control) -> std::io::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         let mut watch = DialerWatch::new();
-        dial_in_turn(plan, address, clock, lanes, control).await;
+        dial_in_turn(plan, route, clock, lanes, control).await;
         watch.busy()
     }))
 }
 
-async fn dial_in_turn(plan: &Plan, address: SocketAddr, clock: Clock, lanes: &[Sender<Dialed>], control: &Control) {
-    let asking = Arc::new(Asking {
-        authority: plan.target.authority(),
-        path_and_query: plan.target.path_and_query.clone(),
-        headers: plan.headers.clone(),
-        subprotocol: plan.profile.endpoint.subprotocol.clone(),
-    });
+async fn dial_in_turn(plan: &Plan, route: &Route, clock: Clock, lanes: &[Sender<Dialed>], control: &Control) {
+    let openings = openings(plan, route, clock);
     let places = Arc::new(Semaphore::new(plan.dials as usize));
-    let timeout = plan.timeout.to_std();
-    let stamps = plan.stamps == Stamps::Kernel;
     let mut tasks = JoinSet::new();
     for client in 0..plan.clients {
         wait_until(plan.opens_at(client).0, clock).await;
@@ -67,10 +55,11 @@ async fn dial_in_turn(plan: &Plan, address: SocketAddr, clock: Clock, lanes: &[S
             break;
         }
         while tasks.try_join_next().is_some() {}
-        let lane = lanes[share::lane_of(client, plan.lanes)].clone();
-        let (asking, seed, number) = (asking.clone(), plan.seed, share::place_of(client, plan.lanes));
+        let (number, seed) = (share::lane_of(client, plan.lanes), plan.seed);
+        let (lane, opening) = (lanes[number].clone(), openings[number].clone());
+        let number = share::place_of(client, plan.lanes);
         tasks.spawn(async move {
-            let result = wire::open(address, &asking, nonce(seed, client), stamps, clock, timeout).await;
+            let result = opening.open(client, nonce(seed, client)).await;
             // A lane that has ended no longer wants it.
             let _ = lane.send(Dialed { place: number, result });
             drop(place);
@@ -81,6 +70,24 @@ async fn dial_in_turn(plan: &Plan, address: SocketAddr, clock: Clock, lanes: &[S
             tasks.abort_all();
         }
     }
+}
+
+/// What the openings of each lane have in common.
+fn openings(plan: &Plan, route: &Route, clock: Clock) -> Vec<Arc<Opening>> {
+    let asking = Asking {
+        authority: plan.target.authority(),
+        path_and_query: plan.target.path_and_query.clone(),
+        headers: plan.headers.clone(),
+        subprotocol: plan.profile.endpoint.subprotocol.clone(),
+    };
+    let opening = |_| Opening {
+        route: Route { tls: route.tls.as_ref().map(Protection::of_lane), ..route.clone() },
+        asking: asking.clone(),
+        stamps: plan.stamps == Stamps::Kernel,
+        clock,
+        timeout: plan.timeout.to_std(),
+    };
+    (0..plan.lanes).map(opening).map(Arc::new).collect()
 }
 
 /// Waits on the run clock; tokio's timers are too coarse for less than a millisecond, which does

@@ -13,7 +13,6 @@ mod wheel;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
@@ -30,6 +29,7 @@ use crate::tally::Slice;
 use crate::tally::Tally;
 use crate::units::Nanos;
 use crate::wire::Clock;
+use crate::wire::Route;
 use lane::Lane;
 use lane::Lines;
 
@@ -91,17 +91,11 @@ pub struct Outcome {
     pub rss_peak_bytes: u64,
 }
 
-/// Plays `plan` against `address`, handing each second to `sink`.
+/// Plays `plan` against the server at the end of `route`, handing each second to `sink`.
 ///
 /// # Errors
 /// When threads or their kernel objects cannot be made.
-pub fn run(
-    plan: &Arc<Plan>,
-    script: &Arc<Script>,
-    address: SocketAddr,
-    control: &Arc<Control>,
-    sink: &mut dyn Sink,
-) -> io::Result<Outcome> {
+pub fn run(plan: &Arc<Plan>, script: &Arc<Script>, route: &Route, control: &Arc<Control>, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let clock = Clock::start();
     let (slices_in, slices) = mpsc::channel();
     let mut dialed = Vec::new();
@@ -123,8 +117,8 @@ pub fn run(
     }
     drop(slices_in);
     let dialer = {
-        let (plan, control) = (plan.clone(), control.clone());
-        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(&plan, address, clock, &dialed, &control))?
+        let (plan, route, control) = (plan.clone(), route.clone(), control.clone());
+        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(&plan, &route, clock, &dialed, &control))?
     };
     let mut collector = Collector::new(plan, spares, control);
     while let Ok(slice) = slices.recv() {

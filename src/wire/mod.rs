@@ -4,16 +4,32 @@ pub mod accept;
 pub mod clock;
 pub mod frames;
 pub mod socket;
+pub mod tls;
+mod unverified;
 pub mod upgrade;
 
 use std::io;
+use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-pub use clock::Clock;
-pub use socket::Socket;
+use hyper::body::Bytes;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+pub use clock::Clock;
+use socket::LastStamp;
+pub use socket::Socket;
+use socket::Stamped;
+pub use tls::Protection;
+pub use tls::Trust;
 
 use crate::tally::Fault;
 use crate::tally::Sample;
@@ -27,65 +43,138 @@ pub struct Failure {
     pub text: String,
 }
 
+impl Failure {
+    /// A failure of kind `fault`, said in `text`.
+    pub fn new(fault: Fault, text: String) -> Self {
+        Failure { fault, text }
+    }
+}
+
+/// How a server is reached.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Local addresses that connections come from in turn; the kernel chooses when there is none.
+    pub sources: Vec<IpAddr>,
+    /// TLS, if it is spoken.
+    pub tls: Option<Protection>,
+}
+
+impl Route {
+    /// A plain route to `address`.
+    pub fn plain(address: SocketAddr) -> Self {
+        Route { address, sources: Vec::new(), tls: None }
+    }
+
+    /// The local address of client number `client`.
+    fn source(&self, client: u64) -> Option<IpAddr> {
+        let turn = client.checked_rem(self.sources.len() as u64)?;
+        self.sources.get(turn as usize).copied()
+    }
+}
+
 /// A connection made, upgraded, ready for frames.
 #[derive(Debug)]
 pub struct Opened {
     /// The socket.
     pub socket: Socket,
     /// What arrived behind the answer to the upgrade.
-    pub early: hyper::body::Bytes,
+    pub early: Vec<u8>,
     /// Instant of the stamp of those bytes and of the answer's last bytes, on the run clock.
     pub opened_at: u64,
     /// The TCP connection.
     pub tcp_connect: Sample,
+    /// The TLS handshake, if there was one.
+    pub tls: Option<Sample>,
     /// The upgrade.
     pub upgrade: Sample,
 }
 
-/// Connects to `address` and asks for the upgrade, each within `timeout`.
-///
-/// # Errors
-/// The kind of fault with its text.
-pub async fn open(
-    address: SocketAddr,
-    asking: &upgrade::Asking,
-    nonce: u128,
-    stamps: bool,
-    clock: Clock,
-    timeout: Duration,
-) -> Result<Opened, Failure> {
-    let begun = clock.now();
-    let tcp = match tokio::time::timeout(timeout, connect(address)).await {
-        Err(_) => {
-            return Err(Failure {
-                fault: Fault::ConnectTimeout,
-                text: format!("{address} did not take the connection within {timeout:?}"),
-            });
-        }
-        Ok(Err(e)) => return Err(failure(&e, &format!("connecting to {address}"))),
-        Ok(Ok(tcp)) => tcp,
-    };
-    let connected = clock.now();
-    if stamps {
-        socket::ask_for_stamps(std::os::fd::AsFd::as_fd(&tcp)).map_err(|e| failure(&e, "asking for receive stamps"))?;
+/// What all openings of a lane have in common.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// How the server is reached.
+    pub route: Route,
+    /// What is asked for.
+    pub asking: upgrade::Asking,
+    /// Whether the kernel stamps what is received.
+    pub stamps: bool,
+    /// The run clock.
+    pub clock: Clock,
+    /// Bound of the connection, of the TLS handshake and of the upgrade, each.
+    pub timeout: Duration,
+}
+
+impl Opening {
+    /// Connects for client number `client` and asks for the upgrade with the key that `nonce` makes.
+    ///
+    /// # Errors
+    /// The kind of fault with its text.
+    pub async fn open(&self, client: u64, nonce: u128) -> Result<Opened, Failure> {
+        let (tcp, tcp_connect) = self.connect(client).await?;
+        let (stamped, stamp) = socket::Stamped::new(tcp);
+        let Some(protection) = &self.route.tls else {
+            let (stamped, early, upgrade) = self.ask(stamped, nonce, &stamp).await?;
+            let socket = Socket::new(bare(stamped)?);
+            return Ok(Opened { socket, early: early.into(), opened_at: upgrade.done, tcp_connect, tls: None, upgrade });
+        };
+        let (stream, tls) = self.protect(protection, stamped).await?;
+        let (stream, early, upgrade) = self.ask(stream, nonce, &stamp).await?;
+        let (stamped, connection) = stream.into_inner();
+        let mut connection = tls::Tls::new(connection);
+        let early = [early.to_vec(), connection.early()].concat();
+        let socket = Socket::protected(bare(stamped)?, connection);
+        Ok(Opened { socket, early, opened_at: upgrade.done, tcp_connect, tls: Some(tls), upgrade })
     }
-    let (stamped, last_stamp) = socket::Stamped::new(tcp);
-    let asked = clock.now();
-    let (stamped, early) = match tokio::time::timeout(timeout, upgrade::ask(stamped, asking, nonce)).await {
-        Err(_) => return Err(Failure { fault: Fault::UpgradeTimeout, text: format!("the upgrade was not answered within {timeout:?}") }),
-        Ok(result) => result?,
-    };
-    let now = clock.now();
-    let stamp = last_stamp.load(std::sync::atomic::Ordering::Relaxed);
-    let opened_at = if stamp == 0 { now } else { instant_of(stamp, clock.realtime_offset()).clamp(asked, now) };
-    let tcp = stamped.into_tcp().into_std().map_err(|e| failure(&e, "taking the socket"))?;
-    Ok(Opened {
-        socket: Socket::new(tcp),
-        early,
-        opened_at,
-        tcp_connect: Sample { due: begun, sent: begun, done: connected },
-        upgrade: Sample { due: asked, sent: asked, done: opened_at },
-    })
+
+    async fn connect(&self, client: u64) -> Result<(TcpStream, Sample), Failure> {
+        let (address, begun) = (self.route.address, self.clock.now());
+        let connecting = connect(address, self.route.source(client));
+        let tcp = match tokio::time::timeout(self.timeout, connecting).await {
+            Err(_) => {
+                let text = format!("{address} did not take the connection within {:?}", self.timeout);
+                return Err(Failure::new(Fault::ConnectTimeout, text));
+            }
+            Ok(Err(e)) => return Err(failure(&e, &format!("connecting to {address}"))),
+            Ok(Ok(tcp)) => tcp,
+        };
+        if self.stamps {
+            socket::ask_for_stamps(tcp.as_fd()).map_err(|e| failure(&e, "asking for receive stamps"))?;
+        }
+        Ok((tcp, Sample { due: begun, sent: begun, done: self.clock.now() }))
+    }
+
+    async fn protect(&self, protection: &Protection, stamped: Stamped) -> Result<(TlsStream<Stamped>, Sample), Failure> {
+        let (connector, name) = protection.connector();
+        let begun = self.clock.now();
+        match tokio::time::timeout(self.timeout, connector.connect(name, stamped)).await {
+            Err(_) => Err(Failure::new(Fault::TlsTimeout, format!("the TLS handshake was not finished within {:?}", self.timeout))),
+            Ok(Err(e)) => Err(tls::failure(&e)),
+            Ok(Ok(stream)) => Ok((stream, Sample { due: begun, sent: begun, done: self.clock.now() })),
+        }
+    }
+
+    async fn ask<S>(&self, stream: S, nonce: u128, last_stamp: &LastStamp) -> Result<(S, Bytes, Sample), Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let asked = self.clock.now();
+        let (stream, early) = match tokio::time::timeout(self.timeout, upgrade::ask(stream, &self.asking, nonce)).await {
+            Err(_) => {
+                return Err(Failure::new(Fault::UpgradeTimeout, format!("the upgrade was not answered within {:?}", self.timeout)));
+            }
+            Ok(result) => result?,
+        };
+        let now = self.clock.now();
+        let stamp = last_stamp.load(Ordering::Relaxed);
+        let done = if stamp == 0 { now } else { instant_of(stamp, self.clock.realtime_offset()).clamp(asked, now) };
+        Ok((stream, early, Sample { due: asked, sent: asked, done }))
+    }
+}
+
+fn bare(stamped: Stamped) -> Result<std::net::TcpStream, Failure> {
+    stamped.into_tcp().into_std().map_err(|e| failure(&e, "taking the socket"))
 }
 
 /// The instant on the run clock of a realtime stamp.
@@ -94,15 +183,24 @@ pub fn instant_of(stamp: u64, realtime_offset: i64) -> u64 {
     (stamp as i64).saturating_sub(realtime_offset).max(0) as u64
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+/// Connects, from `source` if there is one. The port is chosen only when the peer is known
+/// (IP_BIND_ADDRESS_NO_PORT, ip(7)), so that each source has all ports towards each server.
+async fn connect(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
+    if let Some(source) = source {
+        setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+        socket.bind(SocketAddr::new(source, 0))?;
+    }
     socket.connect(address).await
 }
 
 /// The kind and the words of an error of the system.
 pub fn failure(error: &io::Error, doing: &str) -> Failure {
     use nix::libc;
+    if let Some(broken) = error.get_ref().and_then(|inner| inner.downcast_ref::<tokio_rustls::rustls::Error>()) {
+        return Failure::new(tls::kind(broken), format!("{doing}: TLS: {broken}"));
+    }
     let fault = match error.raw_os_error() {
         Some(libc::ECONNREFUSED) => Fault::Refused,
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => Fault::Unreachable,
@@ -115,5 +213,5 @@ pub fn failure(error: &io::Error, doing: &str) -> Failure {
             _ => Fault::Io,
         },
     };
-    Failure { fault, text: format!("{doing}: {error}") }
+    Failure::new(fault, format!("{doing}: {error}"))
 }

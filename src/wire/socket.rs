@@ -11,7 +11,6 @@ use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
-use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -27,6 +26,7 @@ use tokio::io::AsyncWrite;
 use tokio::io::Interest;
 use tokio::io::ReadBuf;
 
+use super::tls::Tls;
 use crate::units::SECOND;
 
 /// Room for the control message of one stamp: header of 16 bytes and two 8-byte numbers, twice over.
@@ -37,8 +37,10 @@ const CONTROL: usize = 64;
 pub struct Received {
     /// Bytes read; 0 at the end of the stream.
     pub len: usize,
-    /// The kernel's stamp of the last of them, realtime nanoseconds.
+    /// The kernel's stamp of the last of them, realtime nanoseconds. Under TLS that of the record's last bytes.
     pub stamp: Option<u64>,
+    /// Whether there may be more to read at once.
+    pub more: bool,
 }
 
 /// Asks the kernel to stamp what `fd` receives.
@@ -49,51 +51,83 @@ pub fn ask_for_stamps(fd: BorrowedFd<'_>) -> io::Result<()> {
     setsockopt(&fd, sockopt::ReceiveTimestampns, &true).map_err(io::Error::from)
 }
 
-fn receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<Received> {
+/// Reads what is there from a socket, with its stamp.
+pub(super) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Received> {
     let mut control = [0u8; CONTROL];
+    let room = buffer.len();
     let mut parts = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<()>(fd, &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT)?;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT)?;
     let stamp = message.cmsgs().ok().and_then(|mut all| {
         all.find_map(|c| match c {
             ControlMessageOwned::ScmTimestampns(t) => Some(t.tv_sec() as u64 * SECOND + t.tv_nsec() as u64),
             _ => None,
         })
     });
-    Ok(Received { len: message.bytes, stamp })
+    Ok(Received { len: message.bytes, stamp, more: message.bytes == room })
 }
 
-/// A connected socket of a lane. Never blocks.
+/// A connected socket of a lane, plain or under TLS. Never blocks.
 #[derive(Debug)]
 pub struct Socket {
     tcp: TcpStream,
+    tls: Option<Box<Tls>>,
 }
 
 impl Socket {
     /// Wraps a connected, non-blocking stream.
     pub fn new(tcp: TcpStream) -> Self {
-        Socket { tcp }
+        Socket { tcp, tls: None }
+    }
+
+    /// Wraps a connected, non-blocking stream with the TLS connection on it.
+    pub(super) fn protected(tcp: TcpStream, tls: Tls) -> Self {
+        Socket { tcp, tls: Some(Box::new(tls)) }
     }
 
     /// Reads what is there.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is; otherwise those of recvmsg(2).
+    /// `WouldBlock` when nothing is; `InvalidData` when TLS is broken; otherwise those of recvmsg(2).
     #[inline]
-    pub fn read(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        receive(self.tcp.as_raw_fd(), buffer)
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        match &mut self.tls {
+            None => receive(&self.tcp, buffer),
+            Some(tls) => tls.read(&self.tcp, buffer),
+        }
     }
 
-    /// Writes what fits.
+    /// Writes what fits; how many bytes were taken. Under TLS some of what was taken may still wait for
+    /// the socket, see [`Socket::is_behind`].
     ///
     /// # Errors
     /// `WouldBlock` when nothing fits; otherwise those of send(2).
     #[inline]
-    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        (&self.tcp).write(bytes)
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => (&self.tcp).write(bytes),
+            Some(tls) => tls.write(&self.tcp, bytes),
+        }
+    }
+
+    /// Whether bytes that were taken have not left yet.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_behind())
+    }
+
+    /// Writes what is behind, as far as the socket takes it.
+    ///
+    /// # Errors
+    /// Those of send(2).
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.tls.as_mut().map_or(Ok(()), |tls| tls.flush(&self.tcp))
     }
 
     /// Says that nothing more will be written.
-    pub fn finish_writing(&self) {
+    pub fn finish_writing(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.finish_writing(&self.tcp);
+        }
         // An error means that the connection is gone already, which is what was wanted.
         let _ = self.tcp.shutdown(std::net::Shutdown::Write);
     }
@@ -132,8 +166,7 @@ impl AsyncRead for Stamped {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.tcp.poll_read_ready(cx))?;
-            let fd = self.tcp.as_raw_fd();
-            match self.tcp.try_io(Interest::READABLE, || receive(fd, buf.initialize_unfilled())) {
+            match self.tcp.try_io(Interest::READABLE, || receive(&self.tcp, buf.initialize_unfilled())) {
                 Ok(received) => {
                     buf.advance(received.len);
                     self.stamp.store(received.stamp.unwrap_or(0), std::sync::atomic::Ordering::Relaxed);

@@ -1,6 +1,8 @@
 //! The opening handshake of a client: one HTTP request over hyper, its answer checked against
 //! RFC 6455 section 4.1 by ourselves.
 
+use std::time::Duration;
+
 use base64::Engine;
 use http_body_util::BodyExt;
 use http_body_util::Empty;
@@ -11,14 +13,17 @@ use hyper::body::Bytes;
 use hyper::body::Incoming;
 use hyper::header;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 
 use super::Failure;
 use super::accept::accept_value;
-use super::socket::Stamped;
 use crate::tally::Fault;
 
 /// Most of a refusal's body that is read.
 const REFUSAL_BODY: usize = 8 << 10;
+/// How long it is waited for.
+const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 /// Largest block of answer headers, and hyper's smallest buffer.
 const HEADERS_MAX: usize = 16 << 10;
 
@@ -40,33 +45,35 @@ pub struct Asking {
 ///
 /// # Errors
 /// The kind of fault with its text; redirects are refusals.
-pub async fn ask(stream: Stamped, asking: &Asking, nonce: u128) -> Result<(Stamped, Bytes), Failure> {
+pub async fn ask<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    asking: &Asking,
+    nonce: u128,
+) -> Result<(S, Bytes), Failure> {
     let key = base64::engine::general_purpose::STANDARD.encode(nonce.to_ne_bytes());
     let request = request(asking, &key)?;
     let (mut sender, connection) =
         hyper::client::conn::http1::Builder::new().max_buf_size(HEADERS_MAX).handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let driver = tokio::spawn(connection.with_upgrades());
-    let result = answer(sender.send_request(request), asking, &key).await;
+    let result = answer::<S>(sender.send_request(request), asking, &key).await;
     if result.is_err() {
         driver.abort();
     }
     result
 }
 
-async fn answer(
+async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     sending: impl Future<Output = hyper::Result<Response<Incoming>>>,
     asking: &Asking,
     key: &str,
-) -> Result<(Stamped, Bytes), Failure> {
+) -> Result<(S, Bytes), Failure> {
     let response = sending.await.map_err(broken)?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(refused(response).await);
     }
-    check(&response, asking, key).map_err(|(fault, text)| Failure { fault, text: text.into() })?;
+    check(&response, asking, key).map_err(|(fault, text)| Failure::new(fault, text.into()))?;
     let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
-    let parts = upgraded
-        .downcast::<TokioIo<Stamped>>()
-        .map_err(|_| Failure { fault: Fault::Io, text: "the stream was lost in the upgrade".into() })?;
+    let parts = upgraded.downcast::<TokioIo<S>>().map_err(|_| Failure::new(Fault::Io, "the stream was lost in the upgrade".into()))?;
     Ok((parts.io.into_inner(), parts.read_buf))
 }
 
@@ -83,7 +90,7 @@ fn request(asking: &Asking, key: &str) -> Result<Request<Empty<Bytes>>, Failure>
     if let Some(subprotocol) = &asking.subprotocol {
         request = request.header(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
-    request.body(Empty::new()).map_err(|e| Failure { fault: Fault::Io, text: format!("the request cannot be made: {e}") })
+    request.body(Empty::new()).map_err(|e| Failure::new(Fault::Io, format!("the request cannot be made: {e}")))
 }
 
 /// The checks of RFC 6455 section 4.1 on an answer of 101.
@@ -129,16 +136,19 @@ async fn refused(response: Response<Incoming>) -> Failure {
     let retry = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).map(|v| format!(", Retry-After {v}"));
     let mut body = response.into_body();
     let mut text = Vec::new();
-    while text.len() < REFUSAL_BODY {
-        match body.frame().await {
-            Some(Ok(frame)) => text.extend_from_slice(frame.data_ref().map_or(&[][..], |d| &d[..d.len().min(REFUSAL_BODY)])),
-            _ => break,
+    // A body that does not come must not cost us the status.
+    let _ = tokio::time::timeout(REFUSAL_WAIT, async {
+        while text.len() < REFUSAL_BODY {
+            let Some(Ok(frame)) = body.frame().await else { return };
+            let part = frame.data_ref().map_or(&[][..], |data| data);
+            text.extend_from_slice(&part[..part.len().min(REFUSAL_BODY - text.len())]);
         }
-    }
+    })
+    .await;
     let body = String::from_utf8_lossy(&text);
     let body: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
     let separator = if body.is_empty() { "" } else { ": " };
-    Failure { fault: Fault::of_status(status.as_u16()), text: format!("HTTP {status}{}{separator}{body}", retry.unwrap_or_default()) }
+    Failure::new(Fault::of_status(status.as_u16()), format!("HTTP {status}{}{separator}{body}", retry.unwrap_or_default()))
 }
 
 fn broken(error: hyper::Error) -> Failure {
@@ -146,8 +156,8 @@ fn broken(error: hyper::Error) -> Failure {
     match io {
         Some(io) => super::failure(io, "the upgrade"),
         None if error.is_incomplete_message() || error.is_canceled() => {
-            Failure { fault: Fault::Abnormal, text: "the server closed during the upgrade".into() }
+            Failure::new(Fault::Abnormal, "the server closed during the upgrade".into())
         }
-        None => Failure { fault: Fault::UpgradeNotHttp, text: format!("the answer to the upgrade is not HTTP: {error}") },
+        None => Failure::new(Fault::UpgradeNotHttp, format!("the answer to the upgrade is not HTTP: {error}")),
     }
 }
