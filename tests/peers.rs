@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "tests say what they found")]
 
+mod certificates;
 mod kit;
 
 use std::io::BufRead;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 
+use certificates::Authority;
 use kit::*;
 use serde_json::Value;
 
@@ -35,7 +37,7 @@ fn fetched(name: &str, mark: &Path, fetch: &mut Command, install: &str) {
 }
 
 /// 200 clients at 10/s for five seconds against the server that `command` starts.
-fn equal_counts(name: &str, mut command: Command) {
+fn equal_counts(name: &str, mut command: Command, ca: Option<&Path>) {
     let turn = TURN.lock();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let mut lines = BufReader::new(child.stdout.take().expect("piped"));
@@ -45,11 +47,13 @@ fn equal_counts(name: &str, mut command: Command) {
         line.trim().to_owned()
     };
     let port: u16 = line().parse().expect("the server says its port");
-    let url = format!("ws://127.0.0.1:{port}/");
+    let url = format!("{}://127.0.0.1:{port}/", if ca.is_some() { "wss" } else { "ws" });
+    let trust: Vec<&str> = ca.map(|ca| vec!["--ca", text(ca)]).unwrap_or_default();
     let dir = folder();
     let load = ["--clients", "200", "--rate", "10/s", "--duration", "5s", "--warmup", "1s", "--lanes", "1"];
     let show = ["--report", "none", "--format", "json", "--progress", "none"];
-    let ended = call(&[&["run", "echo", "--target", &url, "--out", text(&dir.path().join("out"))], load.as_slice(), &show].concat());
+    let ended =
+        call(&[&["run", "echo", "--target", &url, "--out", text(&dir.path().join("out"))], load.as_slice(), &show, &trust].concat());
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).expect("the server runs");
     let counts: Value = serde_json::from_str(&line()).expect("the server says its counts");
     child.wait().expect("the server ends");
@@ -80,8 +84,8 @@ fn equal_counts(name: &str, mut command: Command) {
     );
 }
 
-#[test]
-fn the_websockets_of_pypi() {
+/// The server of PyPI `websockets`.
+fn websockets_of_pypi() -> Command {
     let packages = kept("websockets");
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--target"]);
@@ -89,7 +93,22 @@ fn the_websockets_of_pypi() {
     fetched("websockets", &packages.join("websockets"), &mut pip, "install python3 (3.9 or later) with pip");
     let mut server = Command::new("python3");
     server.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/echo_websockets.py")).env("PYTHONPATH", &packages);
-    equal_counts("websockets (PyPI)", server);
+    server
+}
+
+#[test]
+fn the_websockets_of_pypi() {
+    equal_counts("websockets (PyPI)", websockets_of_pypi(), None);
+}
+
+#[test]
+fn the_websockets_of_pypi_under_tls() {
+    let dir = folder();
+    let authority = Authority::new();
+    let files = authority.certify("127.0.0.1").write_to(dir.path());
+    let mut server = websockets_of_pypi();
+    server.args([&files.chain, &files.key]);
+    equal_counts("websockets (PyPI) under TLS", server, Some(&authority.write_to(dir.path())));
 }
 
 #[test]
@@ -100,5 +119,5 @@ fn the_ws_of_npm() {
     fetched("ws", &packages.join("node_modules/ws"), &mut npm, "install node (18 or later) with npm");
     let mut server = Command::new("node");
     server.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/echo_ws.js")).env("NODE_PATH", packages.join("node_modules"));
-    equal_counts("ws (npm)", server);
+    equal_counts("ws (npm)", server, None);
 }

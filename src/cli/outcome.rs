@@ -32,6 +32,8 @@ use crate::swarm::GaveUp;
 use crate::swarm::Outcome;
 use crate::tally::Second;
 use crate::units::SECOND;
+use crate::wire::Protection;
+use crate::wire::Route;
 
 /// A lane above this share of a core is busy.
 const BUSY: f64 = 0.9;
@@ -124,7 +126,14 @@ pub(super) struct Ended<'a> {
 }
 
 /// The manifest of a run that begins now.
-pub(super) fn manifest(plan: &Plan, script: &Script, reference_server: bool, command: Vec<String>, limits: &[String]) -> Manifest {
+pub(super) fn manifest(
+    plan: &Plan,
+    script: &Script,
+    route: &Route,
+    reference_server: bool,
+    command: Vec<String>,
+    limits: &[String],
+) -> Manifest {
     let secret = |name: &String| plan.profile.vars.get(name).is_some_and(|v| v.secret);
     let now = jiff::Timestamp::now();
     let mix = now.as_nanosecond() as u64 ^ u64::from(std::process::id()).rotate_left(32);
@@ -141,6 +150,9 @@ pub(super) fn manifest(plan: &Plan, script: &Script, reference_server: bool, com
             dialect: plan.dialect.clone(),
             target: plan.target.to_string(),
             reference_server,
+            address: route.address.to_string(),
+            sources: route.sources.iter().map(ToString::to_string).collect(),
+            insecure: route.tls.as_ref().is_some_and(Protection::is_insecure),
             clients: plan.clients,
             rate: match plan.pacing {
                 Pacing::Open(curve) => Some(curve.to_string()),

@@ -66,7 +66,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     };
     let route = route::route(args, address, tls)?;
     let plan = Arc::new(plan);
-    let manifest = outcome::manifest(&plan, &script, server.is_some(), resolve::redacted_command(&secrets), &args.limit);
+    let manifest = outcome::manifest(&plan, &script, &route, server.is_some(), resolve::redacted_command(&secrets), &args.limit);
     // A server may say in its refusal what it was told in a header.
     secrets.extend(args.headers.iter().flat_map(|(_, value)| value.split_whitespace()).filter(|word| word.len() >= 8).map(str::to_owned));
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));

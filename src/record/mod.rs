@@ -115,6 +115,15 @@ pub struct PlanRecord {
     pub target: String,
     /// Whether the target was the reference server started for this run.
     pub reference_server: bool,
+    /// Address that the target's name led to, asked for once; empty in older records.
+    #[serde(default)]
+    pub address: String,
+    /// Local addresses that connections came from in turn; empty when the kernel chose.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Whether any certificate of the server would have done.
+    #[serde(default)]
+    pub insecure: bool,
     /// Virtual clients.
     pub clients: u64,
     /// Rate in words (`10/s`), `None` in closed loop.

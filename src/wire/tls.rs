@@ -53,6 +53,7 @@ pub struct Trust {
 pub struct Protection {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
+    insecure: bool,
     resume: bool,
 }
 
@@ -81,7 +82,7 @@ impl Protection {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
-        Ok(Protection { config: Arc::new(config), name, resume: trust.resume })
+        Ok(Protection { config: Arc::new(config), name, insecure: trust.insecure, resume: trust.resume })
     }
 
     /// The same for one lane, which shares no session with another.
@@ -91,6 +92,11 @@ impl Protection {
             config.resumption = Resumption::in_memory_sessions(SESSIONS);
         }
         Protection { config: Arc::new(config), ..self.clone() }
+    }
+
+    /// Whether any certificate of the server will do.
+    pub fn is_insecure(&self) -> bool {
+        self.insecure
     }
 
     /// What the dialer connects with.
@@ -183,12 +189,13 @@ impl Tls {
     /// did not take is behind, see [`Tls::is_behind`].
     pub(super) fn write(&mut self, tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         self.flush(tcp)?;
-        if self.is_behind() {
-            return Err(io::ErrorKind::WouldBlock.into());
+        let mut taken = 0;
+        // rustls takes 64 KiB at a time; only a socket that takes no more ends the writing.
+        while taken < bytes.len() && !self.is_behind() {
+            taken += self.connection.writer().write(&bytes[taken..])?;
+            self.flush(tcp)?;
         }
-        let taken = self.connection.writer().write(bytes)?;
-        self.flush(tcp)?;
-        Ok(taken)
+        if taken == 0 && !bytes.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
     }
 
     /// Whether ciphertext waits for the socket.

@@ -1,8 +1,11 @@
-"""Echo with PyPI websockets. Prints its port when ready; on SIGTERM, when all are gone, its counts."""
+"""Echo with PyPI websockets, under TLS when a certificate and a key are given. Prints its port when
+ready; on SIGTERM, when all are gone, its counts."""
 
 import asyncio
 import json
 import signal
+import ssl
+import sys
 
 from websockets.asyncio.server import serve
 
@@ -18,10 +21,18 @@ async def echo(connection):
     counts["closes"][code] = counts["closes"].get(code, 0) + 1
 
 
+def protection():
+    if len(sys.argv) < 3:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1], sys.argv[2])
+    return context
+
+
 async def main():
     stop = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set_result, None)
-    async with serve(echo, "127.0.0.1", 0, backlog=4096) as server:
+    async with serve(echo, "127.0.0.1", 0, backlog=4096, ssl=protection()) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await stop
     print(json.dumps(counts), flush=True)

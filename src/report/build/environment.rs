@@ -28,12 +28,13 @@ fn recipe(manifest: &Manifest) -> Vec<(&'static str, String)> {
         (None, Some(rate)) => format!("{rate} a client"),
         (None, None) => "connections only".into(),
     };
-    let unverified = manifest.command.iter().any(|word| word == "--insecure");
     vec![
         ("profile", plan.profile.clone()),
         ("dialect", plan.dialect.clone().unwrap_or_default()),
         ("target", target),
-        ("TLS", if unverified { "NOT VERIFIED (--insecure)".into() } else { String::new() }),
+        ("address", if plan.reference_server { String::new() } else { plan.address.clone() }),
+        ("from", plan.sources.join(", ")),
+        ("TLS", if plan.insecure { "NOT VERIFIED (--insecure)".into() } else { String::new() }),
         ("clients", grouped(plan.clients)),
         ("load", load),
         ("ramp", time(plan.ramp_ns)),

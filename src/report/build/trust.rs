@@ -11,7 +11,7 @@ use crate::units::grouped;
 
 /// All checks, the most telling first.
 pub(super) fn lines(parts: &Parts<'_>, figures: &Figures) -> Vec<TrustLine> {
-    vec![
+    let mut lines = vec![
         lag(figures),
         late_wakeups(figures),
         busy(figures),
@@ -21,7 +21,11 @@ pub(super) fn lines(parts: &Parts<'_>, figures: &Figures) -> Vec<TrustLine> {
         read_delay(parts),
         clipped(parts),
         coverage(figures),
-    ]
+    ];
+    if parts.run.manifest.plan.insecure {
+        lines.push(line("certificate of the server", "NOT VERIFIED (--insecure)".into(), String::new(), None));
+    }
+    lines
 }
 
 fn line(name: &str, value: String, bound: String, ok: Option<bool>) -> TrustLine {
