@@ -3,82 +3,19 @@
 
 mod certificates;
 mod kit;
+mod tls_end;
 
 use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use certificates::Authority;
 use certificates::Certified;
 use kit::*;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::HandshakeKind;
-use tokio_rustls::rustls::RootCertStore;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tls_end::tls_end;
 use volley::mock::Words;
-
-/// What came through a TLS end.
-#[derive(Default)]
-struct Passed {
-    handshakes: AtomicU64,
-    resumed: AtomicU64,
-    alpn: AtomicU64,
-}
-
-/// A TLS end in front of `behind`, on a thread that lives as long as the test program.
-fn tls_end(certified: &Certified, behind: SocketAddr, client_authority: Option<&Authority>) -> (SocketAddr, Arc<Passed>) {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().expect("versions");
-    let builder = match client_authority {
-        None => builder.with_no_client_auth(),
-        Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).expect("a certificate")).expect("an authority");
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().expect("a verifier");
-            builder.with_client_cert_verifier(verifier)
-        }
-    };
-    let chain = CertificateDer::pem_slice_iter(certified.chain.as_bytes()).collect::<Result<_, _>>().expect("a chain");
-    let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).expect("a key");
-    let mut config = builder.with_single_cert(chain, key).expect("they go together");
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.set_nonblocking(true).expect("a socket");
-    let address = listener.local_addr().expect("bound");
-    let passed = Arc::new(Passed::default());
-    let seen = passed.clone();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            while let Ok((tcp, _)) = listener.accept().await {
-                tokio::spawn(pass(acceptor.clone(), tcp, behind, seen.clone()));
-            }
-        });
-    });
-    (address, passed)
-}
-
-async fn pass(acceptor: TlsAcceptor, tcp: tokio::net::TcpStream, behind: SocketAddr, passed: Arc<Passed>) {
-    let Ok(mut front) = acceptor.accept(tcp).await else { return };
-    let (_, connection) = front.get_ref();
-    passed.handshakes.fetch_add(1, Ordering::Relaxed);
-    passed.resumed.fetch_add(u64::from(connection.handshake_kind() == Some(HandshakeKind::Resumed)), Ordering::Relaxed);
-    passed.alpn.fetch_add(u64::from(connection.alpn_protocol() == Some(b"http/1.1")), Ordering::Relaxed);
-    let mut back = tokio::net::TcpStream::connect(behind).await.expect("the server behind");
-    // Either side may end it as it likes.
-    let _ = tokio::io::copy_bidirectional(&mut front, &mut back).await;
-}
 
 /// One run of `echo` over wss to `host` at the port of `at`, with 20 clients.
 fn run(at: SocketAddr, host: &str, more: &[&str]) -> Ended {
@@ -212,31 +149,4 @@ fn flags_that_do_not_fit_are_refused_before_anything_is_done() {
     run(&["wss://127.0.0.1:9/", "--ca", "/absent.pem"]).refuses(2, &["--ca", "/absent.pem"]);
     run(&["wss://127.0.0.1:9/", "--ca", text(&nothing)]).refuses(2, &["--ca", "no certificate"]);
     run(&["wss://127.0.0.1:9/", "--cert", text(&nothing)]).refuses(2, &["--key"]);
-    run(&["ws://127.0.0.1:9/", "--source-addr", "::1"]).refuses(2, &["--source-addr", "IPv6"]);
-    run(&["ws://127.0.0.1:9/", "--source-addr", "192.0.2.1"]).refuses(2, &["192.0.2.1", "this machine"]);
-}
-
-#[test]
-fn connections_come_from_each_source_in_turn() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
-    let peers = std::thread::spawn(move || {
-        let mut peers = std::collections::BTreeMap::<String, u32>::new();
-        for tcp in listener.incoming().take(30) {
-            let mut tcp = tcp.expect("a connection");
-            *peers.entry(tcp.peer_addr().expect("a peer").ip().to_string()).or_default() += 1;
-            let _ = tcp.read(&mut [0; 4096]);
-            let _ = tcp.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
-        }
-        peers
-    });
-    let dir = folder();
-    let out = dir.path().join("out");
-    let load = ["--clients", "30", "--duration", "1s", "--warmup", "0s", "--source-addr", "127.0.0.2,127.0.0.3,127.0.0.4"];
-    let ended = call(&[&["run", "echo", "--target", &url, "--out", text(&out), "--report", "none"], load.as_slice()].concat());
-    ended.refuses(3, &["http_503"]);
-    let expected = ["127.0.0.2", "127.0.0.3", "127.0.0.4"].map(|source| (source.to_owned(), 10));
-    assert_eq!(peers.join().expect("it counts"), expected.into());
-    let manifest = std::fs::read_to_string(out.join("run.json")).expect("a record");
-    assert!(["127.0.0.2", "127.0.0.3", "127.0.0.4"].iter().all(|source| manifest.contains(source)), "{manifest}");
 }
