@@ -96,7 +96,7 @@ const BROKEN: &[Row] = &[
     (3, r#"dialects = ["docs", "A"]"#, 3, 21, "`A` cannot name a dialect", "use lower-case letters, digits and `-`"),
     (3, r#"dialects = ["server"]"#, 30, 13, "there is no dialect `docs`", "there is `server`"),
     (4, r#"größe = 1"#, 4, 3, "this is not TOML: invalid unquoted key, expected letters, numbers, `-`, `_`", ""),
-    (4, "zebra = 1", 4, 1, "the profile has no key `zebra`", "there is `name`, `about`, `dialects`, `harm`, `endpoint`, `vars`, `ping`, `series`, `read`, `message`, `reply`, `load`"),
+    (4, "zebra = 1", 4, 1, "the profile has no key `zebra`", "there is `name`, `about`, `dialects`, `harm`, `endpoint`, `vars`, `ping`, `reconnect`, `close`, `series`, `read`, `message`, `reply`, `load`"),
     (4, "harm = true", 4, 8, "`harm` must be text, this is true or false", r#"write for example harm = "what the messages do in the real world""#),
     // TOML.
     (2, "about = a demo", 2, 9, "`a demo` is text without quotes", r#"write "a demo""#),
@@ -133,6 +133,28 @@ const BROKEN: &[Row] = &[
     (21, r#"every = "5""#, 21, 9, "`5` has no unit; write for example `5ms` or `5s`", r#"write for example every = "10s", or "off" for no pings"#),
     (21, r#"every = "20ms""#, 21, 9, "a ping every 20ms is too often; the least is 100ms", r#"write "off" for no pings"#),
     (21, "every = 1.5", 21, 9, "`every` must be text, this is a fraction", r#"write for example every = "10s""#),
+    // Coming back.
+    (22, "[reconnect]\ndelay = '1s'", 22, 1, "[reconnect] has no `policy`", r#"add for example policy = "exponential""#),
+    (22, "[reconnect]\npolicy = 'fixd'", 23, 10, "there is no policy `fixd`", "did you mean `fixed`?"),
+    (22, "[reconnect]\npolicy = 'fixed'\nmax = '3s'", 24, 7, "`max` has no use with policy = \"fixed\"", "remove it, or write policy = \"exponential\""),
+    (22, "[reconnect]\npolicy = 'fixed'\ndelay = '2h'", 24, 9, "a delay of 7200s is too long; the longest is 1h", ""),
+    (22, "[reconnect]\npolicy = 'fixed'\ndelay = '2'", 24, 9, "`2` has no unit; write for example `2ms` or `2s`", r#"write for example "1s""#),
+    (22, "[reconnect]\npolicy = 'exponential'\nmax = '1ms'", 24, 7, "the longest delay, 1ms, is shorter than the first, 1s", "make `max` at least as long as `delay`"),
+    (22, "[reconnect]\npolicy = 'exponential'\nfactor = 0.5", 24, 10, "`factor` is a number from 1 to 100", ""),
+    (22, "[reconnect]\npolicy = 'exponential'\nfactor = inf", 24, 10, "`factor` must be a number, this is a number without end", "write for example factor = 2.0"),
+    (22, "[reconnect]\npolicy = 'steps'", 23, 10, "there are no `steps`", r#"write for example steps = ["0s", "5s", "30s"]"#),
+    (22, "[reconnect]\npolicy = 'steps'\nsteps = []", 24, 9, "`steps` has no delay", r#"write for example steps = ["0s", "5s", "30s"]"#),
+    (22, "[reconnect]\npolicy = 'none'\njitter = 1.5", 24, 10, "`jitter` is a number from 0 to 1", ""),
+    (22, "[reconnect]\npolicy = 'none'\nattempts = 0", 24, 12, "`attempts` is a number from 1 to 1000000", ""),
+    (22, "[reconnect]\npolicy = 'none'\nattempts = 2.5", 24, 12, "`attempts` must be a whole number, this is a fraction", "write for example attempts = 10"),
+    (22, "[reconnect]\npolicy = 'none'\nstop_on = [200]", 24, 12, "200 is no HTTP status of an error", "write a status from 400 to 599"),
+    (22, "[reconnect]\npolicy = 'none'\nstop_on = ['401']", 24, 12, "`stop_on` is a list of whole numbers, this is text", "write for example stop_on = [401, 403, 404]"),
+    (22, "[[close]]\ncode = 999\nname = 'a'\nthen = 'stop'", 23, 8, "no server can close with the code 999", "write 1000 to 1003, 1007 to 1014, 3000 to 4999, or 1005 for a close without a code"),
+    (22, "[[close]]\ncode = 1008\nname = 'a'\nthen = 'retry'", 25, 8, "the close code 1008 is a broken policy and never retried", r#"write then = "stop""#),
+    (22, "[[close]]\ncode = 4001\nname = 'a'\nthen = 'again'", 25, 8, "there is no choice `again`", "there is `stop`, `retry`"),
+    (22, "[[close]]\ncode = 4001\nname = 'A'\nthen = 'stop'", 24, 8, "`A` cannot name a close", "use lower-case letters, digits and `_`, a letter first, at most 64"),
+    (22, "[[close]]\ncode = 4001\nname = 'a'\nthen = 'stop'\n[[close]]\ncode = 4001\nname = 'b'\nthen = 'stop'", 27, 8, "the close code 4001 is there twice; it is `a` already", "remove one of the two"),
+    (22, "[[close]]\ncode = 4001\nname = 'a'", 22, 1, "[[close]] has no `then`", r#"add for example then = "stop""#),
     // Series.
     (22, "[series.lag]\nclass = 'fifo'\nabout = 'x'", 22, 9, "the series `lag` is volley's own", "give yours another name; these are taken: `ws_ping`, `tcp_connect`, `tls`, `upgrade`, `ready`, `lag`, `reaction`, `read_delay`"),
     (24, r#"class = "keyd""#, 24, 9, "there is no class `keyd`", "did you mean `keyed`?"),
@@ -292,7 +314,7 @@ fn what_can_be_read_of_broken_toml_is_judged() {
     let text = "about = a demo\nzebra = 1\n[load]\ntext = 3\nname = \n";
     let wanted = "\
 x:1:9: `a demo` is text without quotes; write \"a demo\"
-x:2:1: the profile has no key `zebra`; there is `name`, `about`, `dialects`, `harm`, `endpoint`, `vars`, `ping`, `series`, `read`, `message`, `reply`, `load`
+x:2:1: the profile has no key `zebra`; there is `name`, `about`, `dialects`, `harm`, `endpoint`, `vars`, `ping`, `reconnect`, `close`, `series`, `read`, `message`, `reply`, `load`
 x:4:8: `text` must be text, this is a whole number; write for example text = '{\"id\":{id}}'
 x:5:8: the value is missing; write it after the `=`
 ";
@@ -400,7 +422,9 @@ fn type_of(kind: &Kind) -> Value {
         Kind::Text => "string".into(),
         Kind::Flag => "boolean".into(),
         Kind::Size => vec!["string", "integer"].into(),
-        Kind::Texts | Kind::Tags | Kind::Tables(_) => "array".into(),
+        Kind::Whole => "integer".into(),
+        Kind::Number => "number".into(),
+        Kind::Texts | Kind::Tags | Kind::Wholes | Kind::Tables(_) => "array".into(),
         Kind::TextTable | Kind::Table(_) | Kind::Named(_) => "object".into(),
     }
 }

@@ -3,6 +3,7 @@
 //! Frames and instants go in; messages to send, samples and counts come out. A [`Script`] is the
 //! profile compiled for play, [`Pending`] the sends that await answers, [`Reader`] reads messages.
 
+mod flood;
 mod pending;
 pub mod play;
 mod read;
@@ -24,6 +25,7 @@ use crate::tally::Fault;
 use crate::tally::Phase;
 use crate::tally::Sample;
 use crate::tally::Tally;
+use flood::Flood;
 
 /// What a lane lends to the dialogue of one client while it plays.
 pub struct Stage<'a> {
@@ -44,6 +46,8 @@ pub enum Next {
     Ready,
     /// Send reply number n at once, before any other work.
     Reply(usize),
+    /// A reply was asked for, faster than replies are given; it was counted.
+    Flooded,
     /// An exchange of the load ended; in closed loop the next may be sent.
     Answered,
 }
@@ -73,6 +77,12 @@ struct Seldom {
     ping: Single,
     pings: u64,
     opened_at: u64,
+    /// Bounds the pongs.
+    pongs: Flood,
+    /// Bounds the replies.
+    replies: Flood,
+    /// Bounds what is said of things dropped.
+    dropped: Flood,
 }
 
 impl Dialogue {
@@ -88,6 +98,11 @@ impl Dialogue {
         self.seldom.opened_at = at;
         self.ready = !script.waits_for_ready;
         self.ready
+    }
+
+    /// Number of the client.
+    pub fn client(&self) -> u64 {
+        self.client
     }
 
     /// Whether the load may be sent.
@@ -184,9 +199,32 @@ impl Dialogue {
         }
     }
 
-    /// A WebSocket ping of the server arrived.
-    pub fn pinged(&self, stage: &mut Stage<'_>) {
+    /// A WebSocket ping of the server arrived at `asked`. Whether it is answered; pings that come
+    /// faster than 100 a second are not, and are counted.
+    pub fn pinged(&mut self, stage: &mut Stage<'_>, asked: u64) -> bool {
         stage.tally.counts.messages_in[stage.script.in_built_in(0)] += 1;
+        let admits = self.seldom.pongs.admits(asked);
+        if !admits {
+            stage.tally.fault(Fault::PingFlood);
+        }
+        admits
+    }
+
+    /// Whether it may be said at `at` that pings or questions were not answered: once a second.
+    pub fn tells_of_flood(&mut self, at: u64) -> bool {
+        self.seldom.pongs.tells(at)
+    }
+
+    /// Whether it may be said at `at` that something was dropped: once a second.
+    pub fn tells_of_drop(&mut self, at: u64) -> bool {
+        self.seldom.dropped.tells(at)
+    }
+
+    /// A frame came behind the peer's close frame: a ping, pong, close, or message (0 to 3), which
+    /// means nothing any more.
+    pub fn after_close(&self, stage: &mut Stage<'_>, kind: usize) {
+        stage.tally.counts.messages_in[stage.script.in_built_in(kind)] += 1;
+        stage.tally.fault(Fault::CloseUnanswered);
     }
 
     /// A WebSocket pong was written at `at`, asked for at `asked`.
@@ -229,7 +267,11 @@ impl Dialogue {
         stage.tally.counts.messages_in[kind] += 1;
         let meaning = &stage.script.meanings[kind];
         if let Some(reply) = meaning.reply {
-            return Next::Reply(reply);
+            if self.seldom.replies.admits(done) {
+                return Next::Reply(reply);
+            }
+            stage.tally.fault(Fault::PingFlood);
+            return Next::Flooded;
         }
         if meaning.ready && !self.ready {
             self.ready = true;

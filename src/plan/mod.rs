@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock. Nothing in a plan is optional that a run would have to decide itself.
 
+mod redial;
 pub mod shape;
 pub mod share;
 mod target;
@@ -13,6 +14,10 @@ use crate::tally::Phase;
 use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::SECOND;
+pub use redial::Absence;
+pub use redial::REDIAL_REST;
+pub use redial::RETRY_AFTER_MOST;
+pub use redial::nonce;
 pub use shape::Curve;
 pub use shape::OPENING;
 pub use shape::Shape;
@@ -179,7 +184,7 @@ impl Plan {
 mod tests {
     use super::*;
 
-    fn plan(ramp: Nanos, warmup: Nanos, duration: Nanos) -> Plan {
+    pub(super) fn plan(ramp: Nanos, warmup: Nanos, duration: Nanos) -> Plan {
         let load = crate::profile::LoadRule { name: "x".into(), text: Default::default(), pad_to: None, expects: None };
         let profile = Profile {
             name: "x".into(),
@@ -189,6 +194,8 @@ mod tests {
             endpoint: crate::profile::Endpoint { url: Default::default(), headers: Vec::new(), subprotocol: None },
             vars: BTreeMap::new(),
             ping_every: None,
+            reconnect: Default::default(),
+            closes: Vec::new(),
             series: Vec::new(),
             tag: Vec::new(),
             messages: Vec::new(),

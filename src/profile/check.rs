@@ -13,6 +13,7 @@ use super::diagnose::Mistakes;
 use super::diagnose::quoted;
 use super::exchange;
 use super::names;
+use super::reconnect;
 use super::template::Part;
 use super::template::Slot;
 use super::template::Template;
@@ -34,6 +35,7 @@ pub(super) fn profile(root: &Table, text: &str, mistakes: &mut Mistakes) -> Prof
     let vars = check.vars();
     let endpoint = address::endpoint(&mut check);
     let ping_every = check.ping();
+    let (reconnect, closes) = (reconnect::reconnect(&mut check), reconnect::closes(&mut check));
     let exchange = exchange::exchange(&mut check, &dialects);
     Profile {
         name,
@@ -43,6 +45,8 @@ pub(super) fn profile(root: &Table, text: &str, mistakes: &mut Mistakes) -> Prof
         endpoint,
         vars,
         ping_every,
+        reconnect,
+        closes,
         series: exchange.series,
         tag: exchange.tag,
         messages: exchange.messages,

@@ -78,7 +78,8 @@ impl Conform<'_> {
         match (&key.kind, &mut node.value) {
             (Kind::Text, Value::Text(_)) | (Kind::Flag, Value::Flag(_)) => {}
             (Kind::Size, Value::Text(_) | Value::Whole(_)) => {}
-            (Kind::Texts | Kind::Tags, Value::List(items)) => self.items(items, key),
+            (Kind::Whole, Value::Whole(_)) | (Kind::Number, Value::Whole(_) | Value::Fraction(_)) => {}
+            (Kind::Texts | Kind::Tags | Kind::Wholes, Value::List(items)) => self.items(items, key),
             (Kind::TextTable, Value::Table(table)) => self.text_values(table, key),
             (Kind::Table(keys), Value::Table(table)) => self.table(table, keys, &titled(format!("[{}]", key.name), span)),
             (Kind::Named(keys), Value::Table(table)) => self.named(table, keys, key),
@@ -90,9 +91,13 @@ impl Conform<'_> {
     fn items(&mut self, items: &[Node], key: &'static Key) {
         for item in items {
             match (&key.kind, &item.value) {
-                (_, Value::Text(_)) | (Kind::Tags, Value::Whole(_)) => {}
-                (_, other) => {
-                    let wanted = if matches!(key.kind, Kind::Tags) { "texts and whole numbers" } else { "texts" };
+                (Kind::Texts | Kind::Tags, Value::Text(_)) | (Kind::Wholes | Kind::Tags, Value::Whole(_)) => {}
+                (kind, other) => {
+                    let wanted = match kind {
+                        Kind::Tags => "texts and whole numbers",
+                        Kind::Wholes => "whole numbers",
+                        _ => "texts",
+                    };
                     let message = format!("`{}` is a list of {wanted}, this is {}", key.name, other.kind());
                     self.mistakes.add(item.span, message, format!("write for example {}", key.example));
                 }
@@ -138,7 +143,9 @@ impl Conform<'_> {
             Kind::Text => "text",
             Kind::Flag => "true or false",
             Kind::Size => "text or a whole number",
-            Kind::Texts | Kind::Tags => "a list",
+            Kind::Whole => "a whole number",
+            Kind::Number => "a number",
+            Kind::Texts | Kind::Tags | Kind::Wholes => "a list",
             Kind::TextTable | Kind::Table(_) | Kind::Named(_) => "a table",
             Kind::Tables(_) => "a list of tables",
         };

@@ -118,7 +118,10 @@ fn value(value: &DeValue<'_>) -> Value {
             Ok(number) => Value::Whole(number),
             Err(_) => Value::Other("a number beyond 64 bits"),
         },
-        DeValue::Float(_) => Value::Other("a fraction"),
+        DeValue::Float(number) => match number.as_str().parse::<f64>() {
+            Ok(number) if number.is_finite() => Value::Fraction(number),
+            _ => Value::Other("a number without end"),
+        },
         DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Array(items) => {

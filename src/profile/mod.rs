@@ -12,6 +12,7 @@ pub mod diagnose;
 mod exchange;
 pub mod load;
 mod names;
+mod reconnect;
 pub mod rule;
 pub mod schema;
 mod sending;
@@ -26,6 +27,10 @@ use std::collections::BTreeMap;
 use crate::units::Nanos;
 pub use diagnose::Mistake;
 pub use diagnose::Mistakes;
+pub use reconnect::Backoff;
+pub use reconnect::CloseRule;
+pub use reconnect::POLICY_CODE;
+pub use reconnect::Reconnect;
 pub use rule::Class;
 pub use rule::MessageRule;
 pub use rule::TagValue;
@@ -50,6 +55,10 @@ pub struct Profile {
     pub vars: BTreeMap<String, Var>,
     /// How often each client sends a WebSocket ping; `None` for never.
     pub ping_every: Option<Nanos>,
+    /// When a client whose connection ended comes back.
+    pub reconnect: Reconnect,
+    /// Close codes with a meaning of their own, in the order of the file.
+    pub closes: Vec<CloseRule>,
     /// Series in the order of the file; `ws_ping` is not among them.
     pub series: Vec<SeriesRule>,
     /// Spellings of the member that names the kind of a message; empty when there is one kind only.

@@ -26,8 +26,14 @@ pub enum Kind {
     Flag,
     /// Text, or a whole number.
     Size,
+    /// A whole number.
+    Whole,
+    /// A number.
+    Number,
     /// A list of texts.
     Texts,
+    /// A list of whole numbers.
+    Wholes,
     /// A list of texts and whole numbers.
     Tags,
     /// A table with any keys, each a text.
@@ -57,6 +63,8 @@ pub const PROFILE: &[Key] = &[
     required("endpoint", Kind::Table(ENDPOINT), "[endpoint]"),
     optional("vars", Kind::Named(VAR), "[vars.token]"),
     optional("ping", Kind::Table(PING), "[ping]"),
+    optional("reconnect", Kind::Table(RECONNECT), "[reconnect]"),
+    optional("close", Kind::Tables(CLOSE), "[[close]]"),
     optional("series", Kind::Named(SERIES), "[series.echo]"),
     optional("read", Kind::Table(READ), "[read]"),
     optional("message", Kind::Tables(MESSAGE), "[[message]]"),
@@ -81,6 +89,25 @@ pub const VAR: &[Key] = &[
 
 /// `[ping]`
 pub const PING: &[Key] = &[required("every", Kind::Text, r#"every = "10s""#)];
+
+/// `[reconnect]`
+pub const RECONNECT: &[Key] = &[
+    required("policy", Kind::Text, r#"policy = "exponential""#),
+    optional("delay", Kind::Text, r#"delay = "1s""#),
+    optional("max", Kind::Text, r#"max = "30s""#),
+    optional("factor", Kind::Number, "factor = 2.0"),
+    optional("steps", Kind::Texts, r#"steps = ["0s", "5s", "30s"]"#),
+    optional("jitter", Kind::Number, "jitter = 0.2"),
+    optional("attempts", Kind::Whole, "attempts = 10"),
+    optional("stop_on", Kind::Wholes, "stop_on = [401, 403, 404]"),
+];
+
+/// `[[close]]`
+pub const CLOSE: &[Key] = &[
+    required("code", Kind::Whole, "code = 4001"),
+    required("name", Kind::Text, r#"name = "token_reuse""#),
+    required("then", Kind::Text, r#"then = "stop""#),
+];
 
 /// `[series.NAME]`
 pub const SERIES: &[Key] = &[

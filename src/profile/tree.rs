@@ -22,6 +22,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     Text(String),
     Whole(i64),
+    Fraction(f64),
     Flag(bool),
     List(Vec<Node>),
     Table(Table),
@@ -35,6 +36,7 @@ impl Value {
         match self {
             Value::Text(_) => "text",
             Value::Whole(_) => "a whole number",
+            Value::Fraction(_) => "a fraction",
             Value::Flag(_) => "true or false",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",

@@ -119,7 +119,7 @@ fn connections(parts: &Parts<'_>) -> SummaryConnections {
         asked,
         opened,
         failed: sum(|c| c.failed),
-        reconnects: opened.saturating_sub(asked),
+        reconnects: sum(|c| c.reconnects),
         peak: parts.run.manifest.finish.as_ref().map_or(seen, |f| f.peak_connections.max(seen)),
     }
 }

@@ -127,7 +127,7 @@ pub struct SummaryCounts {
 pub struct SummaryConnections {
     /// Clients that were to connect.
     pub asked: u64,
-    /// Connections opened.
+    /// Connections opened, again ones included.
     pub opened: u64,
     /// Attempts that failed.
     pub failed: u64,

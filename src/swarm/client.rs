@@ -3,6 +3,8 @@
 //! A frame is written at once when the socket takes it. What it does not take waits in the outbox,
 //! bounded, with the due instants kept; the write that carries a frame's last byte makes it sent.
 
+mod closing;
+
 use std::collections::VecDeque;
 use std::io;
 
@@ -20,9 +22,9 @@ use crate::wire::Failure;
 use crate::wire::Opened;
 use crate::wire::Socket;
 use crate::wire::frames::Assembly;
-use crate::wire::frames::Broken;
 use crate::wire::frames::Decoder;
 use crate::wire::frames::Heard;
+use closing::PeerClose;
 
 /// Bytes that may wait for a peer that does not read.
 const OUTBOX_MAX: usize = 256 << 10;
@@ -77,7 +79,7 @@ pub(super) struct Client {
     /// Place of send 0 in the timetable, see `Shape::first`.
     pub(super) first: f64,
     state: State,
-    got_close: bool,
+    peer_close: PeerClose,
 }
 
 impl Client {
@@ -91,7 +93,7 @@ impl Client {
             next_send: 0,
             first,
             state: State::Absent(NotOffered::Connecting),
-            got_close: false,
+            peer_close: PeerClose::NotYet,
         }
     }
 
@@ -129,10 +131,10 @@ impl Client {
 
     /// The connection was made. `early` bytes that came behind the answer are heard at once.
     pub(super) fn opened(&mut self, desk: &mut Desk, decoder: &mut Decoder, opened: Opened) {
-        desk.connections.opened += 1;
-        desk.connections.open += 1;
+        desk.connection_opened();
         self.socket = Some(opened.socket);
         self.state = State::Open;
+        self.peer_close = PeerClose::NotYet;
         let (tcp_connect, tls, upgrade) = (desk.script.tcp_connect(), desk.script.tls(), desk.script.upgrade());
         let timed = [(tcp_connect, Some(opened.tcp_connect)), (tls, opened.tls), (upgrade, Some(opened.upgrade))];
         for (series, sample) in timed.into_iter().filter_map(|(series, sample)| sample.map(|s| (series, s))) {
@@ -147,6 +149,11 @@ impl Client {
             decoder.take_in(&mut self.assembly, &opened.early);
             self.hear_all(desk, decoder, opened.opened_at);
         }
+    }
+
+    /// Whether the load may be sent.
+    pub(super) fn is_ready(&self) -> bool {
+        self.dialogue.is_ready()
     }
 
     /// The load may begin: a closed loop fills its window, an open one follows the timetable.
@@ -265,6 +272,11 @@ impl Client {
         if !is_full || carried == Carried::Close {
             desk.frame(carried);
             self.keep(desk, carried, 0);
+        } else if let Carried::Pong { asked } | Carried::Reply { asked, .. } = carried {
+            desk.tally.fault(Fault::ReplyDropped);
+            if self.dialogue.tells_of_drop(asked) {
+                desk.fault_text(Fault::ReplyDropped, "a pong or reply was dropped: the server does not read");
+            }
         }
     }
 
@@ -298,9 +310,10 @@ impl Client {
         }
     }
 
-    /// There is something to read.
+    /// There is something to read; `hung` when the peer has ended its side, which is told once: the
+    /// end is behind what can be read.
     #[inline]
-    pub(super) fn readable(&mut self, desk: &mut Desk, decoder: &mut Decoder) {
+    pub(super) fn readable(&mut self, desk: &mut Desk, decoder: &mut Decoder, hung: bool) {
         while let Some(socket) = &mut self.socket {
             let received = match socket.read(&mut desk.scratch) {
                 Ok(received) => received,
@@ -314,7 +327,7 @@ impl Client {
             desk.tally.counts.bytes_in += received.len as u64;
             decoder.take_in(&mut self.assembly, &desk.scratch[..received.len]);
             self.hear_all(desk, decoder, done);
-            if !received.more {
+            if !received.more && !hung {
                 return;
             }
         }
@@ -348,6 +361,9 @@ impl Client {
 
     #[inline]
     fn hear(&mut self, desk: &mut Desk, heard: Heard, done: u64) {
+        if self.peer_close != PeerClose::NotYet {
+            return self.heard_after_close(desk, &heard, done);
+        }
         match heard {
             Heard::Message(mut message) => {
                 let next = self.dialogue.message(&mut desk.stage(), message.bytes_mut(), done);
@@ -359,12 +375,15 @@ impl Client {
                         self.dialogue.reply(&desk.script, reply, &mut desk.payload);
                         self.transmit(desk, Carried::Reply { reply, asked: done });
                     }
+                    Next::Flooded => self.flooded(desk, done),
                     Next::Ready => self.begin(desk),
                     Next::Answered => desk.answered += 1,
                 }
             }
             Heard::Ping(payload) => {
-                self.dialogue.pinged(&mut desk.stage());
+                if !self.dialogue.pinged(&mut desk.stage(), done) {
+                    return self.flooded(desk, done);
+                }
                 desk.payload.clear();
                 desk.payload.extend_from_slice(payload.bytes());
                 self.transmit(desk, Carried::Pong { asked: done });
@@ -374,78 +393,11 @@ impl Client {
         }
     }
 
-    /// The peer closes: echo its code (RFC 6455 section 5.5.1) and await the end of the stream.
-    fn got_close(&mut self, desk: &mut Desk, code: Option<u16>) {
-        self.dialogue.closed(&mut desk.stage(), code);
-        self.got_close = true;
-        if self.state == State::Open {
-            let text = code.map_or("closed by the server without a code".into(), |c| format!("closed by the server with code {c}"));
-            desk.fault(Fault::Closed, &text);
-            self.close(desk, code);
-        }
-        if let Some(socket) = &mut self.socket {
-            socket.finish_writing();
-        }
-    }
-
-    /// Sends a close frame and waits for the peer's.
-    pub(super) fn close(&mut self, desk: &mut Desk, code: Option<u16>) {
-        if self.state == State::Open {
-            desk.payload.clear();
-            desk.payload.extend(code.iter().flat_map(|c| c.to_be_bytes()));
-            self.transmit(desk, Carried::Close);
-            if self.is_connected() {
-                self.state = State::Closing;
-            }
-        }
-    }
-
-    /// The peer broke the protocol: say so, and end.
-    fn broken(&mut self, desk: &mut Desk, broken: Broken) {
-        self.close(desk, Some(broken.close_code()));
-        self.lost(desk, &Failure { fault: broken.fault, text: format!("the server sent {}", broken.text) });
-    }
-
-    fn end_of_stream(&mut self, desk: &mut Desk) {
-        if self.got_close {
-            self.end(desk, State::Done);
-        } else if self.state == State::Closing {
-            desk.fault(Fault::CloseUnanswered, "the server ended the connection without answering our close");
-            self.end(desk, State::Done);
-        } else {
-            self.lost(desk, &Failure { fault: Fault::Abnormal, text: "the server ended the connection without a close frame".into() });
-        }
-    }
-
-    /// The connection is gone.
-    fn lost(&mut self, desk: &mut Desk, failure: &Failure) {
-        if self.got_close {
-            return self.end(desk, State::Done);
-        }
-        desk.fault(failure.fault, &failure.text);
-        self.end(desk, State::Absent(NotOffered::Disconnected));
-    }
-
-    /// Drops the connection; what was in flight stays unanswered, what was queued was not offered.
-    fn end(&mut self, desk: &mut Desk, state: State) {
-        if self.socket.take().is_some() {
-            desk.connections.open -= 1;
-            desk.connections.ended += 1;
-        }
-        let queued = self.outbox.take().map_or(0, |o| o.frames.iter().filter(|(_, c)| matches!(c, Carried::Load { .. })).count());
-        desk.tally.counts.not_offered[NotOffered::BackPressure as usize] += queued as u64;
-        self.dialogue.ended(&mut desk.stage());
-        self.assembly = Assembly::default();
-        self.state = state;
-    }
-
-    /// The run is over: what is still there is dropped.
-    pub(super) fn drop_now(&mut self, desk: &mut Desk) {
-        if self.is_connected() {
-            if !self.got_close {
-                desk.fault(Fault::CloseUnanswered, "the server did not answer our close in time");
-            }
-            self.end(desk, State::Done);
+    /// What the server asked at `asked` was not answered, for it asks too fast.
+    #[cold]
+    fn flooded(&mut self, desk: &mut Desk, asked: u64) {
+        if self.dialogue.tells_of_flood(asked) {
+            desk.fault_text(Fault::PingFlood, "the server pings faster than 100 times a second; what is beyond is not answered");
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What a lane lends to its clients one after the other: script, clock, codecs, tally.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use crate::dialogue::Dialogue;
 use crate::dialogue::Reader;
 use crate::dialogue::Script;
 use crate::dialogue::Stage;
+use crate::plan::Plan;
 use crate::plan::Shape;
 use crate::tally::Connections;
 use crate::tally::Fault;
@@ -47,8 +50,47 @@ impl Carried {
     }
 }
 
+/// What a client tells its lane, to be settled once the frames at hand are heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// A close frame was sent; the end of the connection is awaited.
+    Closing,
+    /// The connection is over.
+    Gone {
+        /// Whether the load could be sent on it.
+        was_ready: bool,
+        /// Whether what ended it allows the client to come back.
+        comes_back: bool,
+    },
+}
+
+/// How many connections are open in all lanes, touched only when one opens or ends.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    open: AtomicU64,
+    peak: AtomicU64,
+}
+
+impl Crowd {
+    /// Most that were ever open at once.
+    pub(super) fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) {
+        let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
+        self.peak.fetch_max(open, Ordering::Relaxed);
+    }
+
+    fn leave(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What a lane lends to its clients.
 pub(super) struct Desk {
+    /// The plan.
+    pub(super) plan: Arc<Plan>,
     /// The script.
     pub(super) script: Arc<Script>,
     /// The timetable; `None` in closed loop.
@@ -70,6 +112,10 @@ pub(super) struct Desk {
     pub(super) tally: Box<Tally>,
     /// Connections of the lane.
     pub(super) connections: Connections,
+    /// Connections of all lanes.
+    pub(super) crowd: Arc<Crowd>,
+    /// What clients told, by their numbers.
+    pub(super) notes: Vec<(u64, Note)>,
     /// Texts of the faults of this slice.
     pub(super) fault_texts: FaultTexts,
     /// Frames are written here.
@@ -109,9 +155,36 @@ impl Desk {
     /// Counts a fault with its text, which begins with the fault's name.
     pub(super) fn fault(&mut self, fault: Fault, text: &str) {
         self.tally.fault(fault);
+        self.fault_text(fault, text);
+    }
+
+    /// Notes the text of a fault that is counted elsewhere.
+    pub(super) fn fault_text(&mut self, fault: Fault, text: &str) {
         let text = format!("{}: {}", fault.name(), printable(text, TEXT_LENGTH));
         if self.fault_texts.len() < TEXTS_KEPT || self.fault_texts.contains_key(&text) {
             *self.fault_texts.entry(text).or_default() += 1;
         }
+    }
+
+    /// Takes down what `client` tells its lane. Once the load is over nobody comes back, and all
+    /// waits have one end.
+    pub(super) fn note(&mut self, client: u64, note: Note) {
+        if !self.is_draining {
+            self.notes.push((client, note));
+        }
+    }
+
+    /// Counts a connection that was made.
+    pub(super) fn connection_opened(&mut self) {
+        self.connections.opened += 1;
+        self.connections.open += 1;
+        self.crowd.enter();
+    }
+
+    /// Counts a connection that is over.
+    pub(super) fn connection_ended(&mut self) {
+        self.connections.open -= 1;
+        self.connections.ended += 1;
+        self.crowd.leave();
     }
 }

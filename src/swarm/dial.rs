@@ -1,20 +1,30 @@
-//! The dialer: begins every connection at its planned instant and hands it to its client's lane.
+//! The dialer: begins every connection at its instant and hands it to its client's lane.
 //!
 //! One thread with a tokio runtime of its own, so that handshakes never stand in the way of a
-//! lane's timetable. Connections begun at once are bounded.
+//! lane's timetable. The first connections are begun as planned; those made again as the lanes ask
+//! for them, paced. Connections begun at once are bounded. It ends when
+//! all lanes have hung up, or by itself when the load is over.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use super::Control;
 use super::health::DialerWatch;
 use crate::plan::Plan;
 use crate::plan::Stamps;
+use crate::plan::nonce;
 use crate::plan::share;
+use crate::units::MILLI;
+use crate::units::Nanos;
+use crate::units::SECOND;
 use crate::wire::Clock;
 use crate::wire::Failure;
 use crate::wire::Opened;
@@ -22,6 +32,16 @@ use crate::wire::Opening;
 use crate::wire::Protection;
 use crate::wire::Route;
 use crate::wire::upgrade::Asking;
+
+/// Time between two connections that are made again, to this machine and to any other.
+const PACE_HERE: u64 = MILLI;
+const PACE_AWAY: u64 = 2 * MILLI;
+/// What a late turn may make up for.
+const CATCH_UP: u64 = 20 * MILLI;
+/// How long handshakes are awaited once the load is over.
+const LAST: u64 = SECOND;
+/// How often it is looked whether everything is to be left.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What became of a client's connection.
 pub(super) struct Dialed {
@@ -31,44 +51,136 @@ pub(super) struct Dialed {
     pub(super) result: Result<Opened, Failure>,
 }
 
-/// Dials for all clients of `plan`; the busy share of the dialer's runtime.
+/// A connection to be made. A lane asks for at most one of each client at a time, and hears of each.
+/// Ordered by instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Dial {
+    /// When, on the run clock in nanoseconds.
+    pub(super) at: u64,
+    /// Number of the client.
+    pub(super) client: u64,
+    /// Number of the dial among those of the client, from 0.
+    pub(super) dial: u32,
+}
+
+/// Dials for all clients of `plan`, and again as `asked`; the busy share of the dialer's runtime.
 ///
 /// # Errors
 /// When the runtime cannot be made.
-pub(super) fn dial_all(plan: &Plan, route: &Route, clock: Clock, lanes: &[Sender<Dialed>], control: &Control) -> std::io::Result<f64> {
+pub(super) fn dial_all(
+    plan: Arc<Plan>,
+    route: &Route,
+    clock: Clock,
+    lanes: Vec<Sender<Dialed>>,
+    asked: UnboundedReceiver<Dial>,
+    control: &Control,
+) -> std::io::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         let mut watch = DialerWatch::new();
-        dial_in_turn(plan, route, clock, lanes, control).await;
+        let mut dialer = Dialer::new(plan, route, clock, lanes);
+        dialer.serve(asked, control).await;
+        dialer.finish(control).await;
         watch.busy()
     }))
 }
 
-async fn dial_in_turn(plan: &Plan, route: &Route, clock: Clock, lanes: &[Sender<Dialed>], control: &Control) {
-    let openings = openings(plan, route, clock);
-    let places = Arc::new(Semaphore::new(plan.dials as usize));
-    let mut tasks = JoinSet::new();
-    for client in 0..plan.clients {
-        wait_until(plan.opens_at(client).0, clock).await;
-        let Ok(place) = places.clone().acquire_owned().await else { break };
-        if control.is_stopping() {
-            break;
+/// The dialer at work.
+struct Dialer {
+    plan: Arc<Plan>,
+    clock: Clock,
+    lanes: Vec<Sender<Dialed>>,
+    /// What the openings of each lane have in common.
+    openings: Vec<Arc<Opening>>,
+    /// Time between two connections that are made again.
+    pace: u64,
+    places: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+    /// The next client whose first connection is to be made.
+    first: u64,
+    /// Connections to be made again.
+    again: BinaryHeap<Reverse<Dial>>,
+    /// None of them is begun before this instant; it moves on by the pace each time.
+    paced: u64,
+}
+
+impl Dialer {
+    fn new(plan: Arc<Plan>, route: &Route, clock: Clock, lanes: Vec<Sender<Dialed>>) -> Self {
+        let openings = openings(&plan, route, clock);
+        let pace = if route.address.ip().is_loopback() { PACE_HERE } else { PACE_AWAY };
+        let places = Arc::new(Semaphore::new(plan.dials as usize));
+        let (tasks, again) = (JoinSet::new(), BinaryHeap::new());
+        Dialer { plan, clock, lanes, openings, pace, places, tasks, first: 0, again, paced: 0 }
+    }
+
+    /// Dials until nobody can ask any more, or the load is over.
+    async fn serve(&mut self, mut asked: UnboundedReceiver<Dial>, control: &Control) {
+        loop {
+            let turn = turn(self.next_at(), self.places.clone(), self.clock);
+            tokio::select! {
+                biased;
+                dial = asked.recv() => match dial {
+                    Some(dial) => self.again.push(Reverse(dial)),
+                    None => return,
+                },
+                place = turn => {
+                    if control.is_stopping() || self.clock.now() >= self.plan.measure_until().0 {
+                        return;
+                    }
+                    if let Some(dial) = self.take() {
+                        self.begin(dial, place);
+                    }
+                }
+            }
         }
-        while tasks.try_join_next().is_some() {}
-        let (number, seed) = (share::lane_of(client, plan.lanes), plan.seed);
-        let (lane, opening) = (lanes[number].clone(), openings[number].clone());
-        let number = share::place_of(client, plan.lanes);
-        tasks.spawn(async move {
-            let result = opening.open(client, nonce(seed, client)).await;
+    }
+
+    /// When the next connection is to be begun.
+    fn next_at(&self) -> Option<u64> {
+        let again = self.again.peek().map(|Reverse(dial)| dial.at.max(self.paced));
+        self.first_at().into_iter().chain(again).min()
+    }
+
+    fn first_at(&self) -> Option<u64> {
+        (self.first < self.plan.clients).then(|| self.plan.opens_at(self.first).0)
+    }
+
+    /// The next connection to be begun; first ones come before those made again.
+    fn take(&mut self) -> Option<Dial> {
+        let now = self.clock.now();
+        if let Some(at) = self.first_at().filter(|at| *at <= now) {
+            self.first += 1;
+            return Some(Dial { at, client: self.first - 1, dial: 0 });
+        }
+        let Reverse(dial) = *self.again.peek().filter(|Reverse(dial)| dial.at.max(self.paced) <= now)?;
+        self.again.pop();
+        self.paced = self.paced.max(now.saturating_sub(CATCH_UP)) + self.pace;
+        Some(dial)
+    }
+
+    fn begin(&mut self, dial: Dial, place: Option<OwnedSemaphorePermit>) {
+        while self.tasks.try_join_next().is_some() {}
+        let plan = &self.plan;
+        let lane = share::lane_of(dial.client, plan.lanes);
+        let (lane, opening) = (self.lanes[lane].clone(), self.openings[lane].clone());
+        let number = share::place_of(dial.client, plan.lanes);
+        let nonce = nonce(plan.seed, dial.client, dial.dial);
+        self.tasks.spawn(async move {
+            let result = opening.open(dial.client, nonce).await;
             // A lane that has ended no longer wants it.
             let _ = lane.send(Dialed { place: number, result });
             drop(place);
         });
     }
-    while tasks.join_next().await.is_some() {
-        if control.is_stopping() {
-            tasks.abort_all();
+
+    /// Awaits the handshakes in progress, so that a connection that the server counts is counted here.
+    async fn finish(&mut self, control: &Control) {
+        let until = self.clock.now() + LAST;
+        while !self.tasks.is_empty() && self.clock.now() < until && !control.must_leave() {
+            // Too late is as good as nothing: the loop looks again.
+            let _ = tokio::time::timeout(LOOK, self.tasks.join_next()).await;
         }
+        self.tasks.abort_all();
     }
 }
 
@@ -90,23 +202,14 @@ fn openings(plan: &Plan, route: &Route, clock: Clock) -> Vec<Arc<Opening>> {
     (0..plan.lanes).map(opening).map(Arc::new).collect()
 }
 
-/// Waits on the run clock; tokio's timers are too coarse for less than a millisecond, which does
-/// not matter to the start of a connection.
-async fn wait_until(instant: u64, clock: Clock) {
-    let now = clock.now();
-    if instant > now {
-        tokio::time::sleep(Duration::from_nanos(instant - now)).await;
+/// Waits for the instant `at` and then for a place; forever when there is no instant. tokio's timers
+/// are too coarse for less than a millisecond, which does not matter to the start of a connection.
+async fn turn(at: Option<u64>, places: Arc<Semaphore>, clock: Clock) -> Option<OwnedSemaphorePermit> {
+    let Some(at) = at else { return std::future::pending().await };
+    let wait = Nanos(at).since(Nanos(clock.now()));
+    if wait > Nanos::ZERO {
+        tokio::time::sleep(wait.to_std()).await;
     }
-}
-
-/// The 16 bytes of a handshake key: of no security value (RFC 6455 section 10.3 speaks of masks),
-/// only different for each connection.
-fn nonce(seed: u64, client: u64) -> u128 {
-    let mix = |x: u64| {
-        let z = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    u128::from(mix(seed ^ client.wrapping_mul(0x9e37_79b9_7f4a_7c15))) << 64
-        | u128::from(mix(client.wrapping_add(1).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ seed))
+    // Fails only once the semaphore is closed, which it never is.
+    places.acquire_owned().await.ok()
 }

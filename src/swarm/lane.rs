@@ -1,10 +1,12 @@
 //! A lane: one thread with its clients, its timetable and its tally. Nothing is shared with other
-//! lanes while the load runs.
+//! lanes while the load runs but the number of open connections.
 //!
 //! In open loop the lane blocks until the next tick of 1 ms, sends what is due, then reads until
 //! nothing is ready. A wake-up costs several times a send, so one wake-up serves all that is due in
 //! its millisecond; the kernel's receive stamps keep the tick out of the latencies. In closed loop
 //! it blocks in epoll instead, since a tick would cap a client at 1,000 exchanges a second.
+
+mod arrivals;
 
 use std::io;
 use std::sync::Arc;
@@ -16,10 +18,14 @@ use nix::sys::epoll::EpollCreateFlags;
 use nix::sys::epoll::EpollEvent;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::epoll::EpollTimeout;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::Control;
 use super::client::Client;
+use super::course::Course;
+use super::desk::Crowd;
 use super::desk::Desk;
+use super::dial::Dial;
 use super::dial::Dialed;
 use super::health::Watch;
 use super::wheel::Beat;
@@ -58,10 +64,14 @@ const STOPPING: u64 = SECOND;
 pub(super) struct Lines {
     /// Connections from the dialer.
     pub(super) dialed: Receiver<Dialed>,
+    /// Connections to be made again, to the dialer; hung up once the load is over.
+    pub(super) dials: Option<UnboundedSender<Dial>>,
     /// Slices to the collector.
     pub(super) slices: Sender<Slice>,
     /// Tallies that the collector is done with.
     pub(super) spare: Receiver<Box<Tally>>,
+    /// Connections of all lanes.
+    pub(super) crowd: Arc<Crowd>,
 }
 
 /// A lane.
@@ -73,7 +83,9 @@ pub(super) struct Lane {
     epoll: Epoll,
     events: Vec<EpollEvent>,
     clients: Vec<Client>,
-    /// Clients whose connection is neither made nor failed yet.
+    /// How the clients' connections came and went.
+    courses: Vec<Course>,
+    /// Clients whose connection was asked for and is neither made nor failed yet.
     dialing: usize,
     wheel: Wheel,
     taken: Vec<Entry>,
@@ -105,6 +117,7 @@ impl Lane {
         let wheel = timetable(&plan, &clients, numbers());
         let tally = Box::new(Tally::new(script.width()));
         let desk = Desk {
+            plan: plan.clone(),
             script,
             shape,
             clock,
@@ -115,6 +128,8 @@ impl Lane {
             reader: Reader::default(),
             tally,
             connections: Connections::default(),
+            crowd: lines.crowd.clone(),
+            notes: Vec::new(),
             fault_texts: FaultTexts::new(),
             encoder: Encoder::new(plan.seed.wrapping_add(number as u64)),
             payload: Vec::with_capacity(4_096),
@@ -125,6 +140,7 @@ impl Lane {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             events: vec![EpollEvent::empty(); EVENTS],
             dialing: clients.len(),
+            courses: vec![Course::new(); clients.len()],
             clients,
             wheel,
             taken: Vec::new(),
@@ -166,6 +182,7 @@ impl Lane {
         } else {
             self.read_ready(1);
         }
+        self.settle();
         if self.desk.clock.now() >= self.boundary {
             self.slice(false);
         }
@@ -184,17 +201,10 @@ impl Lane {
     /// Adopts the connections that were made since the last turn.
     fn take_dialed(&mut self) {
         while self.dialing > 0
-            && let Ok(Dialed { place, result }) = self.lines.dialed.try_recv()
+            && let Ok(dialed) = self.lines.dialed.try_recv()
         {
             self.dialing -= 1;
-            let client = &mut self.clients[place];
-            match result {
-                Err(failure) => client.failed(&mut self.desk, &failure),
-                Ok(opened) => {
-                    client.opened(&mut self.desk, &mut self.decoder, opened);
-                    self.listen_to(place);
-                }
-            }
+            self.adopt(dialed);
         }
     }
 
@@ -218,6 +228,7 @@ impl Lane {
                 match entry.beat {
                     Beat::Load => self.send(place, due, now),
                     Beat::Ping => self.ping(place, due),
+                    Beat::Deadline => self.deadline(place as usize, due),
                 }
             }
         }
@@ -269,8 +280,9 @@ impl Lane {
             if event.events().contains(EpollFlags::EPOLLOUT) {
                 client.writable(&mut self.desk);
             }
-            if event.events().intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
-                client.readable(&mut self.desk, &mut self.decoder);
+            let hung = event.events().intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
+            if hung || event.events().contains(EpollFlags::EPOLLIN) {
+                client.readable(&mut self.desk, &mut self.decoder, hung);
             }
             let answered = std::mem::take(&mut self.desk.answered);
             if self.desk.shape.is_none() {
@@ -326,6 +338,7 @@ impl Lane {
             let end = self.plan.measure_until().0;
             if self.control.is_stopping() || (now >= end && self.wheel.is_past(end)) {
                 self.desk.is_draining = true;
+                self.lines.dials = None;
                 let wait = if self.control.is_stopping() { STOPPING.min(self.plan.timeout.0) } else { self.plan.timeout.0 };
                 self.drain_until = Some(now + wait);
             }
@@ -339,7 +352,12 @@ impl Lane {
     fn close_all(&mut self) {
         self.clients.iter_mut().for_each(|c| c.close(&mut self.desk, Some(1000)));
         let until = self.desk.clock.now() + CLOSING;
-        while self.clients.iter().any(Client::is_connected) && self.desk.clock.now() < until && !self.control.must_leave() {
+        loop {
+            let all_dialed = self.take_last();
+            let is_done = all_dialed && !self.clients.iter().any(Client::is_connected);
+            if is_done || self.desk.clock.now() >= until || self.control.must_leave() {
+                break;
+            }
             self.read_ready(10);
         }
         self.clients.iter_mut().for_each(|c| c.drop_now(&mut self.desk));

@@ -4,6 +4,7 @@
 //! of the plan, when stopped, or when it makes no sense to go on.
 
 mod client;
+mod course;
 mod desk;
 mod dial;
 mod health;
@@ -30,6 +31,7 @@ use crate::tally::Tally;
 use crate::units::Nanos;
 use crate::wire::Clock;
 use crate::wire::Route;
+use desk::Crowd;
 use lane::Lane;
 use lane::Lines;
 
@@ -81,7 +83,7 @@ pub struct Outcome {
     pub elapsed_ns: u64,
     /// Why it was given up, if it was.
     pub gave_up: Option<GaveUp>,
-    /// Most connections open at the end of a second.
+    /// Most connections open at once.
     pub peak_connections: u64,
     /// Distinct texts of faults with their counts.
     pub fault_texts: FaultTexts,
@@ -98,13 +100,15 @@ pub struct Outcome {
 pub fn run(plan: &Arc<Plan>, script: &Arc<Script>, route: &Route, control: &Arc<Control>, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let clock = Clock::start();
     let (slices_in, slices) = mpsc::channel();
+    let (to_dialer, dials) = tokio::sync::mpsc::unbounded_channel();
+    let crowd = Arc::new(Crowd::default());
     let mut dialed = Vec::new();
     let mut spares = Vec::new();
     let mut lanes = Vec::new();
     for number in 0..plan.lanes as usize {
         let (to_lane, from_dialer) = mpsc::channel();
         let (spare_in, spare) = mpsc::channel();
-        let lines = Lines { dialed: from_dialer, slices: slices_in.clone(), spare };
+        let lines = Lines { dialed: from_dialer, dials: Some(to_dialer.clone()), slices: slices_in.clone(), spare, crowd: crowd.clone() };
         let (plan, script, control) = (plan.clone(), script.clone(), control.clone());
         // The lane is made within its thread, since its codec may not change threads.
         lanes.push(
@@ -115,16 +119,17 @@ pub fn run(plan: &Arc<Plan>, script: &Arc<Script>, route: &Route, control: &Arc<
         dialed.push(to_lane);
         spares.push(spare_in);
     }
-    drop(slices_in);
+    drop((slices_in, to_dialer));
     let dialer = {
         let (plan, route, control) = (plan.clone(), route.clone(), control.clone());
-        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(&plan, &route, clock, &dialed, &control))?
+        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(plan, &route, clock, dialed, dials, &control))?
     };
     let mut collector = Collector::new(plan, spares, control);
     while let Ok(slice) = slices.recv() {
         collector.take(slice, sink);
     }
     let mut outcome = collector.finish(clock.now(), sink);
+    outcome.peak_connections = crowd.peak();
     for lane in lanes {
         lane.join().map_err(|_| io::Error::other("a lane has panicked"))??;
     }
@@ -238,7 +243,6 @@ impl<'a> Collector<'a> {
         self.start_ns = end_ns;
         self.cpu_ns = health.process_cpu_ns;
         self.outcome.rss_peak_bytes = rss_peak_bytes;
-        self.outcome.peak_connections = self.outcome.peak_connections.max(second.connections.open);
         self.ever.merge(&second.connections);
         sink.second(&second);
         self.consider(&second);
@@ -251,9 +255,13 @@ impl<'a> Collector<'a> {
             return;
         }
         let counts = &second.tally.counts;
-        let is_failing = counts.not_offered_total() * 2 > counts.planned || second.connections.failed > second.connections.opened;
+        let connections = &second.connections;
+        // A few that are refused again and again are not half of everything.
+        let few_connected = connections.open * 2 < self.plan.clients;
+        let is_failing = counts.not_offered_total() * 2 > counts.planned || (connections.failed > connections.opened && few_connected);
         self.failing = if is_failing { self.failing + 1 } else { 0 };
-        if self.ever.opened == 0 && self.ever.failed >= self.plan.clients {
+        let all_tried = self.ever.failed >= self.plan.clients && second.end_ns >= self.plan.ramp.0;
+        if self.ever.opened == 0 && all_tried {
             self.outcome.gave_up = Some(GaveUp::NoConnection);
         } else if self.failing >= FAILING_SECONDS {
             self.outcome.gave_up = Some(GaveUp::Failing);

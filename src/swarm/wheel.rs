@@ -14,6 +14,8 @@ pub(super) enum Beat {
     Load,
     /// A WebSocket ping.
     Ping,
+    /// A deadline of the connection: of its opening, or of its close.
+    Deadline,
 }
 
 /// One entry of the timetable.

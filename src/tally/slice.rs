@@ -14,8 +14,11 @@ use super::Tally;
 pub struct Connections {
     /// Open and ready or opening in the profile's sense, at the end of the slice.
     pub open: u64,
-    /// Opened within the slice.
+    /// Opened within the slice, by whichever attempt.
     pub opened: u64,
+    /// Those of them that were not the first of their client.
+    #[serde(default)]
+    pub reconnects: u64,
     /// Attempts that failed within the slice.
     pub failed: u64,
     /// Ended within the slice, by either side.
@@ -27,6 +30,7 @@ impl Connections {
     pub fn merge(&mut self, other: &Connections) {
         self.open += other.open;
         self.opened += other.opened;
+        self.reconnects += other.reconnects;
         self.failed += other.failed;
         self.ended += other.ended;
     }

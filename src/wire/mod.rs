@@ -41,12 +41,16 @@ pub struct Failure {
     pub fault: Fault,
     /// In words; may hold what the server said, not yet made safe to print.
     pub text: String,
+    /// The HTTP status, when the upgrade was refused with one.
+    pub status: Option<u16>,
+    /// How long the server asked to wait before trying again.
+    pub retry_after: Option<Duration>,
 }
 
 impl Failure {
-    /// A failure of kind `fault`, said in `text`.
+    /// A failure of kind `fault`, said in `text`, that no HTTP answer tells of.
     pub fn new(fault: Fault, text: String) -> Self {
-        Failure { fault, text }
+        Failure { fault, text, status: None, retry_after: None }
     }
 }
 

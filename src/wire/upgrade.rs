@@ -2,6 +2,7 @@
 //! RFC 6455 section 4.1 by ourselves.
 
 use std::time::Duration;
+use std::time::SystemTime;
 
 use base64::Engine;
 use http_body_util::BodyExt;
@@ -26,6 +27,8 @@ const REFUSAL_BODY: usize = 8 << 10;
 const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 /// Largest block of answer headers, and hyper's smallest buffer.
 const HEADERS_MAX: usize = 16 << 10;
+/// Longest `Retry-After` passed on.
+const RETRY_AFTER_MOST: Duration = Duration::from_secs(24 * 3_600);
 
 /// What to ask for.
 #[derive(Clone, Debug)]
@@ -133,7 +136,9 @@ fn check(response: &Response<Incoming>, asking: &Asking, key: &str) -> Result<()
 /// A refusal, with the status, `Retry-After` and the beginning of its body.
 async fn refused(response: Response<Incoming>) -> Failure {
     let status = response.status();
-    let retry = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).map(|v| format!(", Retry-After {v}"));
+    let retry = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let retry_after = retry.as_deref().and_then(|text| retry_after(text, SystemTime::now()));
+    let retry = retry.map(|text| format!(", Retry-After {text}"));
     let mut body = response.into_body();
     let mut text = Vec::new();
     // A body that does not come must not cost us the status.
@@ -148,7 +153,21 @@ async fn refused(response: Response<Incoming>) -> Failure {
     let body = String::from_utf8_lossy(&text);
     let body: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
     let separator = if body.is_empty() { "" } else { ": " };
-    Failure::new(Fault::of_status(status.as_u16()), format!("HTTP {status}{}{separator}{body}", retry.unwrap_or_default()))
+    let text = format!("HTTP {status}{}{separator}{body}", retry.unwrap_or_default());
+    Failure { fault: Fault::of_status(status.as_u16()), text, status: Some(status.as_u16()), retry_after }
+}
+
+/// What `Retry-After` asks for: seconds, or a date of HTTP (RFC 9110 section 10.2.3). At most
+/// [`RETRY_AFTER_MOST`]; a date that has passed is no time at all.
+fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    let asked = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than a number holds are more than the bound too.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()
+    };
+    Some(asked.min(RETRY_AFTER_MOST))
 }
 
 fn broken(error: hyper::Error) -> Failure {
@@ -159,5 +178,31 @@ fn broken(error: hyper::Error) -> Failure {
             Failure::new(Fault::Abnormal, "the server closed during the upgrade".into())
         }
         None => Failure::new(Fault::UpgradeNotHttp, format!("the answer to the upgrade is not HTTP: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_in_seconds_and_as_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").expect("a date");
+        for (text, seconds) in [
+            ("0", Some(0)),
+            (" 120 ", Some(120)),
+            ("99999999999999999999999999", Some(86_400)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", Some(30)),
+            ("Sun Nov  6 08:50:07 1994", Some(30)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("Sat, 06 Nov 2094 08:49:37 GMT", Some(86_400)),
+            ("", None),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+        ] {
+            assert_eq!(retry_after(text, now).map(|d| d.as_secs()), seconds, "{text}");
+        }
     }
 }
