@@ -237,6 +237,10 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
         },
         server_account: account,
     });
+    let gone = |e| Trouble::internal(format!("the folder of the record is gone, and cannot be made again: {e}. The results are lost"));
+    if ended.writer.restore(&manifest).map_err(gone)? {
+        tell!("warning: {} was removed while the run went on; what was recorded is written there again", dir.display());
+    }
     settle(&mut manifest, &dir, ended.plan, ended.script)?;
     let written = ended.writer.finish(&manifest);
     let shown = show(&dir, ended.look);

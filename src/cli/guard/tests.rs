@@ -104,7 +104,10 @@ fn addresses_are_judged_by_their_reach() {
         assert!(judge(&[ip], "h", &[]).contains("--allow-host h"), "{ip}");
         assert_eq!(judge(&[ip], "h.", &["H"]), "Public", "{ip}");
         // One address that is public decides, wherever it stands.
-        assert!(judge(&["127.0.0.1", ip, "10.0.0.1"], "h", &[]).contains(&format!("h ({})", ip.parse::<IpAddr>().expect("an address"))), "{ip}");
+        assert!(
+            judge(&["127.0.0.1", ip, "10.0.0.1"], "h", &[]).contains(&format!("h ({})", ip.parse::<IpAddr>().expect("an address"))),
+            "{ip}"
+        );
     }
     assert_eq!(judge(&["127.0.0.1", "10.0.0.1"], "h", &[]), "Private");
     assert_eq!(judge(&["8.8.8.8"], "a.b.example.com", &["*.Example.com"]), "Public");
