@@ -2,7 +2,6 @@
 
 mod kit;
 
-use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 

@@ -1,5 +1,6 @@
 //! `volley run`: from the command line to a record and its reports.
 
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::path::PathBuf;

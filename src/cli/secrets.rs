@@ -229,3 +229,75 @@ fn too_short(what: &str) -> Trouble {
         "the secret in {what} has fewer than {SHORTEST} characters: it could not be kept out of the record without hiding every text. Use a longer one"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::Cli;
+    use crate::cli::args::Command;
+    use crate::cli::resolve;
+
+    /// What a run with these arguments keeps secret, and what carries it.
+    fn secrets(profile: &str, more: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
+        let typed = ["volley", "run", profile].iter().chain(more);
+        let Ok(Cli { command: Command::Run(args) }) = Cli::try_parse_from(typed) else { panic!("{more:?}") };
+        let profile = resolve::profile(profile, false).map_err(|trouble| trouble.text)?;
+        let values = resolve::variables(&profile, &args.set).map_err(|trouble| trouble.text)?;
+        let target = args.target.as_deref().map(|url| Target::parse(url).expect("an address"));
+        let own = Target::parse("ws://127.0.0.1:1/").expect("an address");
+        let plan = resolve::plan(&args, profile, values, target.as_ref().unwrap_or(&own), 1).map_err(|trouble| trouble.text)?;
+        let typed = Typed { sets: &args.set, headers: &args.headers, target: target.as_ref(), subprotocol: args.subprotocol.as_deref() };
+        let mut secrets = Secrets::of(&plan, &typed).map_err(|trouble| trouble.text)?;
+        secrets.values.sort();
+        secrets.values.dedup();
+        Ok((secrets.values, secrets.carriers))
+    }
+
+    #[test]
+    fn what_is_secret_and_what_carries_it() {
+        let basic = format!("Authorization: Basic {}", STANDARD.encode("user:hunter2"));
+        for (profile, more, values, carriers) in [
+            ("echo", &[][..], &[][..], &[][..]),
+            ("openshock-live", &[], &[], &[]),
+            ("openshock-live", &["--set", "token=volley-placeholder-token"], &[], &[]),
+            ("openshock-live", &["--set", "token=hunter2"], &["hunter2"], &["variable `token`"]),
+            ("openshock-live", &["--set", "token=hunter2", "--set", "token=abcd"], &["abcd", "hunter2"], &["variable `token`"]),
+            ("echo", &["-H", "Authorization: Bearer abcd"], &["Bearer abcd", "abcd"], &["header `Authorization`"]),
+            (
+                "echo",
+                &["-H", &basic],
+                &["Basic dXNlcjpodW50ZXIy", "dXNlcjpodW50ZXIy", "hunter2", "user:hunter2"],
+                &["header `Authorization`"],
+            ),
+            (
+                "echo",
+                &["-H", "Cookie: a=b; sid=0123456789"],
+                &["0123456789", "a=b; sid=0123456789", "sid=0123456789"],
+                &["header `Cookie`"],
+            ),
+            ("echo", &["-H", "Host: example.com", "-H", "user-agent: something"], &[], &[]),
+            ("echo", &["-H", "X-Mode: on"], &["on"], &["header `X-Mode`"]),
+            (
+                "echo",
+                &["--target", "ws://h/?token=abcd&key=efgh&room=lobby"],
+                &["abcd", "efgh"],
+                &["`token` in the query of --target", "`key` in the query of --target"],
+            ),
+            ("echo", &["--target", "ws://h/?q=a%2Fb+c-0123"], &["a%2Fb+c-0123", "a/b c-0123"], &["`q` in the query of --target"]),
+            ("echo", &["--target", "ws://h/?language=esperanto"], &["esperanto"], &[]),
+            ("echo", &["--subprotocol", "graphql-ws"], &[], &[]),
+            ("echo", &["--subprotocol", "chat, bearer.a1b2c3d4e5"], &["a1b2c3d4e5", "bearer.a1b2c3d4e5"], &["--subprotocol"]),
+        ] {
+            let (found, carried) = secrets(profile, more).expect("good secrets");
+            let expected: Vec<&str> = values.to_vec();
+            assert_eq!(found, expected, "{more:?}");
+            assert_eq!(carried, carriers, "{more:?}");
+        }
+        for more in [&["--set", "token=abc"], &["-H", "X-Api-Key: abc"]] {
+            let why = secrets("openshock-live", more).expect_err("too short");
+            assert!(why.contains("fewer than 4 characters") && !why.contains("abc"), "{why}");
+        }
+    }
+}
