@@ -204,7 +204,7 @@ fn used(profile: &Profile) -> Vec<&str> {
 
 /// Whether a text is more of a token than of a word.
 fn is_token(text: &str) -> bool {
-    let has = |is: fn(&u8) -> bool| text.as_bytes().iter().any(|b| is(b));
+    let has = |is: fn(&u8) -> bool| text.as_bytes().iter().any(is);
     text.len() >= TOKEN && (has(u8::is_ascii_digit) || has(u8::is_ascii_uppercase)) && has(u8::is_ascii_alphabetic)
 }
 
@@ -241,7 +241,7 @@ mod tests {
 
     /// What a run with these arguments keeps secret, and what carries it.
     fn secrets(profile: &str, more: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
-        let typed = ["volley", "run", profile].iter().chain(more);
+        let typed = ["volley", "run", profile].into_iter().chain(more.iter().copied());
         let Ok(Cli { command: Command::Run(args) }) = Cli::try_parse_from(typed) else { panic!("{more:?}") };
         let profile = resolve::profile(profile, false).map_err(|trouble| trouble.text)?;
         let values = resolve::variables(&profile, &args.set).map_err(|trouble| trouble.text)?;
