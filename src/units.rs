@@ -192,11 +192,9 @@ pub fn bytes_text(n: u64) -> String {
 }
 
 /// What a peer said, safe to print: control, hidden and bidirectional characters (Unicode TR9) are
-/// left out, and it is cut at `most` characters.
+/// left out, and so are line separators; it is cut at `most` characters, which `..` behind it shows.
 pub fn printable(text: &str, most: usize) -> String {
-    let hidden =
-        |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let mut kept = text.chars().filter(|&c| !c.is_control() && !hidden(c));
+    let mut kept = text.chars().filter(|&c| !c.is_control() && !is_hidden(c));
     let mut out: String = kept.by_ref().take(most).collect();
     if kept.next().is_some() {
         out.push_str("..");
@@ -204,8 +202,20 @@ pub fn printable(text: &str, most: usize) -> String {
     out
 }
 
+/// Whether a character shows nothing itself, or changes how others are shown: soft hyphen, joiners,
+/// fillers, marks and overrides of direction, separators, variation selectors, tags.
+fn is_hidden(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -248,6 +258,20 @@ mod tests {
     fn hostile_text_is_tamed() {
         assert_eq!(printable("a\u{1b}[31mb\u{202e}c\n", 200), "a[31mbc");
         assert_eq!(printable(&"x".repeat(300), 200).len(), 202);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_can_be_printed(text in "(\\PC|[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]|.){0,300}", most in 0usize..250) {
+            let out = printable(&text, most);
+            let shown = out.strip_suffix("..").filter(|_| out.chars().count() > most).unwrap_or(&out);
+            prop_assert!(shown.chars().count() <= most);
+            prop_assert!(!out.chars().any(|c| c.is_control() || "\u{202e}\u{2066}\u{200f}\u{61c}\u{200b}\u{2028}\u{2029}\u{feff}".contains(c)), "{:?}", out);
+            // What can be seen stays, in its order.
+            let seen: String = text.chars().filter(|c| c.is_alphanumeric() && !is_hidden(*c)).take(most).collect();
+            let kept: String = shown.chars().filter(|c| c.is_alphanumeric()).collect();
+            prop_assert!(seen.starts_with(&kept), "{kept:?} of {seen:?}");
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("webpki_roots", &["wire/tls"]),
     ("nix", &["wire", "swarm", "record", "mock", "cli"]),
     ("jiff", &["record", "cli"]),
+    ("aho_corasick", &["cli/redact"]),
 ];
 
 /// Rooms that do no I/O and read no clock: time is an argument.

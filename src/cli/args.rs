@@ -62,15 +62,21 @@ pub(super) enum Command {
     Man,
 }
 
+/// What was typed without its second half may be a secret; a plain name is none.
+fn named(text: &str) -> &str {
+    let is_name = text.len() <= 32 && text.bytes().all(|b| b.is_ascii_alphabetic() || b"-_".contains(&b));
+    if is_name { text } else { "what was given" }
+}
+
 /// `NAME=VALUE`.
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{}` is not NAME=VALUE", named(text)))?;
     Ok((name.trim().to_owned(), value.to_owned()))
 }
 
 /// `Name: value`.
 fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or_else(|| format!("`{text}` is not `Name: value`"))?;
+    let (name, value) = text.split_once(':').ok_or_else(|| format!("`{}` is not `Name: value`", named(text)))?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
@@ -150,7 +156,7 @@ pub(super) struct RunArgs {
     /// Which of the profile's dialects to speak.
     #[arg(long, value_name = "NAME", help_heading = "What")]
     pub(super) dialect: Option<String>,
-    /// Give a variable of the profile a value; repeat for more.
+    /// Give a variable of the profile a value, or that of a file with NAME=@FILE; repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, help_heading = "What")]
     pub(super) set: Vec<(String, String)>,
     /// Add a header to the upgrade; repeat for more.
@@ -234,12 +240,21 @@ pub(super) struct RunArgs {
     /// Show what would be done, and do nothing.
     #[arg(long, help_heading = "Safety")]
     pub(super) dry_run: bool,
-    /// Allow this host, which is neither loopback nor private; repeat for more.
+    /// Allow this host, which is neither loopback nor private, or *.NAME for all below; repeat for more.
     #[arg(long, value_name = "HOST", help_heading = "Safety")]
     pub(super) allow_host: Vec<String>,
     /// Say that this production host of a vendor is yours to load; repeat for more.
     #[arg(long, value_name = "HOST", help_heading = "Safety")]
     pub(super) i_own: Vec<String>,
+    /// More than 100 connections or 1,000 messages/s to a public host, and connects faster than 500/s.
+    #[arg(long, help_heading = "Safety")]
+    pub(super) over_limit: bool,
+    /// Send what the profile says does harm.
+    #[arg(long, help_heading = "Safety")]
+    pub(super) allow_harm: bool,
+    /// Send secrets over ws:// to a host that is not this machine.
+    #[arg(long, help_heading = "Safety")]
+    pub(super) plaintext_secrets: bool,
 }
 
 /// `volley serve`.

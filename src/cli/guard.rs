@@ -1,67 +1,214 @@
-//! The target guard: whom a run may load. Loopback and private addresses freely; any other host
-//! only when named, the vendors' production hosts only when named as one's own.
+//! The target guard: whom a run may load, how much, and with what. Judged by the name before it is
+//! looked up, and by every address that it turned out to have:
+//!
+//! | reach | may be loaded | most | secrets over ws:// |
+//! |---|---|---|---|
+//! | loopback | freely | - | freely |
+//! | private | freely | connects at 500/s | `--plaintext-secrets` |
+//! | public | `--allow-host` | the same; 100 connections, 1,000 messages/s | `--plaintext-secrets` |
+//! | a vendor's production host | `--i-own` besides | the same | the same |
+//!
+//! `--over-limit` lifts what stands under "most".
 
 use std::net::IpAddr;
 
 use super::Trouble;
+use super::args::RunArgs;
+use crate::plan::Pacing;
+use crate::plan::Plan;
+use crate::units::MILLI;
+use crate::units::Nanos;
+use crate::units::grouped;
 
 /// Production hosts of the services whose protocols ship as profiles, with everything under them.
 const VENDORS: [&str; 5] = ["openshock.app", "livestyler.ai", "zyeta.io", "bayit.tv", "tryterra.co"];
+/// Most connections to a public host.
+const CONNECTIONS: u64 = 100;
+/// Most messages a second to a public host.
+const MESSAGES_PER_S: f64 = 1_000.0;
+/// Most connections begun a second to a host that is not loopback.
+const CONNECTS_PER_S: u64 = 500;
 
-/// Judges a host by its name, before it is looked up.
-pub(super) fn judge_name(host: &str, owned: &[String]) -> Result<(), Trouble> {
-    match vendor_of(host) {
-        Some(vendor) if !owned.iter().any(|h| h.eq_ignore_ascii_case(host)) => Err(Trouble::usage(format!(
-            "{host} is a production host of {vendor}. A load test there needs its owner's consent; if it is yours, pass --i-own {host} and --allow-host {host}"
-        ))),
-        _ => Ok(()),
+/// How far a target is away; the nearest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// This machine.
+    Loopback,
+    /// A network of one's own: RFC 1918, RFC 4193, link-local.
+    Private,
+    /// Anything else.
+    Public,
+}
+
+impl Reach {
+    /// In words.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Reach::Loopback => "loopback",
+            Reach::Private => "private",
+            Reach::Public => "public",
+        }
+    }
+
+    /// Of an address; an IPv4 address mapped into IPv6 is judged as what it is.
+    fn of(address: IpAddr) -> Reach {
+        let (loopback, private) = match address.to_canonical() {
+            IpAddr::V4(v4) => (v4.is_loopback() || v4.is_unspecified(), v4.is_private() || v4.is_link_local()),
+            IpAddr::V6(v6) => (v6.is_loopback() || v6.is_unspecified(), v6.is_unique_local() || v6.is_unicast_link_local()),
+        };
+        match (loopback, private) {
+            (true, _) => Reach::Loopback,
+            (_, true) => Reach::Private,
+            _ => Reach::Public,
+        }
     }
 }
 
-/// Judges the address that the host turned out to have.
-pub(super) fn judge_address(host: &str, address: IpAddr, allowed: &[String]) -> Result<(), Trouble> {
-    if is_local(address) || allowed.iter().any(|h| h.eq_ignore_ascii_case(host)) {
+/// Judges a host by its name, before it is looked up.
+pub(super) fn judge_name(host: &str, args: &RunArgs) -> Result<(), Trouble> {
+    check_hosts("--allow-host", &args.allow_host, true)?;
+    check_hosts("--i-own", &args.i_own, false)?;
+    let Some(vendor) = vendor_of(host) else { return Ok(()) };
+    let missing: Vec<&str> = [("--i-own", is_named(host, &args.i_own)), ("--allow-host", is_named(host, &args.allow_host))]
+        .iter()
+        .filter(|(_, given)| !given)
+        .map(|(flag, _)| *flag)
+        .collect();
+    if missing.is_empty() {
         return Ok(());
     }
-    let seen = if address.to_string() == host { host.to_owned() } else { format!("{host} ({address})") };
+    let flags: Vec<String> = missing.iter().map(|flag| format!("{flag} {host}")).collect();
+    Err(Trouble::usage(format!(
+        "{host} is a production host of {vendor}. A load test there needs its owner's consent; if it is yours, pass {}",
+        flags.join(" and ")
+    )))
+}
+
+/// Judges all addresses of the host; how far the farthest is away.
+pub(super) fn judge_addresses(host: &str, addresses: &[IpAddr], allowed: &[String]) -> Result<Reach, Trouble> {
+    let farthest = addresses.iter().max_by_key(|address| Reach::of(**address));
+    let Some(address) = farthest else { return Err(Trouble::nothing(format!("{host} has no address"))) };
+    let reach = Reach::of(*address);
+    if reach < Reach::Public || is_named(host, allowed) {
+        return Ok(reach);
+    }
+    let seen = if host.parse() == Ok(*address) { host.to_owned() } else { format!("{host} ({address})") };
     Err(Trouble::usage(format!("{seen} is neither loopback nor private. If you may load it, pass --allow-host {host}")))
 }
 
+/// Judges the amount of load; a ramp that takes more time, where connects have to be paced.
+pub(super) fn judge_amount(plan: &Plan, reach: Reach, args: &RunArgs) -> Result<Option<Nanos>, Trouble> {
+    if args.over_limit || reach == Reach::Loopback {
+        return Ok(None);
+    }
+    if reach == Reach::Public {
+        caps(plan)?;
+    }
+    let least = paced_ramp(plan.clients);
+    Ok((plan.ramp < least).then_some(least))
+}
+
+fn caps(plan: &Plan) -> Result<(), Trouble> {
+    let host = &plan.target.host;
+    let refuse = |what: String, fits: String| {
+        let most = format!("{CONNECTIONS} connections and {} messages/s", grouped(MESSAGES_PER_S as u64));
+        Err(Trouble::usage(format!("{what} to {host}, which is public: the most there is {most}. {fits}, or pass --over-limit")))
+    };
+    if plan.clients > CONNECTIONS {
+        return refuse(format!("{} connections", grouped(plan.clients)), format!("Pass --clients {CONNECTIONS}"));
+    }
+    match plan.pacing {
+        Pacing::Closed(_) => refuse("a closed loop sends as fast as it is answered".into(), "Give a --rate instead".into()),
+        Pacing::Open(curve) => {
+            let per_s = curve.peak().per_s() * plan.clients as f64;
+            if per_s <= MESSAGES_PER_S {
+                return Ok(());
+            }
+            let fits = MESSAGES_PER_S / plan.clients as f64;
+            let fits = if fits >= 1.0 { fits.floor() } else { fits };
+            refuse(format!("{} messages/s", grouped(per_s.ceil() as u64)), format!("Pass --rate {fits}/s"))
+        }
+    }
+}
+
+/// The shortest ramp of so many clients to a host that is not loopback.
+fn paced_ramp(clients: u64) -> Nanos {
+    let ns = if clients > 1 { u128::from(clients) * 1_000_000_000 / u128::from(CONNECTS_PER_S) } else { 0 };
+    Nanos(u64::try_from(ns).unwrap_or(u64::MAX).next_multiple_of(MILLI))
+}
+
+/// Refuses secrets that everybody on the way could read. `carriers` say what holds them.
+pub(super) fn judge_secrets(plan: &Plan, reach: Reach, carriers: &[String], args: &RunArgs) -> Result<(), Trouble> {
+    if plan.target.tls || reach == Reach::Loopback || carriers.is_empty() || args.plaintext_secrets {
+        return Ok(());
+    }
+    Err(Trouble::usage(format!(
+        "{} is not this machine, and ws:// shows everybody on the way what is sent: secrets in {}. Use wss://, or pass --plaintext-secrets",
+        plan.target.host,
+        carriers.join(", ")
+    )))
+}
+
+/// Refuses messages that have an effect in the real world, unless that is wanted.
+pub(super) fn judge_harm(plan: &Plan, allowed: bool) -> Result<(), Trouble> {
+    let profile = &plan.profile;
+    let Some(harm) = profile.harm.as_ref().filter(|_| !allowed) else { return Ok(()) };
+    let refuse = |what: String| Err(Trouble::usage(format!("{what}. Declared harm: {harm}. If that is what you want, pass --allow-harm")));
+    let sent: Vec<&str> =
+        profile.replies.iter().map(|reply| &reply.text).chain([&profile.load.text]).flat_map(|text| text.vars()).collect();
+    let mut is_guarded = false;
+    for (name, var) in profile.vars.iter().filter(|(name, _)| sent.contains(&name.as_str())) {
+        let value = plan.vars.get(name).map(String::as_str).unwrap_or_default();
+        match &var.harmless {
+            Some(harmless) if harmless != value => {
+                return refuse(format!("`{name}` is harmless only as `{harmless}`, and has another value"));
+            }
+            Some(_) => is_guarded = true,
+            // What ends its text could write members of its own.
+            None if value.contains(['"', '\\']) => {
+                return refuse(format!("the value of `{name}` has a quote or backslash, and goes into a message"));
+            }
+            None => {}
+        }
+    }
+    if is_guarded { Ok(()) } else { refuse(format!("the messages of profile `{}` may do harm as they stand", profile.name)) }
+}
+
+/// A name or address as it is compared: lower case, without brackets and the dots of the root.
+fn plain(host: &str) -> String {
+    let host = host.trim().trim_end_matches('.').to_ascii_lowercase();
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);
+    inner.parse::<IpAddr>().map_or(inner.to_owned(), |address| address.to_canonical().to_string())
+}
+
+/// Whether `host` is among `named`: itself, or below a `*.name`.
+fn is_named(host: &str, named: &[String]) -> bool {
+    let host = plain(host);
+    named.iter().map(|name| plain(name)).any(|name| match name.strip_prefix('*') {
+        Some(below) => host.strip_suffix(below).is_some_and(|rest| !rest.is_empty()),
+        None => host == name,
+    })
+}
+
+/// Refuses what is no host, and a `*.` over all the world.
+fn check_hosts(flag: &str, hosts: &[String], stars: bool) -> Result<(), Trouble> {
+    for host in hosts {
+        let name = plain(host);
+        let is_address = name.parse::<IpAddr>().is_ok();
+        let rest = if stars { name.strip_prefix("*.").unwrap_or(&name) } else { &name };
+        let is_wide = rest.len() < name.len() && (!rest.contains('.') || rest.parse::<IpAddr>().is_ok());
+        if rest.is_empty() || is_wide || (!is_address && rest.contains(['*', '/', ':', '@', ' '])) {
+            let star = if stars { ", or `*.staging.example.com` for all below it" } else { "" };
+            return Err(Trouble::usage(format!("{flag} `{host}` is no host name; write for example `staging.example.com`{star}")));
+        }
+    }
+    Ok(())
+}
+
 fn vendor_of(host: &str) -> Option<&'static str> {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let host = plain(host);
     VENDORS.into_iter().find(|v| host == *v || host.strip_suffix(v).is_some_and(|rest| rest.ends_with('.')))
 }
 
-/// Loopback, private (RFC 1918, RFC 4193), link-local or unspecified.
-fn is_local(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_unspecified(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn vendors_are_found_by_name_and_below_it() {
-        for host in ["openshock.app", "DE1-gateway.OpenShock.app", "ws.tryterra.co."] {
-            assert!(judge_name(host, &[]).is_err(), "{host}");
-            assert!(judge_name(host, &[host.into()]).is_ok(), "{host}");
-        }
-        assert!(judge_name("notopenshock.app", &[]).is_ok());
-    }
-
-    #[test]
-    fn only_local_addresses_are_free() {
-        for ip in ["127.0.0.9", "10.1.2.3", "192.168.1.1", "172.16.0.1", "::1", "fd00::1", "::ffff:127.0.0.1", "169.254.1.1"] {
-            assert!(judge_address("h", ip.parse().expect("an address"), &[]).is_ok(), "{ip}");
-        }
-        for ip in ["8.8.8.8", "172.32.0.1", "2001:db8::1", "::ffff:8.8.8.8"] {
-            let ip = ip.parse().expect("an address");
-            assert!(judge_address("h", ip, &[]).is_err(), "{ip}");
-            assert!(judge_address("h", ip, &["H".into()]).is_ok(), "{ip}");
-        }
-    }
-}
+mod tests;

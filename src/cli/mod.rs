@@ -3,18 +3,23 @@
 mod args;
 mod child;
 mod doctor;
+mod dry;
 mod guard;
 mod outcome;
+mod output;
 mod preflight;
 mod profiles;
 mod progress;
+mod redact;
 mod report;
 mod resolve;
 mod route;
 mod run;
+mod secrets;
 mod selftest;
 mod serve;
 mod signals;
+mod typed;
 
 use std::process::ExitCode;
 
@@ -52,20 +57,14 @@ impl Trouble {
     }
 }
 
-/// Prints to standard output. A reader that went away (`volley .. | head`) is no error of ours.
+/// Prints to standard output.
 macro_rules! say {
-    ($($arg:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(anstream::stdout(), $($arg)*);
-    }};
+    ($($arg:tt)*) => { $crate::cli::output::say(format_args!($($arg)*)) };
 }
 
-/// Prints to standard error.
+/// Prints to standard error, without secrets.
 macro_rules! tell {
-    ($($arg:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(anstream::stderr(), $($arg)*);
-    }};
+    ($($arg:tt)*) => { $crate::cli::output::tell(format_args!($($arg)*)) };
 }
 
 use say;
@@ -73,8 +72,24 @@ use tell;
 
 /// Does what the command line says; the exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = match cli.command {
+    redact::keep_quiet();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return typed::refuse(error),
+    };
+    // What panicked was told by then.
+    let Ok(result) = std::panic::catch_unwind(|| obey(cli.command)) else { return ExitCode::from(INTERNAL) };
+    let told = |trouble: Trouble| {
+        tell!("error: {}", trouble.text);
+        trouble.code
+    };
+    let code = result.unwrap_or_else(told);
+    let said = output::all_said().map_or_else(told, |()| 0);
+    ExitCode::from(if code == 0 { said } else { code })
+}
+
+fn obey(command: Command) -> Result<u8, Trouble> {
+    match command {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Report(args) => report::report(&args),
@@ -83,13 +98,6 @@ pub fn main() -> ExitCode {
         Command::Selftest(args) => selftest::selftest(&args),
         Command::Completions { shell } => completions(shell),
         Command::Man => man(),
-    };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(trouble) => {
-            tell!("error: {}", trouble.text);
-            ExitCode::from(trouble.code)
-        }
     }
 }
 

@@ -7,8 +7,11 @@ use super::Trouble;
 use super::args::Color;
 use super::args::Format;
 use super::args::RunArgs;
+use super::redact::Redactor;
 use super::say;
+use super::secrets::is_secret;
 use super::tell;
+use super::typed;
 use crate::dialogue::Script;
 use crate::plan::Pacing;
 use crate::plan::Plan;
@@ -122,7 +125,7 @@ pub(super) struct Ended<'a> {
     pub(super) account: Option<serde_json::Value>,
     pub(super) signal: Option<i32>,
     pub(super) look: &'a Look,
-    pub(super) secrets: &'a [String],
+    pub(super) redactor: &'a Redactor,
 }
 
 /// The manifest of a run that begins now.
@@ -131,10 +134,10 @@ pub(super) fn manifest(
     script: &Script,
     route: &Route,
     reference_server: bool,
-    command: Vec<String>,
     limits: &[String],
+    redactor: &Redactor,
 ) -> Manifest {
-    let secret = |name: &String| plan.profile.vars.get(name).is_some_and(|v| v.secret);
+    let open = plan.vars.iter().filter(|(name, _)| !is_secret(&plan.profile, name));
     let now = jiff::Timestamp::now();
     let mix = now.as_nanosecond() as u64 ^ u64::from(std::process::id()).rotate_left(32);
     Manifest {
@@ -144,11 +147,11 @@ pub(super) fn manifest(
         state: State::Running,
         started: format!("{now:.0}"),
         pid: std::process::id(),
-        command,
+        command: typed::command(redactor, &plan.profile),
         plan: PlanRecord {
             profile: plan.profile.name.clone(),
             dialect: plan.dialect.clone(),
-            target: plan.target.to_string(),
+            target: redactor.ours(&plan.target.to_string()),
             reference_server,
             address: route.address.to_string(),
             sources: route.sources.iter().map(ToString::to_string).collect(),
@@ -170,11 +173,11 @@ pub(super) fn manifest(
             lanes: plan.lanes,
             stamps: plan.stamps.name().into(),
             harm: plan.profile.harm.clone(),
-            vars: plan.vars.iter().filter(|(name, _)| !secret(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
+            vars: open.map(|(name, value)| (name.clone(), redactor.ours(value))).collect(),
             limits: limits.to_vec(),
         },
         machine: record::machine::here(),
-        profile_text: plan.profile.text.clone(),
+        profile_text: redactor.ours(&plan.profile.text),
         series: series(plan, script),
         error_kinds: plan.profile.messages.iter().filter(|m| m.error).map(|m| m.name.clone()).collect(),
         finish: None,
@@ -212,8 +215,9 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
     let gave_up = ended.swarm.gave_up;
     let mut manifest = ended.manifest;
     manifest.state = if stop.is_some() { State::Stopped } else { State::Complete };
-    let redact = |text: String| redacted(text, ended.secrets);
-    let texts: BTreeMap<String, u64> = ended.swarm.fault_texts.into_iter().map(|(text, n)| (redact(text), n)).collect();
+    let texts = ended.redactor.counted(ended.swarm.fault_texts);
+    let mut account = ended.account;
+    account.iter_mut().for_each(|account| ended.redactor.json(account));
     let first_text = texts.iter().max_by_key(|(_, n)| **n).map(|(text, _)| text.clone());
     manifest.finish = Some(Finish {
         elapsed_ns: ended.swarm.elapsed_ns,
@@ -231,8 +235,12 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
             pauses: ended.pauses,
             dialer_busy: ended.swarm.dialer_busy,
         },
-        server_account: ended.account,
+        server_account: account,
     });
+    let gone = |e| Trouble::internal(format!("the folder of the record is gone, and cannot be made again: {e}. The results are lost"));
+    if ended.writer.restore(&manifest).map_err(gone)? {
+        tell!("warning: {} was removed while the run went on; what was recorded is written there again", dir.display());
+    }
     settle(&mut manifest, &dir, ended.plan, ended.script)?;
     let written = ended.writer.finish(&manifest);
     let shown = show(&dir, ended.look);
@@ -250,17 +258,6 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
         return Err(Trouble::nothing(format!("nothing could be measured: {text}. Is the server running at {}?", ended.plan.target)));
     }
     Ok(code)
-}
-
-/// What the server said without the secrets, nor the beginning of one where the text was cut.
-fn redacted(text: String, secrets: &[String]) -> String {
-    let text = secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[redacted]"));
-    let Some(cut) = text.strip_suffix("..") else { return text };
-    let begun = |secret: &String| (4..secret.len()).rev().filter_map(|n| secret.get(..n)).find(|start| cut.ends_with(start)).map(str::len);
-    match secrets.iter().filter_map(begun).max() {
-        Some(length) => format!("{}[redacted]", &cut[..cut.len() - length]),
-        None => text,
-    }
 }
 
 /// Unanswered exchanges and the doubts about series follow from the counters written so far.

@@ -31,12 +31,13 @@ pub(super) fn local_ports() -> u64 {
 pub(super) fn check(plan: &Plan, sources: usize, files: u64) -> Result<(), Trouble> {
     let needed = plan.clients + OWN_FILES;
     if needed > files {
+        let fits = files.saturating_sub(OWN_FILES);
+        let fewer = if fits > 0 { format!(", or pass --clients {fits}") } else { String::new() };
         return Err(Trouble::usage(format!(
-            "this process may open {} files; {} clients need {}. Raise the hard limit (ulimit -Hn, or LimitNOFILE= of a service), or pass --clients {}",
+            "this process may open {} files; {} clients need {}. Raise the hard limit (ulimit -Hn, or LimitNOFILE= of a service){fewer}",
             grouped(files),
             grouped(plan.clients),
-            grouped(needed),
-            files.saturating_sub(OWN_FILES)
+            grouped(needed)
         )));
     }
     let ports = local_ports() * sources.max(1) as u64;

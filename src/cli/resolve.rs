@@ -2,11 +2,15 @@
 //! profile or the variables is said at once.
 
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::Trouble;
 use super::args::RunArgs;
 use super::args::StampsArg;
+use super::secrets;
+use super::tell;
 use crate::plan::Pacing;
 use crate::plan::Plan;
 use crate::plan::Stamps;
@@ -21,6 +25,8 @@ use crate::units::SECOND;
 
 /// Largest profile read, in bytes.
 const PROFILE_MAX: u64 = 1 << 20;
+/// Largest value read from a file, in bytes.
+const VALUE_MAX: u64 = 64 << 10;
 /// Largest message accepted, in bytes.
 const MESSAGE_CAP: usize = 256 << 10;
 /// Longest run, warm-up or ramp.
@@ -43,17 +49,43 @@ pub(super) fn profile(name: &str, colour: bool) -> Result<Profile, Trouble> {
         .map_err(|mistakes| Trouble::usage(format!("the profile {name} cannot be used\n{}", mistakes.snippets(colour))))
 }
 
-/// The values of all variables, and those among them that are secret.
-pub(super) fn variables(profile: &Profile, sets: &[(String, String)]) -> Result<(BTreeMap<String, String>, Vec<String>), Trouble> {
-    let values =
-        vars::resolve(profile, sets, |name| std::env::var(name).ok()).map_err(|problems| Trouble::usage(problems.join("\nerror: ")))?;
-    let mut secrets = vars::secrets(profile, &values);
-    // A value that a later one took the place of was typed all the same.
-    let is_secret = |name: &str| profile.vars.get(name).is_some_and(|v| v.secret);
-    secrets.extend(sets.iter().filter(|(name, value)| is_secret(name) && !value.is_empty()).map(|(_, value)| value.clone()));
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets.dedup();
-    Ok((values, secrets))
+/// The values of all variables.
+pub(super) fn variables(profile: &Profile, sets: &[(String, String)]) -> Result<BTreeMap<String, String>, Trouble> {
+    vars::resolve(profile, sets, |name| std::env::var(name).ok()).map_err(|problems| Trouble::usage(problems.join("\nerror: ")))
+}
+
+/// The pairs of `--set` with `@FILE` read; `@@` stands for a value that begins with `@`.
+pub(super) fn sets(profile: &Profile, typed: &[(String, String)]) -> Result<Vec<(String, String)>, Trouble> {
+    let read = |(name, value): &(String, String)| {
+        let value = match value.strip_prefix('@') {
+            Some(literal) if literal.starts_with('@') => literal.to_owned(),
+            Some(path) => from_file(path, name, secrets::is_secret(profile, name))?,
+            None => value.clone(),
+        };
+        Ok((name.clone(), value))
+    };
+    typed.iter().map(read).collect()
+}
+
+/// The text of a file without the line break at its end. What is said of a file for a secret does not
+/// repeat its path, which may have been meant as the secret itself.
+fn from_file(path: &str, name: &str, is_secret: bool) -> Result<String, Trouble> {
+    let shown = if is_secret { "the file" } else { path };
+    let wrong = |why: String| {
+        Trouble::usage(format!("{shown} of --set {name}=@FILE cannot be used: {why}. A value that begins with `@` is written `@@`"))
+    };
+    let file = std::fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
+    let about = file.metadata().map_err(|e| wrong(e.to_string()))?;
+    let mut text = String::new();
+    file.take(VALUE_MAX + 1).read_to_string(&mut text).map_err(|e| wrong(e.to_string()))?;
+    if text.len() as u64 > VALUE_MAX {
+        return Err(wrong(format!("it has more than {VALUE_MAX} bytes")));
+    }
+    if is_secret && about.is_file() && about.permissions().mode() & 0o077 != 0 {
+        tell!("warning: the file of secret `{name}` can be read by others than its owner; chmod 600 keeps it to you");
+    }
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
 /// The plan. `target` is what takes the place of the profile's endpoint.
@@ -120,74 +152,4 @@ fn check_times(args: &RunArgs) -> Result<(), Trouble> {
         }
     }
     Ok(())
-}
-
-/// The command line with every secret replaced by `[redacted]`; so are the values of headers, however
-/// they were written.
-pub(super) fn redacted_command(secrets: &[String]) -> Vec<String> {
-    redacted(std::env::args(), secrets)
-}
-
-fn redacted(args: impl Iterator<Item = String>, secrets: &[String]) -> Vec<String> {
-    let mut is_header = false;
-    args.map(|arg| {
-        let begins = if is_header { Some(0) } else { header_begins(&arg) };
-        is_header = begins == Some(arg.len());
-        match begins {
-            Some(at) if at < arg.len() || at == 0 => header_name_only(&arg),
-            _ => redact(&arg, secrets),
-        }
-    })
-    .collect()
-}
-
-/// Where the header begins in an argument that gives one; its end when the header is the next
-/// argument. `-H` may stand behind short flags without a value.
-fn header_begins(arg: &str) -> Option<usize> {
-    if let Some(rest) = arg.strip_prefix("--header") {
-        return if rest.is_empty() { Some(arg.len()) } else { rest.starts_with('=').then_some("--header=".len()) };
-    }
-    let flags = arg.strip_prefix('-')?;
-    let at = flags.find('H')?;
-    flags[..at].chars().all(|c| c.is_ascii_lowercase()).then_some(at + 2)
-}
-
-fn redact(text: &str, secrets: &[String]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets {
-        text = text.replace(secret.as_str(), "[redacted]");
-    }
-    // Values in a query may be tokens.
-    match text.split_once("://").and_then(|_| text.split_once('?')) {
-        Some((before, query)) => {
-            let names: Vec<String> = query.split('&').map(|pair| format!("{}=..", pair.split('=').next().unwrap_or_default())).collect();
-            format!("{before}?{}", names.join("&"))
-        }
-        None => text,
-    }
-}
-
-fn header_name_only(arg: &str) -> String {
-    format!("{}: [redacted]", arg.split(':').next().unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_do_not_reach_the_command_line_of_a_record() {
-        let secrets = ["s3cret".to_owned()];
-        assert_eq!(redact("token=s3cret", &secrets), "token=[redacted]");
-        assert_eq!(redact("ws://h/p?token=abc&x=1", &secrets), "ws://h/p?token=..&x=..");
-        for (typed, kept) in [
-            (&["-H", "Authorization: Bearer s", "x"][..], &["-H", "Authorization: [redacted]", "x"][..]),
-            (&["--header", "A:b", "-q"], &["--header", "A: [redacted]", "-q"]),
-            (&["-HA: b", "-qH", "A: b"], &["-HA: [redacted]", "-qH", "A: [redacted]"]),
-            (&["--header=A: b", "--header=A:b:c"], &["--header=A: [redacted]", "--header=A: [redacted]"]),
-            (&["-H=A: b", "--limit", "echo p(99) < 10ms"], &["-H=A: [redacted]", "--limit", "echo p(99) < 10ms"]),
-        ] {
-            assert_eq!(redacted(typed.iter().map(|arg| (*arg).to_owned()), &secrets), kept, "{typed:?}");
-        }
-    }
 }

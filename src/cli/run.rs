@@ -1,5 +1,6 @@
 //! `volley run`: from the command line to a record and its reports.
 
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::path::PathBuf;
@@ -10,13 +11,17 @@ use std::sync::atomic::Ordering;
 use super::Trouble;
 use super::args::RunArgs;
 use super::child::Server;
+use super::dry;
 use super::guard;
 use super::outcome;
 use super::preflight;
 use super::progress::Show;
+use super::redact;
+use super::redact::Redactor;
 use super::resolve;
 use super::route;
-use super::say;
+use super::secrets::Secrets;
+use super::secrets::Typed;
 use super::signals;
 use super::tell;
 use crate::dialogue::Bounds;
@@ -32,6 +37,7 @@ use crate::swarm;
 use crate::swarm::Control;
 use crate::swarm::Sink;
 use crate::tally::Second;
+use crate::units::Nanos;
 use crate::wire::Route;
 
 /// Runs a load test; the exit code.
@@ -39,22 +45,26 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let look = outcome::Look::of_run(args)?;
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
-    let (values, mut secrets) = resolve::variables(&profile, &args.set)?;
+    let sets = resolve::sets(&profile, &args.set)?;
+    let values = resolve::variables(&profile, &sets)?;
     let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
     let target = args.target.as_deref().map(Target::parse).transpose().map_err(Trouble::usage)?;
     if let Some(target) = &target {
-        guard::judge_name(&target.host, &args.i_own)?;
+        guard::judge_name(&target.host, args)?;
     }
     let lanes = args.lanes.unwrap_or_else(default_lanes);
     // Everything that can be wrong with the plan is said before a server is started or looked for.
     let placeholder = Target { host: "127.0.0.1".into(), port: 1, tls: false, path_and_query: "/".into() };
     let mut plan = resolve::plan(args, profile, values, target.as_ref().unwrap_or(&placeholder), lanes)?;
+    let typed = Typed { sets: &sets, headers: &args.headers, target: target.as_ref(), subprotocol: args.subprotocol.as_deref() };
+    let secrets = Secrets::of(&plan, &typed)?;
+    let redactor = redact::install(secrets.redactor());
+    guard::judge_harm(&plan, args.allow_harm)?;
     let tls = route::protection(args, target.as_ref().map(|_| &plan.target))?;
-    let script = Arc::new(script(&plan)?);
-    check_limits(&args.limit, &script)?;
+    check_limits(&args.limit, &script(&plan)?)?;
     preflight::check(&plan, args.source_addr.len(), files)?;
     if args.dry_run {
-        return dry_run(&plan, target.is_none());
+        return dry::run(&mut plan, target.is_none(), &secrets, args);
     }
     let server = if target.is_none() { Some(Server::start(&args.profile, dialect.as_deref(), &[])?) } else { None };
     let address = match &server {
@@ -62,20 +72,19 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
             plan.target.port = server.address.port();
             server.address
         }
-        None => look_up(&plan.target, &args.allow_host)?,
+        None => look_up(&mut plan, &secrets, args)?,
     };
     let route = route::route(args, address, tls)?;
+    let script = Arc::new(script(&plan)?);
     let plan = Arc::new(plan);
-    let manifest = outcome::manifest(&plan, &script, &route, server.is_some(), resolve::redacted_command(&secrets), &args.limit);
-    // A server may say in its refusal what it was told in a header.
-    secrets.extend(args.headers.iter().flat_map(|(_, value)| value.split_whitespace()).filter(|word| word.len() >= 8).map(str::to_owned));
+    let manifest = outcome::manifest(&plan, &script, &route, server.is_some(), &args.limit, redactor);
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
     let writer = Writer::create(&dir, &manifest)
         .map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))?;
     if args.progress != super::args::Progress::None {
         tell!("{} -> {} ({address}), {}", plan.profile.name, plan.target, amount(&plan));
     }
-    measure(Measurement { args, plan, script, route, server, manifest, writer, look, secrets })
+    measure(Measurement { args, plan, script, route, server, manifest, writer, look, redactor })
 }
 
 /// All that a measurement needs.
@@ -88,23 +97,26 @@ struct Measurement<'a> {
     manifest: Manifest,
     writer: Writer,
     look: outcome::Look,
-    secrets: Vec<String>,
+    redactor: &'static Redactor,
 }
 
 fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
     let control = Arc::new(Control::default());
     let signal = Arc::new(AtomicI32::new(0));
     stop_on_signals(&control, &signal)?;
+    let dir = m.writer.dir().display().to_string();
     let mut sink = Recorder {
         script: &m.script,
         writer: &mut m.writer,
+        redactor: m.redactor,
         show: Show::new(m.args.progress, &m.plan, &m.script),
         pauses: Vec::new(),
         generator: outcome::GeneratorSum::default(),
         phase: "",
     };
-    let swarm = swarm::run(&m.plan, &m.script, &m.route, &control, &mut sink)
-        .map_err(|e| Trouble::internal(format!("the run could not go on: {e}")))?;
+    let swarm = swarm::run(&m.plan, &m.script, &m.route, &control, &mut sink).map_err(|e| {
+        Trouble::internal(format!("the run could not go on: {e}. What was recorded so far is in {dir}; `volley report {dir}` shows it"))
+    })?;
     sink.show.end();
     let (pauses, generator) = (sink.pauses, sink.generator);
     let account = m.server.take().and_then(Server::stop);
@@ -120,7 +132,7 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
         account,
         signal,
         look: &m.look,
-        secrets: &m.secrets,
+        redactor: m.redactor,
     })
 }
 
@@ -137,6 +149,7 @@ fn stop_on_signals(control: &Arc<Control>, signal: &Arc<AtomicI32>) -> Result<()
 struct Recorder<'a> {
     script: &'a Script,
     writer: &'a mut Writer,
+    redactor: &'a Redactor,
     show: Show,
     pauses: Vec<crate::record::Pause>,
     generator: outcome::GeneratorSum,
@@ -144,7 +157,8 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    fn note(&mut self, t_ns: u64, kind: &str, text: String) {
+    fn note(&mut self, t_ns: u64, kind: &str, text: &str) {
+        let text = self.redactor.theirs(text);
         if let Err(e) = self.writer.event(&Event { t_ns, kind: kind.into(), text }) {
             tell!("\nwarning: {e}; the run goes on, its record has a gap");
         }
@@ -155,10 +169,10 @@ impl Sink for Recorder<'_> {
     fn second(&mut self, second: &Second) {
         if second.phase != self.phase {
             self.phase = second.phase;
-            self.note(second.start_ns, "phase", second.phase.into());
+            self.note(second.start_ns, "phase", second.phase);
         }
         for gap in &second.pauses {
-            self.note(gap.at_ns, "pause", format!("no turn for {}", crate::units::Nanos(gap.length_ns)));
+            self.note(gap.at_ns, "pause", &format!("no turn for {}", Nanos(gap.length_ns)));
         }
         let hists = row::hists(self.script, second);
         let hists: Vec<(&str, &crate::tally::Hist)> = hists.iter().map(|(tag, hist)| (tag.as_str(), *hist)).collect();
@@ -196,14 +210,23 @@ fn default_lanes() -> u32 {
     cpus.saturating_sub(1).max(1)
 }
 
-/// The address of the target, looked up once.
-fn look_up(target: &Target, allowed: &[String]) -> Result<SocketAddr, Trouble> {
-    let found = (target.host.as_str(), target.port).to_socket_addrs();
-    let address =
-        found.map_err(|e| Trouble::nothing(format!("{} cannot be looked up: {e}. Check the host in --target", target.host)))?.next();
-    let address = address.ok_or_else(|| Trouble::nothing(format!("{} has no address", target.host)))?;
-    guard::judge_address(&target.host, address.ip(), allowed)?;
-    Ok(address)
+/// The address of the target, looked up once. All addresses that it has are judged, and the plan is
+/// brought within what may be done there.
+fn look_up(plan: &mut Plan, secrets: &Secrets, args: &RunArgs) -> Result<SocketAddr, Trouble> {
+    let host = plan.target.host.clone();
+    let found = (host.as_str(), plan.target.port).to_socket_addrs();
+    let found: Vec<SocketAddr> =
+        found.map_err(|e| Trouble::nothing(format!("{host} cannot be looked up: {e}. Check the host in --target")))?.collect();
+    let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
+    let reach = guard::judge_addresses(&host, &addresses, &args.allow_host)?;
+    guard::judge_secrets(plan, reach, &secrets.carriers, args)?;
+    if let Some(ramp) = guard::judge_amount(plan, reach, args)? {
+        if args.ramp.is_some() {
+            tell!("warning: connects to a host that is not loopback are paced at 500/s; the ramp takes {ramp} (--over-limit lifts this)");
+        }
+        plan.ramp = ramp;
+    }
+    found.first().copied().ok_or_else(|| Trouble::nothing(format!("{host} has no address")))
 }
 
 fn default_dir(manifest: &Manifest) -> PathBuf {
@@ -212,26 +235,11 @@ fn default_dir(manifest: &Manifest) -> PathBuf {
 }
 
 /// The amount of load in words.
-fn amount(plan: &Plan) -> String {
+pub(super) fn amount(plan: &Plan) -> String {
     let clients = crate::units::grouped(plan.clients);
     let load = match plan.pacing {
         crate::plan::Pacing::Open(curve) => format!("{clients} clients x {curve}"),
         crate::plan::Pacing::Closed(n) => format!("{clients} clients x {n} outstanding (closed loop)"),
     };
     format!("{load}, ramp {}, warm-up {}, {} measured", plan.ramp, plan.warmup, plan.duration)
-}
-
-fn dry_run(plan: &Plan, own_server: bool) -> Result<u8, Trouble> {
-    let dialect = plan.dialect.as_ref().map(|d| format!(" ({d} dialect)")).unwrap_or_default();
-    say!("profile   {}{dialect}: {}", plan.profile.name, plan.profile.about);
-    let target = if own_server { "the reference server, started for the run".to_owned() } else { plan.target.to_string() };
-    say!("target    {target}");
-    say!("load      {}", amount(plan));
-    if let Some(shape) = plan.shape() {
-        let planned: u64 = (0..plan.clients).map(|c| shape.planned(c, plan.measure_until())).sum();
-        say!("          {} sends in all, ramp and warm-up included", crate::units::grouped(planned));
-    }
-    say!("harm      {}", plan.profile.harm.as_deref().unwrap_or("none declared"));
-    say!("nothing was sent");
-    Ok(0)
 }

@@ -22,7 +22,7 @@ impl Target {
     /// # Errors
     /// What is wrong, with an example.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let wrong = |what: &str| format!("`{url}` {what}; write for example `ws://127.0.0.1:9001/path`");
+        let wrong = |what: &str| format!("`{}` {what}; write for example `ws://127.0.0.1:9001/path`", without_secrets(url));
         let (tls, rest) = match (url.strip_prefix("ws://"), url.strip_prefix("wss://")) {
             (Some(rest), _) => (false, rest),
             (_, Some(rest)) => (true, rest),
@@ -81,6 +81,17 @@ impl fmt::Display for Target {
     }
 }
 
+/// A URL, however wrong, without what may be secret: user and password, and what stands in the query.
+fn without_secrets(url: &str) -> String {
+    let (front, query) = url.split_once(['?', '#']).map_or((url, ""), |(front, _)| (front, "?.."));
+    match front.rsplit_once('@') {
+        Some((before, host)) => {
+            format!("{}..@{host}{query}", before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://")))
+        }
+        None => format!("{front}{query}"),
+    }
+}
+
 fn split_query(path_and_query: &str) -> (&str, &str) {
     path_and_query.split_once('?').unwrap_or((path_and_query, ""))
 }
@@ -136,6 +147,10 @@ mod tests {
             "ws://a:",
         ] {
             assert!(Target::parse(url).is_err(), "{url}");
+        }
+        for url in ["ws://u:s3cret@h/", "http://s3cret@h/?x", "ws://h:x/?t=s3cret", "s3cret@h", "ws://h:x/#s3cret", "wss://a@s3cret@/ ?"] {
+            let why = Target::parse(url).expect_err(url);
+            assert!(!why.contains("s3cret"), "{why}");
         }
     }
 

@@ -116,6 +116,7 @@ impl<'t> Check<'t, '_> {
             env: env.map(|env| env.text.to_owned()),
             about: self.about(table),
             secret: table.flag("secret"),
+            harmless: table.text("harmless").map(|value| value.text.to_owned()),
         }
     }
 

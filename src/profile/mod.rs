@@ -95,6 +95,8 @@ pub struct Var {
     pub about: String,
     /// Whether its value must never be written anywhere.
     pub secret: bool,
+    /// The only value with which messages do no harm; `None` where any does none.
+    pub harmless: Option<String>,
 }
 
 /// A series of exchanges.

@@ -85,6 +85,7 @@ pub const VAR: &[Key] = &[
     optional("default", Kind::Text, r#"default = "10""#),
     optional("env", Kind::Text, r#"env = "MY_TOKEN""#),
     optional("secret", Kind::Flag, "secret = true"),
+    optional("harmless", Kind::Text, r#"harmless = "Stop""#),
 ];
 
 /// `[ping]`

@@ -20,6 +20,7 @@ use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
 use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -137,6 +138,31 @@ impl Writer {
     /// The folder of the record.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Puts back what was removed from the record while it was open: the folder, and its files with
+    /// what was written so far, which the kernel keeps as long as they are open. To be called when no
+    /// more seconds come. Returns whether anything was missing.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be made again; the text names the path.
+    pub fn restore(&self, manifest: &Manifest) -> io::Result<bool> {
+        let files = [&self.intervals, &self.counters, &self.events];
+        let missing: Vec<&Append> = files.into_iter().filter(|file| !self.dir.join(file.name).exists()).collect();
+        let lacks_manifest = !self.dir.join(RUN_JSON).exists();
+        if missing.is_empty() && !lacks_manifest {
+            return Ok(false);
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(|e| at(&self.dir, &e))?;
+        for file in missing {
+            let path = self.dir.join(file.name);
+            let held = format!("/proc/self/fd/{}", file.file.as_raw_fd());
+            std::fs::copy(held, &path).map_err(|e| at(&path, &e))?;
+        }
+        if lacks_manifest {
+            self.replace(RUN_JSON, self.manifest_text(manifest, false).as_bytes())?;
+        }
+        Ok(true)
     }
 
     /// Closes the record: syncs, writes totals and sections, and rewrites the manifest.

@@ -92,6 +92,19 @@ impl Call {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("the program runs");
     }
 
+    /// Waits until the record in `out` has so many seconds.
+    pub(crate) fn has_recorded(&self, out: &Path, seconds: usize) {
+        let until = Instant::now() + Duration::from_secs(30);
+        while !std::fs::read_to_string(out.join("counters.ndjson")).is_ok_and(|text| text.lines().count() >= seconds) {
+            assert!(Instant::now() < until, "no second was recorded");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn end(mut self) -> Ended {
         let until = Instant::now() + PATIENCE;
         let status = loop {
@@ -219,4 +232,31 @@ pub(crate) fn counts_add_up(summary: &Value) {
     let n = |name: &str| counts[name].as_u64().unwrap_or_else(|| panic!("no {name}: {counts:#}"));
     assert_eq!(n("planned"), n("sent") + sum(&counts["not_offered"]), "{counts:#}");
     assert_eq!(n("sent"), n("answered") + n("late") + n("unanswered") + n("no_answer_expected"), "{counts:#}");
+}
+
+/// A short run against `url` into `dir`.
+pub(crate) fn short<'a>(url: &'a str, dir: &'a str) -> Vec<&'a str> {
+    let load = ["--clients", "10", "--rate", "20/s", "--duration", "1s", "--warmup", "0", "--lanes", "1", "--progress", "none"];
+    [&["run", "echo", "--target", url, "--out", dir, "--report", "none"], load.as_slice()].concat()
+}
+
+/// A file of a record.
+pub(crate) fn read(dir: &Path, file: &str) -> String {
+    std::fs::read_to_string(dir.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+}
+
+/// How a record says that its run stands.
+pub(crate) fn state(dir: &Path) -> String {
+    let run: Value = serde_json::from_str(&read(dir, "run.json")).expect("run.json is JSON");
+    run["state"].as_str().expect("a state").to_owned()
+}
+
+/// A run of a minute against `echo`, two seconds in.
+pub(crate) fn long_run(url: &str, out: &Path) -> Call {
+    let mut command = volley();
+    command.args(["run", "echo", "--target", url, "--out", text(out), "--clients", "10", "--rate", "20/s", "--duration", "60s"]);
+    command.args(["--warmup", "0", "--lanes", "1", "--report", "html", "--progress", "json"]);
+    let call = Call::start(command);
+    call.has_recorded(out, 2);
+    call
 }
