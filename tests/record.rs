@@ -278,9 +278,9 @@ fn seed_of_the_fuzzer() -> String {
     let (dir, mut fab) = (folder(), Fab::new(2));
     fab.second(&[("warmup/tcp_connect", &[300_000])]).connections.opened = 1;
     fab.second(&[]);
-    (0..2).for_each(|_| {
-        drop(fab.second(&[("echo", &[1_000_000, 2_000_000]), ("echo/service", &[900_000, 1_900_000]), ("lag", &[100_000; 2])]))
-    });
+    for _ in 0..2 {
+        fab.second(&[("echo", &[1_000_000, 2_000_000]), ("echo/service", &[900_000, 1_900_000]), ("lag", &[100_000; 2])]);
+    }
     fab.events = vec![Event { t_ns: 0, kind: "phase".into(), text: "ramp".into() }];
     fab.manifest.plan.limits = vec!["echo p(99) < 10ms".into()];
     fab.finish();

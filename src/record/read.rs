@@ -41,8 +41,9 @@ use crate::units::SECOND;
 /// Histograms of single seconds held at once (190 KiB each); beyond it neighbours are merged.
 pub const HELD_MAX: usize = 2_000;
 
-/// Largest `run.json`.
-const RUN_JSON_MAX: u64 = 64 << 20;
+/// Largest `run.json`; a profile of 1 MiB fits, however it is escaped. Values that are not known are
+/// read too, at up to 40 bytes a byte.
+const RUN_JSON_MAX: u64 = 8 << 20;
 /// Largest `intervals.hlog`, some weeks.
 const INTERVALS_MAX: u64 = 4 << 30;
 /// Largest `counters.ndjson` or `events.ndjson`, some days.
@@ -51,8 +52,8 @@ const NDJSON_MAX: u64 = 512 << 20;
 const BELIEVED_MAX: u64 = 1_000_000_000 * SECOND;
 /// Largest number of values believed in one histogram.
 const COUNT_MAX: u64 = 1 << 40;
-/// Most tags believed in one second.
-const TAGS_MAX: usize = 4_096;
+/// Most tags believed in a record (190 KiB each).
+const TAGS_MAX: usize = 1_024;
 
 /// Why a record cannot be read. Every text says which file and what to do about it, where something can be done.
 #[derive(Debug)]
@@ -296,6 +297,7 @@ impl<'a> Joined<'a> {
         if !self.seen.insert(line.tag.clone()) {
             return Err(format!("`{}` twice in one second", line.tag));
         }
+        room_for(&self.totals, &line.tag)?;
         self.joined += 1;
         self.totals.entry(line.tag.clone()).or_default().merge(&hist);
         self.held.add(Interval { t_ns: line.t_ns, span_ns: self.rows[at].span_ns, tag: line.tag, hist });
@@ -309,6 +311,11 @@ impl<'a> Joined<'a> {
         let lacking = (lacking > 0).then(|| format!("{lacking} of {expected} histograms of single seconds are not there"));
         orphans.into_iter().chain(lacking).collect()
     }
+}
+
+/// Whether `tag` is known or may be one more.
+fn room_for<T>(known: &BTreeMap<String, T>, tag: &str) -> Result<(), String> {
+    if known.len() < TAGS_MAX || known.contains_key(tag) { Ok(()) } else { Err(format!("more than {TAGS_MAX} tags")) }
 }
 
 /// Histograms of single seconds, or of wider steps once there are too many.
@@ -397,6 +404,15 @@ mod tests {
         ] {
             assert_eq!(check_schema(found), ok, "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_new_tag_every_second_comes_to_an_end() {
+        let mut known: BTreeMap<String, ()> = (1..TAGS_MAX).map(|n| (n.to_string(), ())).collect();
+        assert_eq!(room_for(&known, "new"), Ok(()));
+        known.insert("new".into(), ());
+        assert_eq!(room_for(&known, "new"), Ok(()));
+        assert_eq!(room_for(&known, "newer"), Err("more than 1024 tags".into()));
     }
 
     #[test]
