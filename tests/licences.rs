@@ -52,11 +52,10 @@ struct Package {
     purpose: Use,
 }
 
-/// The packages that Cargo.lock holds for this machine's kind of system, without our own.
+/// The packages that Cargo.lock holds for Linux on x86-64, without our own.
 fn packages() -> Vec<Package> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &target])
+        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs, as it runs this test");
@@ -202,7 +201,7 @@ fn expressions() {
         ("GPL-2.0-only WITH Classpath-exception-2.0", false),
         ("(MIT", false),
         ("MIT ISC", false),
-        ("MIT OR", true),
+        ("MIT OR", false),
         ("", false),
     ] {
         assert_eq!(is_allowed(expression), allowed, "{expression}");

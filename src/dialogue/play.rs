@@ -169,7 +169,7 @@ mod tests {
     fn waiting_longer_than_the_clock_goes_is_no_panic() {
         let profile = shipped::get("echo").expect("loads");
         let values = vars::resolve(&profile, &[("payload_bytes".into(), "0".into())], |_| None).expect("defaults");
-        let text = format!("load\n> {{\"id\":0}}\n{}< {{\"id\":0}}\n= echo 1\n", "wait 270000h\n".repeat(20));
+        let text = format!("load\n{}> {{\"id\":0,\"pad\":\"\"}}\n< {{\"id\":0}}\n= echo 1\n", "wait 270000h\n".repeat(20));
         let talk = talk::parse(&text).expect("parses");
         assert_eq!(play(&talk, &profile, None, &values), Ok(Vec::new()));
     }
