@@ -271,3 +271,37 @@ fn both_files_cut_to_the_same_second_are_noticed() {
     assert!(back.missing.iter().any(|m| m.contains("last 4.0 s have no counters")), "{:?}", back.missing);
     assert!(same_hist(&back.totals["echo"], &fab.run().totals["echo"]), "the stored totals are whole");
 }
+
+/// A record of two measured seconds as the fuzzer takes it: its files one after another, each behind
+/// a line `=== NAME`.
+fn seed_of_the_fuzzer() -> String {
+    let (dir, mut fab) = (folder(), Fab::new(2));
+    fab.second(&[("warmup/tcp_connect", &[300_000])]).connections.opened = 1;
+    fab.second(&[]);
+    for _ in 0..2 {
+        fab.second(&[("echo", &[1_000_000, 2_000_000]), ("echo/service", &[900_000, 1_900_000]), ("lag", &[100_000; 2])]);
+    }
+    fab.events = vec![Event { t_ns: 0, kind: "phase".into(), text: "ramp".into() }];
+    fab.manifest.plan.limits = vec!["echo p(99) < 10ms".into()];
+    fab.finish();
+    fab.write(dir.path());
+    let file = |name: &&str| format!("=== {name}\n{}", fs::read_to_string(dir.path().join(name)).expect("was written"));
+    FILES.iter().map(file).collect()
+}
+
+/// Write it anew with `WRITE=1 cargo test --test record seed`.
+#[test]
+fn the_seed_of_the_fuzzer_is_a_whole_record() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/record/whole");
+    if std::env::var_os("WRITE").is_some() {
+        fs::write(&path, seed_of_the_fuzzer()).expect("the seeds can be written");
+    }
+    let (dir, text) = (folder(), fs::read_to_string(path).expect("the seed is there"));
+    for part in text.split("=== ").skip(1) {
+        let (name, body) = part.split_once('\n').expect("a title ends with its line");
+        fs::write(dir.path().join(name), body).expect("written");
+    }
+    let back = read(dir.path()).expect("readable");
+    assert_eq!(back.missing, Vec::<String>::new());
+    assert_eq!((back.rows.len(), back.totals["echo"].len()), (4, 4));
+}

@@ -38,7 +38,7 @@ pub fn play(talk: &Talk, profile: &Profile, dialect: Option<&str>, vars: &BTreeM
     let script = Script::compile(profile, dialect, vars, bounds)?;
     let mut player = Player::new(profile, &script);
     for line in &talk.lines {
-        player.now += MILLI;
+        player.now = player.now.saturating_add(MILLI);
         if let Err(message) = player.step(&line.step) {
             player.partings.push(Parting { line: line.number, message });
         }
@@ -79,7 +79,7 @@ impl<'a> Player<'a> {
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Wait(span) => self.now += span.0,
+            Step::Wait(span) => self.now = self.now.saturating_add(span.0),
             Step::Load => return self.load(),
             Step::Says(text) => self.hear(text),
             Step::Sent(expected) => {
@@ -163,6 +163,15 @@ mod tests {
                 assert_eq!(partings, [], "{}", shipped.file);
             }
         }
+    }
+
+    #[test]
+    fn waiting_longer_than_the_clock_goes_is_no_panic() {
+        let profile = shipped::get("echo").expect("loads");
+        let values = vars::resolve(&profile, &[("payload_bytes".into(), "0".into())], |_| None).expect("defaults");
+        let text = format!("load\n{}> {{\"id\":0,\"pad\":\"\"}}\n< {{\"id\":0}}\n= echo 1\n", "wait 270000h\n".repeat(20));
+        let talk = talk::parse(&text).expect("parses");
+        assert_eq!(play(&talk, &profile, None, &values), Ok(Vec::new()));
     }
 
     #[test]

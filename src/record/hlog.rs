@@ -3,11 +3,16 @@
 //! The only file of the record that knows the format. Stamps are written with nine decimals, so that
 //! an instant comes back to the nanosecond; other readers take them as seconds. Knows nothing of
 //! files. The exact figures of a histogram do not fit this format and travel beside it.
+//!
+//! hdrhistogram reserves what a header claims, so what comes from a file is inflated here, up to a
+//! bound, and only a header that this program writes is handed on.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::bufread::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::Serializer as _;
@@ -15,13 +20,26 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::IntervalLogIterator;
 use hdrhistogram::serialization::interval_log::LogEntry;
 
+use crate::tally::DIGITS;
 use crate::tally::Exact;
+use crate::tally::HIGHEST_NS;
 use crate::tally::Hist;
+use crate::tally::LOWEST_NS;
 use crate::units::MILLI;
 use crate::units::SECOND;
 
 /// Divisor of the readable maximum: histograms are in nanoseconds, the column reads milliseconds.
 const MAX_DIVISOR: u64 = MILLI;
+/// First bytes of a deflated histogram.
+const DEFLATED_COOKIE: u32 = 0x1c84_9314;
+/// First bytes of a plain histogram.
+const PLAIN_COOKIE: u32 = 0x1c84_9313;
+/// Cookie, length of the counts, offset, digits, lowest, highest, ratio.
+const HEADER: usize = 40;
+/// Most bytes of counts: the range has 24,576 of them, each at most 9 bytes long.
+const COUNTS_MAX: usize = 24_576 * 9;
+/// The only number of the format that hdrhistogram cannot negate: -2^63.
+const UNREADABLE: [u8; 9] = [0xff; 9];
 
 /// The head of a log. `started` is RFC 3339; a text that is not leaves the start out.
 pub(super) fn head(started: &str) -> String {
@@ -99,11 +117,12 @@ fn stamp(ns: u64) -> String {
 pub(super) struct Decoder {
     deserializer: Deserializer,
     bytes: Vec<u8>,
+    plain: Vec<u8>,
 }
 
 impl Decoder {
     pub(super) fn new() -> Self {
-        Decoder { deserializer: Deserializer::new(), bytes: Vec::new() }
+        Decoder { deserializer: Deserializer::new(), bytes: Vec::new(), plain: Vec::new() }
     }
 
     /// Reads one line that ends with a newline; `None` for a comment or the legend.
@@ -119,10 +138,52 @@ impl Decoder {
         let tag = entry.tag().map(|t| t.as_str().to_owned()).unwrap_or_default();
         self.bytes.clear();
         STANDARD.decode_vec(entry.encoded_histogram(), &mut self.bytes).map_err(|e| format!("base64: {e}"))?;
-        let counts = self.deserializer.deserialize(&mut self.bytes.as_slice()).map_err(|e| format!("histogram: {e}"))?;
+        let counts = self.counts().map_err(|e| format!("histogram: {e}"))?;
         let ns = |d: std::time::Duration| u64::try_from(d.as_nanos()).map_err(|_| "a time beyond 500 years".to_owned());
         Ok(Some(Line { tag, t_ns: ns(entry.start_timestamp())?, counts }))
     }
+
+    /// The counts in `bytes`.
+    fn counts(&mut self) -> Result<Counts, String> {
+        let deflated = match self.bytes.split_first_chunk::<8>() {
+            Some((head, rest)) if *head == deflated_head(rest.len()) => rest,
+            _ => return Err("not deflated, or not of the length it claims".into()),
+        };
+        self.plain.clear();
+        let most = (HEADER + COUNTS_MAX) as u64;
+        ZlibDecoder::new(deflated).take(most + 1).read_to_end(&mut self.plain).map_err(|e| e.to_string())?;
+        let Some((head, counts)) = self.plain.split_first_chunk::<HEADER>() else { return Err("shorter than its header".into()) };
+        if counts.len() > COUNTS_MAX {
+            return Err(format!("inflates to more than {most} bytes"));
+        }
+        if *head != header(counts.len()) {
+            return Err("its header is not that of 1 us to 1 h at 3 digits".into());
+        }
+        if counts.windows(UNREADABLE.len()).any(|bytes| bytes == UNREADABLE) {
+            return Err("a count beyond 64 bits".into());
+        }
+        self.deserializer.deserialize(&mut self.plain.as_slice()).map_err(|e| e.to_string())
+    }
+}
+
+/// What a deflated histogram of `len` bytes begins with.
+fn deflated_head(len: usize) -> [u8; 8] {
+    let mut head = [0; 8];
+    head[..4].copy_from_slice(&DEFLATED_COOKIE.to_be_bytes());
+    head[4..].copy_from_slice(&(len as u32).to_be_bytes());
+    head
+}
+
+/// The header of a plain histogram of this program with `len` bytes of counts.
+fn header(len: usize) -> [u8; HEADER] {
+    let mut head = [0; HEADER];
+    head[..4].copy_from_slice(&PLAIN_COOKIE.to_be_bytes());
+    head[4..8].copy_from_slice(&(len as u32).to_be_bytes());
+    head[12..16].copy_from_slice(&u32::from(DIGITS).to_be_bytes());
+    head[16..24].copy_from_slice(&LOWEST_NS.to_be_bytes());
+    head[24..32].copy_from_slice(&HIGHEST_NS.to_be_bytes());
+    head[32..].copy_from_slice(&1f64.to_be_bytes());
+    head
 }
 
 #[cfg(test)]
@@ -146,6 +207,73 @@ mod tests {
         let back = Decoder::new().line(last.as_bytes()).expect("reads").expect("is a histogram");
         assert_eq!(back.t_ns, 1_000_000_007);
         assert_eq!(&back.counts, hist.counts());
+    }
+
+    /// A line whose histogram inflates to `plain`.
+    fn crafted(plain: &[u8]) -> String {
+        let mut deflate = flate2::read::ZlibEncoder::new(plain, flate2::Compression::fast());
+        let mut deflated = Vec::new();
+        deflate.read_to_end(&mut deflated).expect("a slice can be read");
+        let bytes = [&deflated_head(deflated.len())[..], &deflated].concat();
+        format!("Tag=echo,0.0,1.0,0.0,{}\n", STANDARD.encode(bytes))
+    }
+
+    /// A plain histogram with these bytes of counts.
+    fn plain(counts: &[u8]) -> Vec<u8> {
+        [&header(counts.len())[..], counts].concat()
+    }
+
+    #[test]
+    fn a_crafted_histogram_is_refused_before_anything_is_reserved() {
+        let with = |at: usize, bytes: &[u8]| {
+            let mut plain = plain(&[2, 2]);
+            plain[at..at + bytes.len()].copy_from_slice(bytes);
+            plain
+        };
+        for (bytes, why) in [
+            (with(4, &u32::MAX.to_be_bytes()), "its header is not"),
+            (with(4, &1u32.to_be_bytes()), "its header is not"),
+            (with(8, &[1]), "its header is not"),
+            (with(15, &[5]), "its header is not"),
+            (with(16, &1u64.to_be_bytes()), "its header is not"),
+            (with(24, &u64::MAX.to_be_bytes()), "its header is not"),
+            (with(32, &f64::NAN.to_be_bytes()), "its header is not"),
+            (plain(&vec![0; 64 << 20]), "inflates to more than 221224 bytes"),
+            (plain(&[0; COUNTS_MAX + 1]), "inflates to more than 221224 bytes"),
+            (plain(&[&[2][..], &UNREADABLE].concat()), "a count beyond 64 bits"),
+            (plain(&[0x80]), "histogram: "),
+            (plain(&[2; 24_577]), "longer than it should be"),
+            (header(0)[..39].to_vec(), "shorter than its header"),
+            (Vec::new(), "shorter than its header"),
+        ] {
+            let mut decoder = Decoder::new();
+            let error = decoder.line(crafted(&bytes).as_bytes()).err().unwrap_or_default();
+            assert!(error.contains(why), "{why}: {error}");
+            assert!(decoder.plain.capacity() <= 1 << 20, "{why}: {} bytes reserved", decoder.plain.capacity());
+        }
+        let good = Decoder::new().line(crafted(&plain(&[2, 2])).as_bytes()).expect("reads").expect("is a histogram");
+        assert_eq!(good.counts.len(), 2);
+    }
+
+    #[test]
+    fn a_histogram_must_have_the_length_it_claims() {
+        let bytes = [&deflated_head(9)[..], &[0; 8]].concat();
+        for text in [STANDARD.encode(bytes), STANDARD.encode(deflated_head(0).split_at(4).0), String::new()] {
+            let error = Decoder::new().line(format!("0.0,1.0,0.0,{text}\n").as_bytes()).err().unwrap_or_default();
+            assert!(error.contains("not of the length it claims"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_largest_histogram_there_can_be_is_read() {
+        let mut hist = Hist::new();
+        let step = |at: u64| at + (at >> 11).max(500);
+        std::iter::successors(Some(0), |&at| Some(step(at))).take_while(|&at| at <= HIGHEST_NS).for_each(|at| hist.record(at));
+        let mut line = String::new();
+        Encoder::new().line(&mut line, "echo", 0, SECOND, &hist).expect("encodes");
+        let back = Decoder::new().line(line.as_bytes()).expect("reads").expect("is a histogram");
+        assert_eq!(&back.counts, hist.counts());
+        assert!(hist.counts().distinct_values() <= COUNTS_MAX / 9, "{}", hist.counts().distinct_values());
     }
 
     #[test]

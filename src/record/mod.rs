@@ -16,6 +16,7 @@
 //! [`mod@write`] makes a record while the run happens, [`read`](mod@read) takes it back, whole or cut
 //! short; [`machine`] says where it was made.
 
+mod held;
 mod hlog;
 mod lines;
 pub mod machine;

@@ -23,6 +23,7 @@ use super::Manifest;
 use super::RUN_SCHEMA;
 use super::Run;
 use super::State;
+use super::held::Held;
 use super::hlog::Decoder;
 use super::hlog::join;
 use super::lines;
@@ -41,18 +42,19 @@ use crate::units::SECOND;
 /// Histograms of single seconds held at once (190 KiB each); beyond it neighbours are merged.
 pub const HELD_MAX: usize = 2_000;
 
-/// Largest `run.json`.
-const RUN_JSON_MAX: u64 = 64 << 20;
+/// Largest `run.json`; a profile of 1 MiB fits, however it is escaped. Values that are not known are
+/// read too, at up to 40 bytes a byte.
+const RUN_JSON_MAX: u64 = 8 << 20;
 /// Largest `intervals.hlog`, some weeks.
 const INTERVALS_MAX: u64 = 4 << 30;
 /// Largest `counters.ndjson` or `events.ndjson`, some days.
 const NDJSON_MAX: u64 = 512 << 20;
 /// Largest time believed: 30 years in nanoseconds.
-const BELIEVED_MAX: u64 = 1_000_000_000 * SECOND;
+pub(super) const BELIEVED_MAX: u64 = 1_000_000_000 * SECOND;
 /// Largest number of values believed in one histogram.
 const COUNT_MAX: u64 = 1 << 40;
-/// Most tags believed in one second.
-const TAGS_MAX: usize = 4_096;
+/// Most tags believed in a record (190 KiB each).
+const TAGS_MAX: usize = 1_024;
 
 /// Why a record cannot be read. Every text says which file and what to do about it, where something can be done.
 #[derive(Debug)]
@@ -296,6 +298,7 @@ impl<'a> Joined<'a> {
         if !self.seen.insert(line.tag.clone()) {
             return Err(format!("`{}` twice in one second", line.tag));
         }
+        room_for(&self.totals, &line.tag)?;
         self.joined += 1;
         self.totals.entry(line.tag.clone()).or_default().merge(&hist);
         self.held.add(Interval { t_ns: line.t_ns, span_ns: self.rows[at].span_ns, tag: line.tag, hist });
@@ -311,41 +314,9 @@ impl<'a> Joined<'a> {
     }
 }
 
-/// Histograms of single seconds, or of wider steps once there are too many.
-#[derive(Default)]
-struct Held {
-    /// Width of a step in nanoseconds; 0 while every second is held by itself.
-    step_ns: u64,
-    by_time: BTreeMap<(u64, String), Interval>,
-}
-
-impl Held {
-    fn add(&mut self, interval: Interval) {
-        self.put(interval);
-        while self.by_time.len() > HELD_MAX && self.step_ns < BELIEVED_MAX {
-            self.step_ns = (self.step_ns * 2).max(2 * SECOND);
-            std::mem::take(&mut self.by_time).into_values().for_each(|interval| self.put(interval));
-        }
-    }
-
-    fn put(&mut self, interval: Interval) {
-        // A second that starts a little early or late still belongs to its step.
-        let step = (interval.t_ns + SECOND / 2).checked_div(self.step_ns).unwrap_or(interval.t_ns);
-        match self.by_time.entry((step, interval.tag.clone())) {
-            std::collections::btree_map::Entry::Vacant(free) => {
-                free.insert(interval);
-            }
-            std::collections::btree_map::Entry::Occupied(mut old) => {
-                let old = old.get_mut();
-                old.span_ns = (interval.t_ns + interval.span_ns).saturating_sub(old.t_ns).max(old.span_ns);
-                old.hist.merge(&interval.hist);
-            }
-        }
-    }
-
-    fn into_intervals(self) -> Vec<Interval> {
-        self.by_time.into_values().collect()
-    }
+/// Whether `tag` is known or may be one more.
+fn room_for<T>(known: &BTreeMap<String, T>, tag: &str) -> Result<(), String> {
+    if known.len() < TAGS_MAX || known.contains_key(tag) { Ok(()) } else { Err(format!("more than {TAGS_MAX} tags")) }
 }
 
 /// The stored totals when they are whole and know at least as much as the intervals, else the sums.
@@ -400,16 +371,11 @@ mod tests {
     }
 
     #[test]
-    fn many_seconds_are_merged_without_losing_a_value() {
-        let mut held = Held::default();
-        for second in 0..(HELD_MAX as u64 + 500) {
-            let mut hist = Hist::new();
-            hist.record(1_000_000 + second);
-            held.add(Interval { t_ns: second * SECOND, span_ns: SECOND, tag: "echo".into(), hist });
-        }
-        let intervals = held.into_intervals();
-        assert!(intervals.len() <= HELD_MAX, "{}", intervals.len());
-        assert_eq!(intervals.iter().map(|i| i.hist.len()).sum::<u64>(), HELD_MAX as u64 + 500);
-        assert!(intervals.iter().all(|i| i.span_ns == 2 * SECOND && i.hist.len() == 2 || i.hist.len() == 1));
+    fn a_new_tag_every_second_comes_to_an_end() {
+        let mut known: BTreeMap<String, ()> = (1..TAGS_MAX).map(|n| (n.to_string(), ())).collect();
+        assert_eq!(room_for(&known, "new"), Ok(()));
+        known.insert("new".into(), ());
+        assert_eq!(room_for(&known, "new"), Ok(()));
+        assert_eq!(room_for(&known, "newer"), Err("more than 1024 tags".into()));
     }
 }
