@@ -494,10 +494,13 @@ fn lists_and_pages() {
     assert!(schema["$schema"].is_string() && schema["properties"].is_object());
     assert!(out(&["completions", "bash"]).contains("_volley()"));
     assert!(out(&["man"]).contains(".TH volley"));
-    let faults = out(&["serve", "echo", "--fault", "list"]);
-    for row in volley::mock::FAULTS {
-        assert!(faults.lines().any(|line| line.split_whitespace().next() == Some(row.name)), "{}", row.name);
+    let faults = out(&["serve", "--list-faults"]);
+    for row in volley::mock::FAULTS.iter().flat_map(|(_, rows)| *rows) {
+        assert!(faults.lines().any(|line| line.trim_start().starts_with(&row.spelling()) && line.contains(row.about)), "{}", row.name);
     }
+    let faults = out(&["serve", "echo", "--list-faults"]);
+    assert!(faults.contains("  no_ack ") && !faults.contains("device_offline"), "{faults}");
+    assert!(out(&["serve", "--help"]).contains("--list-faults"));
     for help in [&["--help"][..], &["run", "--help"], &["serve", "--help"], &["--version"]] {
         out(help);
     }
