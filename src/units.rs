@@ -233,6 +233,16 @@ mod tests {
     }
 
     #[test]
+    fn sizes_from_text() {
+        for (text, bytes) in [("512", 512), ("0", 0), ("7B", 7), ("64KiB", 64 << 10), ("16 MiB", 16 << 20), ("1GiB", 1 << 30)] {
+            assert_eq!(bytes_from(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "KiB", "-1", "1.5KiB", "32MB", "99999999999GiB"] {
+            assert!(bytes_from(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn times_to_text() {
         for (ns, text) in [
             (0, "0s"),

@@ -77,6 +77,10 @@ fn what_was_typed_wrong_is_named_with_a_way_out() {
         (&["serve", "echo", "--fault", "no_akc"], &["`no_akc`", "no_ack"]),
         (&["serve", "echo", "--delay", "5ms"], &["`5ms`", "fixed:5ms"]),
         (&["serve", "exho"], &["`exho`", "echo"]),
+        (&["serve", "echo", "--fault", "device_offline=3"], &["`device_offline`", "echo cannot", "openshock-live can"]),
+        (&["serve", "echo", "--message-cap", "32MB"], &["`32MB`", "`16MiB`"]),
+        (&["serve", "echo", "--message-cap", "1"], &["between 125 bytes and 1 GiB"]),
+        (&["serve"], &["PROFILE"]),
         (&["profiles", "show", "ehco"], &["`ehco`", "`echo`"]),
     ] {
         let ended = call(args);

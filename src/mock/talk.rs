@@ -99,6 +99,7 @@ impl Talk {
             Due::Beat(Beat::Kept) => desk.release_kept(&mut self.line),
             Due::Beat(_) if self.line.done => {}
             Due::Beat(Beat::Endless) => desk.endless(&mut self.line),
+            Due::Beat(_) if self.line.mute => {}
             Due::Beat(Beat::Storm) => self.storm(desk),
             Due::Beat(beat) => self.peer.beat(desk, &mut self.line, beat, waiting.at),
         }
