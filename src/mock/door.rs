@@ -156,16 +156,16 @@ impl Door {
                 self.count(|callers| callers.connections.failed += 1);
                 accept::finish(stream).await;
             }
-            (Outcome::Silent(stream), Some(Decision::Odd(greeting))) => {
+            (Outcome::Silent { stream, leftover }, Some(Decision::Odd(greeting))) => {
                 drop(permit);
-                self.greet_oddly(stream, greeting, query).await;
+                self.greet_oddly(stream, greeting, leftover.to_vec(), query).await;
             }
-            (Outcome::Silent(mut stream), Some(_)) => {
+            (Outcome::Silent { mut stream, .. }, Some(_)) => {
                 self.count(|callers| callers.connections.refused += 1);
                 stream.write_all(NOT_HTTP).await.ok();
                 accept::finish(stream).await;
             }
-            (Outcome::Silent(stream), None) => {
+            (Outcome::Silent { stream, .. }, None) => {
                 self.count(|callers| callers.silenced += 1);
                 drop(permit);
                 outwait(stream).await;
@@ -174,9 +174,9 @@ impl Door {
     }
 
     /// Answers 101 as a fault has it; a peer that leaves meanwhile has failed.
-    async fn greet_oddly(&self, mut stream: TcpStream, greeting: Greeting, query: Option<String>) {
+    async fn greet_oddly(&self, mut stream: TcpStream, greeting: Greeting, leftover: Vec<u8>, query: Option<String>) {
         if greeting.early {
-            return self.open(stream, Some(greeting.head), Vec::new(), query);
+            return self.open(stream, Some(greeting.head), leftover, query);
         }
         let written = match greeting.pause {
             Some(pause) => slowly(&mut stream, &greeting.head, pause.to_std()).await,
@@ -186,7 +186,7 @@ impl Door {
             },
         };
         match written {
-            Ok(()) => self.open(stream, None, Vec::new(), query),
+            Ok(()) => self.open(stream, None, leftover, query),
             Err(_) => self.count(|callers| callers.connections.failed += 1),
         }
     }

@@ -135,6 +135,19 @@ fn a_frame_in_the_segment_of_the_101() {
 }
 
 #[test]
+fn what_comes_behind_the_request_is_heard_by_an_odd_server_too() {
+    for fault in ["keep_alive_upgrade", "early_frame", "slow_headers=1ms"] {
+        let server = server(with_fault(echo(), fault));
+        let mut client = Client::dial(server.addr());
+        client.write(&[upgrade("/", &[]).into_bytes(), frame(true, TEXT, message(7).as_bytes())].concat());
+        assert!(client.head().starts_with("HTTP/1.1 101"), "{fault}");
+        assert_eq!(client.text(), message(7), "{fault}");
+        client.leave();
+        assert_eq!(received(&server.stop().expect("an account"), "echo"), 1, "{fault}");
+    }
+}
+
+#[test]
 fn a_101_is_spoilt_only_where_there_would_be_one() {
     let server = server(with_fault(with_set(openshock("docs"), "token", "only"), "wrong_accept:50%"));
     let ask = |token| Client::ask(server.addr(), HUB, &[("User-Agent", "test"), ("OpenShockToken", token)]).1;
