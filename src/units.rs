@@ -191,6 +191,18 @@ pub fn bytes_text(n: u64) -> String {
     format!("{value:.1} TiB")
 }
 
+/// A size in bytes from `512`, `64KiB`, `16MiB` or `1GiB`; a bare number is bytes.
+///
+/// # Errors
+/// A sentence that says how sizes are written.
+pub fn bytes_from(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 1u64 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
+    let found = units.iter().find_map(|(unit, factor)| text.strip_suffix(unit).map(|number| (number.trim_end(), *factor)));
+    let (number, factor) = found.unwrap_or((text, 1));
+    let bytes = number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
+    bytes.ok_or_else(|| format!("`{text}` is not a size; write for example `512`, `64KiB` or `16MiB`"))
+}
+
 /// What a peer said, safe to print: control, hidden and bidirectional characters (Unicode TR9) are
 /// left out, and so are line separators; it is cut at `most` characters, which `..` behind it shows.
 pub fn printable(text: &str, most: usize) -> String {
@@ -227,6 +239,16 @@ mod tests {
         }
         for text in ["10", "ms", "-1s", "1x", "1e30s", "", "99999999999h"] {
             assert!(text.parse::<Nanos>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_from_text() {
+        for (text, bytes) in [("512", 512), ("0", 0), ("7B", 7), ("64KiB", 64 << 10), ("16 MiB", 16 << 20), ("1GiB", 1 << 30)] {
+            assert_eq!(bytes_from(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "KiB", "-1", "1.5KiB", "32MB", "99999999999GiB"] {
+            assert!(bytes_from(text).is_err(), "{text}");
         }
     }
 

@@ -59,6 +59,10 @@ fn what_was_typed_wrong_is_named_with_a_way_out() {
         (&["serve", "echo", "--fault", "no_akc"], &["`no_akc`", "no_ack"]),
         (&["serve", "echo", "--delay", "5ms"], &["`5ms`", "fixed:5ms"]),
         (&["serve", "exho"], &["`exho`", "echo"]),
+        (&["serve", "echo", "--fault", "device_offline=3"], &["`device_offline`", "echo cannot", "openshock-live can"]),
+        (&["serve", "echo", "--message-cap", "32MB"], &["`32MB`", "`16MiB`"]),
+        (&["serve", "echo", "--message-cap", "1"], &["between 125 bytes and 1 GiB"]),
+        (&["serve"], &["PROFILE"]),
         (&["profiles", "show", "ehco"], &["`ehco`", "`echo`"]),
     ] {
         let ended = call(args);
@@ -332,10 +336,13 @@ fn lists_and_pages() {
     assert!(schema["$schema"].is_string() && schema["properties"].is_object());
     assert!(out(&["completions", "bash"]).contains("_volley()"));
     assert!(out(&["man"]).contains(".TH volley"));
-    let faults = out(&["serve", "echo", "--fault", "list"]);
-    for row in volley::mock::FAULTS {
-        assert!(faults.lines().any(|line| line.split_whitespace().next() == Some(row.name)), "{}", row.name);
+    let faults = out(&["serve", "--list-faults"]);
+    for row in volley::mock::FAULTS.iter().flat_map(|(_, rows)| *rows) {
+        assert!(faults.lines().any(|line| line.trim_start().starts_with(&row.spelling()) && line.contains(row.about)), "{}", row.name);
     }
+    let faults = out(&["serve", "echo", "--list-faults"]);
+    assert!(faults.contains("  no_ack ") && !faults.contains("device_offline"), "{faults}");
+    assert!(out(&["serve", "--help"]).contains("--list-faults"));
     for help in [&["--help"][..], &["run", "--help"], &["serve", "--help"], &["--version"]] {
         out(help);
     }

@@ -3,8 +3,14 @@
 //! Every count is compared exactly. Times are known beforehand and read from the server's own
 //! account; only lower bounds are strict, so that a busy machine breaks nothing.
 
+#[path = "mock/connections.rs"]
+mod connections;
 #[path = "mock/faults.rs"]
 mod faults;
+#[path = "mock/frames.rs"]
+mod frames;
+#[path = "mock/handshakes.rs"]
+mod handshakes;
 #[path = "mock/peer.rs"]
 mod peer;
 
@@ -116,6 +122,19 @@ fn protocol_errors_get_their_code() {
         (frame(true, TEXT, b"\xff\xfe"), 1007, "invalid_utf8"),
         (frame(true, BINARY, &[0; 1001]), 1009, "message_too_big"),
         ([frame(false, BINARY, &[0; 600]), frame(true, 0, &[0; 600])].concat(), 1009, "message_too_big"),
+        // Told at the first wrong byte of a message that has not ended, and of a frame that has not.
+        (frame(false, TEXT, b"\xe2\x28"), 1007, "invalid_utf8"),
+        (frame(true, TEXT, b"\xffand more to come")[..12].to_vec(), 1007, "invalid_utf8"),
+        // A header that claims too much is enough.
+        (frame(true, BINARY, &[0; 5000])[..8].to_vec(), 1009, "message_too_big"),
+        (frame(true, PING, &[0; 126]), 1002, "protocol_error"),
+        (frame(false, PING, b""), 1002, "protocol_error"),
+        (frame(true, 0, b"x"), 1002, "protocol_error"),
+        ([frame(false, TEXT, b"a"), frame(true, TEXT, b"b")].concat(), 1002, "protocol_error"),
+        // 5 bytes in a length of two bytes.
+        (vec![0x82, 0xfe, 0, 5, 0, 0, 0, 0], 1002, "protocol_error"),
+        (frame(true, CLOSE, b"x"), 1002, "protocol_error"),
+        (frame(true, CLOSE, b"\x03\xe8\xff"), 1007, "invalid_utf8"),
     ];
     let count = rows.len() as u64;
     for (wire, code, _) in &rows {
@@ -128,6 +147,66 @@ fn protocol_errors_get_their_code() {
         assert!(account.violations.contains_key(*kind), "{kind} in {account:?}");
     }
     assert_eq!((account.violations_total, sent(&account, "close")), (count, count));
+}
+
+#[test]
+fn close_codes_are_checked() {
+    let server = server(echo());
+    let valid: [u16; 8] = [1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999];
+    let invalid: [u16; 10] = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535];
+    for (codes, answer) in [(&valid[..], None), (&invalid, Some(1002))] {
+        for code in codes {
+            let mut client = Client::echo(server.addr());
+            client.send(CLOSE, code.to_be_bytes());
+            assert_eq!(client.rest().iter().map(Frame::code).collect::<Vec<_>>(), [answer.unwrap_or(*code)], "to {code}");
+        }
+    }
+    let account = server.stop().expect("an account");
+    assert_eq!((received(&account, "close"), account.violations_total, sent(&account, "close")), (8, 10, 18));
+}
+
+#[test]
+fn a_close_is_not_waited_for_without_end() {
+    let server = server(with_fault(echo(), "close_code=4000"));
+    let mut client = Client::echo(server.addr());
+    client.say(&message(0));
+    assert_eq!(client.rest().len(), 2, "the answer and the Close");
+    // No answer to the Close: the server takes what is said for a while, then resets.
+    let told = (0..2000).find(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        std::io::Write::write_all(&mut client.stream, &frame(true, PING, b"")).is_err()
+    });
+    assert!(told.is_some());
+    assert_eq!(server.stop().expect("an account").connections.ended, 1);
+}
+
+#[test]
+fn messages_of_16_mib_come_back_when_they_are_allowed() {
+    let server = server(Words { message_cap: Some(32 << 20), ..echo() });
+    let mut client = Client::echo(server.addr());
+    let body: Vec<u8> = (0..16 << 20).map(|n: u32| (n % 251) as u8).collect();
+    let half = body.len() / 2;
+    for wire in [frame(true, BINARY, &body), [frame(false, BINARY, &body[..half]), frame(true, 0, &body[half..])].concat()] {
+        client.write(&wire);
+        let back = client.next().expect("an echo");
+        assert!(back.opcode == BINARY && back.body == body, "{} bytes came back", back.body.len());
+    }
+    client.leave();
+    let account = server.stop().expect("an account");
+    assert_eq!((received(&account, "echo"), sent(&account, "echo"), account.violations_total), (2, 2, 0));
+}
+
+#[test]
+fn what_is_not_the_profiles_json_comes_back_too() {
+    let server = server(echo());
+    let mut client = Client::echo(server.addr());
+    for text in ["", "hello", "\u{e9}\u{1f600}", "[1,2]"] {
+        client.say(text);
+        assert_eq!(client.text(), text);
+    }
+    client.leave();
+    let account = server.stop().expect("an account");
+    assert_eq!((sent(&account, "echo"), account.violations.get("echo_without_id")), (4, Some(&4)));
 }
 
 #[test]

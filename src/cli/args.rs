@@ -264,12 +264,17 @@ Examples:
   volley serve echo --listen 127.0.0.1:9001
   volley serve openshock-live --dialect server --delay lognormal:5ms:0.7
   volley serve echo --stall 500ms/5s --fault no_ack:5%
+  volley serve --list-faults
+
+A fault is NAME[=ARG][:SHARE]: no_ack, no_ack:5%, close_code=4000@10, drop_midstream=10@rst:0.1.
+Of N handshakes, connections or answers exactly that share is struck; the account says how many.
 
 Prints its address as one JSON line when ready, and its account as one JSON line when it is
 stopped by SIGTERM or SIGINT.")]
 pub(super) struct ServeArgs {
     /// A shipped profile.
-    pub(super) profile: String,
+    #[arg(required_unless_present = "list_faults")]
+    pub(super) profile: Option<String>,
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(super) listen: std::net::SocketAddr,
@@ -282,15 +287,24 @@ pub(super) struct ServeArgs {
     /// Seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
-    /// Hold each answer: fixed:5ms, lognormal:MEDIAN:SIGMA, uniform:1ms..9ms.
+    /// Hold each answer: fixed:5ms, lognormal:MEDIAN:SIGMA, uniform:1ms..9ms, bimodal:1ms:200ms:5%.
     #[arg(long, value_name = "LAW")]
     pub(super) delay: Option<String>,
     /// Answer nothing for the end of each period, as 500ms/5s.
     #[arg(long, value_name = "TIME/PERIOD")]
     pub(super) stall: Option<String>,
-    /// Misbehave: NAME[=ARG][:SHARE]; repeat for more. `--fault list` prints all names.
+    /// Misbehave: NAME[=ARG][:SHARE]; repeat for more. --list-faults shows the names.
     #[arg(long, value_name = "FAULT")]
     pub(super) fault: Vec<String>,
+    /// Print every fault there is, or those that PROFILE can show, and end.
+    #[arg(long)]
+    pub(super) list_faults: bool,
+    /// Most connections open at once; more are refused with 503.
+    #[arg(long, value_name = "N")]
+    pub(super) capacity: Option<usize>,
+    /// Largest message read, as 32MiB; a larger one gets Close 1009. 1MiB unless said.
+    #[arg(long, value_name = "SIZE", value_parser = crate::units::bytes_from)]
+    pub(super) message_cap: Option<u64>,
     /// Lanes, a thread each.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(super) lanes: u32,

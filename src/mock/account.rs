@@ -115,6 +115,8 @@ counted! {
     Dropped {
         /// The fault of this name.
         NoAck = "no_ack",
+        /// A fault had silenced the connection before.
+        Muted = "muted",
         /// A fault would have made it larger, and too much was waiting already.
         NoRoom = "no_room",
         /// The handshake was left unanswered by the fault of this name.
@@ -145,6 +147,8 @@ pub(super) struct Counts {
     pub(super) bytes_out: u64,
     /// Connections that ended before the server did.
     pub(super) ended: u64,
+    /// How often each fault struck, by its name.
+    pub(super) faults: BTreeMap<&'static str, u64>,
     /// From having read a request to writing its answer.
     pub(super) hold: Hist,
 }
@@ -159,6 +163,7 @@ impl Counts {
             bytes_in: 0,
             bytes_out: 0,
             ended: 0,
+            faults: BTreeMap::new(),
             hold: Hist::new(),
         }
     }
@@ -183,6 +188,11 @@ impl Counts {
         self.violations[what as usize] += 1;
     }
 
+    /// Notes that a fault struck.
+    pub(super) fn struck(&mut self, name: &'static str) {
+        *self.faults.entry(name).or_default() += 1;
+    }
+
     /// Takes another lane's counts in.
     pub(super) fn merge(&mut self, other: &Counts) {
         let add = |to: &mut [u64], from: &[u64]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
@@ -193,6 +203,7 @@ impl Counts {
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
         self.ended += other.ended;
+        other.faults.iter().for_each(|(name, n)| *self.faults.entry(name).or_default() += n);
         self.hold.merge(&other.hold);
     }
 
@@ -208,6 +219,7 @@ impl Counts {
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             dropped: named(Dropped::NAMES, &self.dropped),
+            faults: self.faults.iter().map(|(name, n)| ((*name).into(), *n)).collect(),
             violations: named(Violation::NAMES, &self.violations),
             violations_total: self.violations.iter().sum(),
             hold: Hold::of(&self.hold),
@@ -241,6 +253,10 @@ pub struct Account {
     pub bytes_out: u64,
     /// Answers never sent, by fault, `peer_gone` or `stopped`.
     pub dropped: BTreeMap<String, u64>,
+    /// How often each fault struck: handshakes, answers, pings or connections, whatever it strikes. What
+    /// happens later in a connection counts when it happens.
+    #[serde(default)]
+    pub faults: BTreeMap<String, u64>,
     /// What clients must not do, by kind.
     pub violations: BTreeMap<String, u64>,
     /// Sum of the violations.
@@ -255,7 +271,7 @@ pub struct Account {
 pub struct Connections {
     /// Answered 101.
     pub accepted: u64,
-    /// Answered with an HTTP refusal.
+    /// Answered with anything else.
     pub refused: u64,
     /// Ended before they were answered: no request in time, no HTTP, gone.
     pub failed: u64,

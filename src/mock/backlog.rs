@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 use super::account::Counts;
 use super::account::Dropped;
+use super::account::Kind;
+use super::queue::Holds;
 use super::queue::Mark;
 use super::queue::Then;
 
@@ -38,12 +40,12 @@ impl Backlog {
         self.marks.extend(marks);
     }
 
-    /// Takes off what was written; whether the connection's last piece was in it.
-    pub(super) fn written(&mut self, bytes: usize, counts: &mut Counts) -> bool {
+    /// Takes off what was written; what follows the last piece in it.
+    pub(super) fn written(&mut self, bytes: usize, counts: &mut Counts) -> Then {
         self.bytes.drain(..bytes);
-        let (done, ended) = settle(self.marks.make_contiguous(), bytes, counts);
+        let (done, then) = settle(self.marks.make_contiguous(), bytes, counts);
         self.marks.drain(..done);
-        ended
+        then
     }
 
     /// Counts the answers in it as never sent.
@@ -52,24 +54,30 @@ impl Backlog {
     }
 }
 
-/// Spreads `written` bytes over the pieces they belong to: how many are complete, and whether the
-/// last one of the connection is among them.
-pub(super) fn settle(marks: &mut [Mark], written: usize, counts: &mut Counts) -> (usize, bool) {
-    counts.bytes_out += written as u64;
-    let (mut left, mut done, mut ended) = (written, 0, false);
+/// Spreads `written` bytes over the pieces they belong to: how many are complete, and what follows
+/// them.
+pub(super) fn settle(marks: &mut [Mark], written: usize, counts: &mut Counts) -> (usize, Then) {
+    let (mut left, mut done, mut then) = (written, 0, Then::Next);
     for mark in marks {
-        if mark.len > left {
-            mark.len -= left;
+        let here = mark.len.min(left);
+        counts.bytes_out += if mark.holds == Holds::Greeting { 0 } else { here as u64 };
+        mark.len -= here;
+        left -= here;
+        if mark.len > 0 {
             break;
         }
-        left -= mark.len;
         done += 1;
-        ended |= mark.then == Then::End;
+        if mark.then != Then::Next {
+            then = mark.then;
+        }
+        if mark.holds == Holds::MessageAndPing {
+            counts.sent(Kind::WsPing);
+        }
         if let Some(kind) = mark.kind {
             counts.sent(kind);
         }
     }
-    (done, ended)
+    (done, then)
 }
 
 /// Counts the answers among pieces that will never be written.
@@ -81,16 +89,15 @@ pub(super) fn lose<'a>(marks: impl Iterator<Item = &'a Mark>, counts: &mut Count
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock::account::Kind;
 
     #[test]
     fn a_piece_is_sent_with_its_last_byte() {
         let mut counts = Counts::new();
         let mut backlog = Backlog::default();
-        let mark = |len, then| Mark { len, kind: (len > 0).then_some(Kind::Echo), asked: Some(0), then };
+        let mark = |len, then| Mark { len, kind: (len > 0).then_some(Kind::Echo), asked: Some(0), holds: Holds::Message, then };
         backlog.add(&[0; 7], &[mark(3, Then::Next), mark(4, Then::Next), mark(0, Then::End)]);
-        for (bytes, sent, ended) in [(2, 0, false), (1, 1, false), (3, 1, false), (1, 2, true)] {
-            assert_eq!((backlog.written(bytes, &mut counts), counts.sent[Kind::Echo as usize]), (ended, sent));
+        for (bytes, sent, then) in [(2, 0, Then::Next), (1, 1, Then::Next), (3, 1, Then::Next), (1, 2, Then::End)] {
+            assert_eq!((backlog.written(bytes, &mut counts), counts.sent[Kind::Echo as usize]), (then, sent));
         }
         assert!(backlog.is_done());
         assert_eq!(counts.bytes_out, 7);

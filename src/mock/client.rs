@@ -13,6 +13,7 @@ use super::backlog;
 use super::backlog::Backlog;
 use super::codec::Decoder;
 use super::desk::Desk;
+use super::queue::Then;
 use super::talk::Talk;
 use crate::wire::Clock;
 
@@ -105,14 +106,18 @@ impl Client {
                 None => self.write(&desk.out),
                 Some(_) => Ok(0),
             };
-            match result {
+            let then = match result {
                 Ok(written) => self.note(written, now, desk),
-                Err(Gone) => backlog::lose(desk.marks.iter(), &mut desk.counts),
-            }
+                Err(Gone) => {
+                    backlog::lose(desk.marks.iter(), &mut desk.counts);
+                    Then::Next
+                }
+            };
             desk.out.clear();
             desk.out.shrink_to(SMALL);
             desk.marks.clear();
             result?;
+            self.ended(then)?;
         }
         if self.talk.over { Err(Gone) } else { Ok(()) }
     }
@@ -122,13 +127,14 @@ impl Client {
         let Some(mut backlog) = self.backlog.take() else { return Ok(()) };
         let result = self.write(backlog.bytes());
         let written = *result.as_ref().unwrap_or(&0);
-        let ended = backlog.written(written, &mut desk.counts);
+        let then = backlog.written(written, &mut desk.counts);
         desk.backlog_bytes -= written;
+        self.talk.line.unsent = backlog.len();
         if !backlog.is_done() {
             self.backlog = Some(backlog);
         }
-        self.ended(ended);
-        result.map(drop)
+        result?;
+        self.ended(then)
     }
 
     /// Whether reading stopped for want of room and may go on; tells so once.
@@ -172,17 +178,19 @@ impl Client {
         }
     }
 
-    /// Notes a write of the desk's output, of which the socket took `written` bytes at `now`.
-    fn note(&mut self, written: usize, now: u64, desk: &mut Desk) {
+    /// Notes a write of the desk's output, of which the socket took `written` bytes at `now`; what follows.
+    fn note(&mut self, written: usize, now: u64, desk: &mut Desk) -> Then {
         for asked in desk.marks.iter().filter_map(|mark| mark.asked) {
             desk.counts.hold.record(now.saturating_sub(asked));
         }
-        let (done, ended) = backlog::settle(&mut desk.marks, written, &mut desk.counts);
+        let (done, then) = backlog::settle(&mut desk.marks, written, &mut desk.counts);
         if done < desk.marks.len() {
-            self.backlog.get_or_insert_default().add(&desk.out[written..], &desk.marks[done..]);
+            let backlog = self.backlog.get_or_insert_default();
+            backlog.add(&desk.out[written..], &desk.marks[done..]);
+            self.talk.line.unsent = backlog.len();
             desk.backlog_bytes += desk.out.len() - written;
         }
-        self.ended(ended);
+        then
     }
 
     /// Writes until all is taken or the socket is full.
@@ -201,10 +209,20 @@ impl Client {
         Ok(written)
     }
 
-    /// The last piece is written: the peer sees the end and may still say Close.
-    fn ended(&self, ended: bool) {
-        if ended {
-            self.socket.shutdown(Shutdown::Write).ok();
+    /// What follows a piece that is written: at an end the peer may still say Close, at a reset not.
+    fn ended(&self, then: Then) -> Result<(), Gone> {
+        match then {
+            Then::Next => Ok(()),
+            Then::End => {
+                self.socket.shutdown(Shutdown::Write).ok();
+                Ok(())
+            }
+            Then::Reset => {
+                // Closing a socket that lingers for no time at all resets it.
+                let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+                nix::sys::socket::setsockopt(&self.socket, nix::sys::socket::sockopt::Linger, &at_once).ok();
+                Err(Gone)
+            }
         }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Knows the names of profiles, dialects and variables; does no I/O.
 
-use super::fault::Fault;
 use super::fault::Planned;
 use super::settings::Settings;
 use super::settings::set;
@@ -182,8 +181,8 @@ fn dialect(profile: Protocol, asked: Option<&str>) -> Result<Dialect, String> {
 
 fn planned(profile: Protocol, text: &str) -> Result<Planned, String> {
     let planned: Planned = text.parse()?;
-    match (planned.fault, profile) {
-        (Fault::ErrorInstead(_), Protocol::Echo) => Err("fault `error_instead`: echo has no errors; it is for openshock-live".into()),
+    match planned.only {
+        Some(only) if only != profile => Err(format!("fault `{}`: {} cannot show it, {} can", planned.name, profile.name(), only.name())),
         _ => Ok(planned),
     }
 }
@@ -207,6 +206,16 @@ mod tests {
         };
         let mistakes = Config::new(&words).expect_err("nothing in it is right");
         assert_eq!(mistakes.len(), 9, "{mistakes:#?}");
+    }
+
+    #[test]
+    fn faults_of_another_profile_are_refused() {
+        let words = |profile: &str, fault: &str| Words { profile: profile.into(), faults: vec![fault.into()], ..Words::default() };
+        for (profile, fault) in [("echo", "device_offline=3"), ("echo", "error_instead=150"), ("openshock-live", "text_for_binary")] {
+            let mistakes = Config::new(&words(profile, fault)).expect_err(fault);
+            assert!(mistakes.len() == 1 && mistakes[0].contains("cannot show it"), "{mistakes:?}");
+        }
+        assert!(Config::new(&words("openshock-live", "device_offline=3")).is_ok());
     }
 
     #[test]

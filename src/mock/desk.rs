@@ -14,14 +14,19 @@ use super::account::Kind;
 use super::codec;
 use super::config::Config;
 use super::fault::Fault;
-use super::fault::Moment;
 use super::fault::Striker;
+use super::fault::connection::Connection;
+use super::fault::connection::Ending;
+use super::fault::frame;
+use super::fault::frame::Framing;
+use super::fault::message::Answer;
 use super::faulty;
 use super::line::Kept;
 use super::line::Line;
 use super::line::Quirks;
 use super::queue::Beat;
 use super::queue::Due;
+use super::queue::Holds;
 use super::queue::Mark;
 use super::queue::Queue;
 use super::queue::Then;
@@ -35,11 +40,27 @@ const LINGER: Nanos = Nanos::from_secs(2);
 /// Bytes of one connection's output above which no more answers are made larger by a fault: one read
 /// may hold a thousand requests, and a thousand huge answers would be too much at once.
 const SPOILT_CAP: usize = 16 << 20;
+/// Bytes in each frame of a message that never ends, how many may wait, and the time between them.
+const ENDLESS: [u8; 16 << 10] = [b'x'; 16 << 10];
+const ENDLESS_CAP: usize = 256 << 10;
+const ENDLESS_EVERY: Nanos = Nanos::from_millis(1);
+/// What follows a Close that should have been the last.
+const AFTER_CLOSE: &[u8] = br#"{"after":"close"}"#;
 
 /// A fault of answers with what it puts in their place.
 struct Spoiler {
-    striker: Striker,
+    striker: Striker<Answer>,
     body: Option<(Kind, Arc<[u8]>)>,
+}
+
+impl Spoiler {
+    fn new(striker: Striker<Answer>, config: &Config) -> Self {
+        let body = match striker.what {
+            Answer::Replaced(body) => Some(faulty::body(body, config)),
+            _ => None,
+        };
+        Spoiler { striker, body: body.map(|(kind, body)| (kind, body.into())) }
+    }
 }
 
 /// One lane's output.
@@ -60,14 +81,13 @@ pub(super) struct Desk {
     pub(super) gathered_bytes: usize,
     overtakes: bool,
     spoilers: Vec<Spoiler>,
-    quirks: Vec<Striker>,
+    quirks: Vec<Striker<Connection>>,
 }
 
 impl Desk {
     pub(super) fn new(config: Arc<Config>) -> Self {
-        let spoiler =
-            |striker: Striker| Spoiler { striker, body: faulty::body(striker.fault, &config).map(|(kind, body)| (kind, body.into())) };
-        let spoilers = Striker::of(&config.faults, Moment::Answer).into_iter().map(spoiler).collect();
+        let answers = Striker::of(&config.faults, |fault| if let Fault::Answer(answer) = fault { Some(answer) } else { None });
+        let spoilers = answers.into_iter().map(|striker| Spoiler::new(striker, &config)).collect();
         Desk {
             now: 0,
             counts: Counts::new(),
@@ -78,7 +98,7 @@ impl Desk {
             gathered_bytes: 0,
             overtakes: config.delay.is_some_and(Delay::overtakes) && config.profile.answers_overtake(),
             spoilers,
-            quirks: Striker::of(&config.faults, Moment::Connection),
+            quirks: Striker::of(&config.faults, |fault| if let Fault::Connection(what) = fault { Some(what) } else { None }),
             config,
         }
     }
@@ -87,8 +107,8 @@ impl Desk {
     pub(super) fn quirks(&mut self) -> Quirks {
         let mut quirks = Quirks::default();
         for striker in &mut self.quirks {
-            if striker.strikes() {
-                quirks.add(striker.fault);
+            if striker.strikes() && quirks.add(striker.name, striker.what) {
+                self.counts.struck(striker.name);
             }
         }
         quirks
@@ -96,7 +116,7 @@ impl Desk {
 
     /// Answers the request being handled, unless a fault has it otherwise.
     pub(super) fn answer(&mut self, line: &mut Line, kind: Kind, opcode: u8, body: &[u8]) {
-        let piece = Piece { kind, opcode, masked: false, asked: Some(self.now) };
+        let piece = Piece { kind, opcode, framing: Framing::Whole, asked: Some(self.now) };
         if self.spoilers.is_empty() {
             self.put(line, piece, body);
         } else {
@@ -106,17 +126,18 @@ impl Desk {
 
     /// Answers the request being handled; no fault touches it.
     pub(super) fn answer_unspoilt(&mut self, line: &mut Line, kind: Kind, body: &[u8]) {
-        self.put(line, Piece { kind, opcode: codec::TEXT, masked: false, asked: Some(self.now) }, body);
+        self.put(line, Piece { kind, opcode: codec::TEXT, framing: Framing::Whole, asked: Some(self.now) }, body);
     }
 
     /// Answers a WebSocket ping; delays and stalls hold it too, no fault touches it.
     pub(super) fn pong(&mut self, line: &mut Line, payload: &[u8]) {
-        self.put(line, Piece { kind: Kind::WsPong, opcode: codec::PONG, masked: false, asked: Some(self.now) }, payload);
+        let piece = Piece { kind: Kind::WsPong, opcode: codec::PONG, framing: Framing::Whole, asked: Some(self.now) };
+        self.put(line, piece, payload);
     }
 
     /// Says something that nobody asked for.
     pub(super) fn news(&mut self, line: &mut Line, kind: Kind, opcode: u8, body: &[u8]) {
-        self.put(line, Piece { kind, opcode, masked: false, asked: None }, body);
+        self.put(line, Piece { kind, opcode, framing: Framing::Whole, asked: None }, body);
     }
 
     /// Says Close after everything said before, and nothing from then on.
@@ -126,12 +147,38 @@ impl Desk {
             body.extend_from_slice(&code.to_be_bytes());
             body.extend_from_slice(reason.as_bytes());
         }
-        self.last(line, Some(Kind::Close), &body);
+        self.close_saying(line, &body);
     }
 
-    /// Ends the writing side without a Close, after everything said before.
-    pub(super) fn end(&mut self, line: &mut Line) {
-        self.last(line, None, &[]);
+    /// The same with a payload that may be wrong.
+    pub(super) fn close_saying(&mut self, line: &mut Line, body: &[u8]) {
+        self.last(line, Some(Kind::Close), body, Then::End);
+    }
+
+    /// Ends the connection without a Close, after everything said before.
+    pub(super) fn end(&mut self, line: &mut Line, ending: Ending) {
+        self.last(line, None, &[], if ending == Ending::Rst { Then::Reset } else { Then::End });
+    }
+
+    /// Puts the answer to a handshake before everything else; a ping is the first frame if no other is.
+    pub(super) fn greet(&mut self, line: &mut Line, head: &[u8]) {
+        if self.marks.is_empty() {
+            self.news(line, Kind::WsPing, codec::PING, b"early");
+        }
+        self.out.splice(..0, head.iter().copied());
+        self.marks.insert(0, Mark { len: head.len(), kind: None, asked: None, holds: Holds::Greeting, then: Then::Next });
+    }
+
+    /// Says the next part of a message that never ends, the first part at first, and nothing else any more.
+    pub(super) fn endless(&mut self, line: &mut Line) {
+        if line.unsent < ENDLESS_CAP {
+            let from = self.out.len();
+            frame::endless(&mut self.out, (!line.mute).then_some(codec::TEXT), &ENDLESS);
+            let len = self.out.len() - from;
+            self.marks.push(Mark { len, kind: None, asked: None, holds: Holds::Message, then: Then::Next });
+            line.mute = true;
+        }
+        self.wake(line, self.now + ENDLESS_EVERY.0, Beat::Endless);
     }
 
     /// Wakes the connection at `at`.
@@ -148,8 +195,12 @@ impl Desk {
 
     /// Moves a waiting piece into the next write.
     pub(super) fn release(&mut self, line: &mut Line, mark: Mark, bytes: Vec<u8>) {
-        self.out.extend_from_slice(&bytes);
-        self.marks.push(mark);
+        if line.mute {
+            self.counts.dropped(Dropped::Muted, u64::from(mark.asked.is_some()));
+        } else {
+            self.out.extend_from_slice(&bytes);
+            self.marks.push(mark);
+        }
         line.held -= 1;
         line.held_bytes -= self.queue.give_back(bytes);
     }
@@ -173,24 +224,33 @@ impl Desk {
         let mut instead = None;
         let mut copies = 1;
         let mut keep = false;
-        for spoiler in &mut self.spoilers {
+        let mute = line.mute || line.done;
+        for Spoiler { striker, body: other } in self.spoilers.iter_mut().filter(|_| !mute) {
             // A pair is decided once, at its first answer.
-            if spoiler.striker.fault == Fault::AckReorder && line.kept.is_some() || !spoiler.striker.strikes() {
+            let paired = striker.what == Answer::Reorder && line.kept.is_some();
+            if paired || !striker.what.fits(piece.opcode, body) || !striker.strikes() {
                 continue;
             }
-            match spoiler.striker.fault {
-                Fault::NoAck => copies = 0,
-                Fault::AckDup => copies *= 2,
-                Fault::AckReorder => keep = true,
-                Fault::BinaryForText => piece.opcode = codec::BINARY,
-                Fault::Masked => piece.masked = true,
-                _ => instead = spoiler.body.clone(),
+            self.counts.struck(striker.name);
+            match striker.what {
+                Answer::Drop => copies = 0,
+                Answer::Twice => copies *= 2,
+                Answer::Reorder => keep = true,
+                Answer::Binary => piece.opcode = codec::BINARY,
+                Answer::Text => piece.opcode = codec::TEXT,
+                Answer::Framed(framing) => piece.framing = framing,
+                Answer::Edited(edit) => {
+                    let (kind, edited) = faulty::edited(edit, body);
+                    instead = Some((kind.unwrap_or(piece.kind), edited.into()));
+                }
+                Answer::Replaced(_) => instead = other.clone(),
             }
         }
         if copies == 0 {
             return self.counts.dropped(Dropped::NoAck, 1);
         }
-        if instead.is_some() && self.out.len() + line.held_bytes > SPOILT_CAP {
+        let larger = instead.is_some() || piece.framing != Framing::Whole;
+        if larger && self.out.len() + line.held_bytes > SPOILT_CAP {
             return self.counts.dropped(Dropped::NoRoom, 1);
         }
         let body = match &instead {
@@ -200,6 +260,9 @@ impl Desk {
             }
             None => body,
         };
+        if piece.framing.spoils() {
+            piece.kind = Kind::Faulty;
+        }
         if keep {
             line.kept = Some(Box::new(Kept { piece, body: body.into() }));
             return self.wake(line, self.now + KEPT_FOR.0, Beat::Kept);
@@ -208,11 +271,12 @@ impl Desk {
             self.put(line, piece, body);
         }
         self.release_kept(line);
+        line.mute |= matches!(piece.framing, Framing::Claim(_));
     }
 
     /// The last thing a connection says.
-    fn last(&mut self, line: &mut Line, kind: Option<Kind>, body: &[u8]) {
-        if line.done {
+    fn last(&mut self, line: &mut Line, kind: Option<Kind>, body: &[u8], then: Then) {
+        if line.done || line.mute {
             return;
         }
         self.release_kept(line);
@@ -220,9 +284,13 @@ impl Desk {
         let mut bytes = self.queue.buffer();
         if kind.is_some() {
             codec::encode(&mut bytes, codec::CLOSE, body, false);
+            if let Some(name) = line.quirks.data_after_close {
+                self.counts.struck(name);
+                codec::encode(&mut bytes, codec::TEXT, AFTER_CLOSE, false);
+            }
         }
         let at = self.free(self.now).max(line.last_at);
-        let mark = Mark { len: bytes.len(), kind, asked: None, then: Then::End };
+        let mark = Mark { len: bytes.len(), kind, asked: None, holds: Holds::Message, then };
         if at <= self.now && line.held == 0 {
             self.out.extend_from_slice(&bytes);
             self.marks.push(mark);
@@ -236,6 +304,9 @@ impl Desk {
         if line.done {
             return self.counts.dropped(Dropped::Closed, u64::from(piece.asked.is_some()));
         }
+        if line.mute {
+            return self.counts.dropped(Dropped::Muted, u64::from(piece.asked.is_some()));
+        }
         let delay = self.config.delay.filter(|_| piece.asked.is_some());
         let ready = self.now + delay.map_or(0, |law| law.draw(&mut line.random));
         let mut at = self.free(line.quirks.grid(ready));
@@ -244,14 +315,15 @@ impl Desk {
             at = at.max(line.last_at);
         }
         line.last_at = at.max(line.last_at);
-        let mark = |len| Mark { len, kind: Some(piece.kind), asked: piece.asked, then: Then::Next };
+        let holds = if piece.framing == Framing::PingInside { Holds::MessageAndPing } else { Holds::Message };
+        let mark = |len| Mark { len, kind: Some(piece.kind), asked: piece.asked, holds, then: Then::Next };
         if at <= self.now && (line.held == 0 || !in_order) {
             let from = self.out.len();
-            codec::encode(&mut self.out, piece.opcode, body, piece.masked);
+            piece.framing.encode(&mut self.out, piece.opcode, body);
             self.marks.push(mark(self.out.len() - from));
         } else {
             let mut bytes = self.queue.buffer();
-            codec::encode(&mut bytes, piece.opcode, body, piece.masked);
+            piece.framing.encode(&mut bytes, piece.opcode, body);
             self.hold(line, at, mark(bytes.len()), bytes);
         }
     }
@@ -271,6 +343,6 @@ impl Desk {
 pub(super) struct Piece {
     kind: Kind,
     opcode: u8,
-    masked: bool,
+    framing: Framing,
     asked: Option<u64>,
 }

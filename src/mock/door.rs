@@ -3,8 +3,8 @@
 //! One thread with a small asynchronous runtime; handshakes in progress are bounded in number and in
 //! time. Knows nothing of frames.
 
-use std::cell::Cell;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use nix::sys::eventfd::EventFd;
 use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::AcquireError;
@@ -26,9 +27,12 @@ use tokio::task::LocalSet;
 use super::account::Connections;
 use super::config::Config;
 use super::fault::Fault;
-use super::fault::Moment;
 use super::fault::Striker;
+use super::fault::handshake::Handshake;
+use super::greeting::Greeting;
+use super::greeting::NOT_HTTP;
 use super::lane::Arrival;
+use super::openshock;
 use super::peer;
 use crate::wire::accept;
 use crate::wire::accept::Asked;
@@ -40,6 +44,8 @@ use crate::wire::accept::Verdict;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Most handshakes in progress; more wait in the listener's backlog.
 const HANDSHAKES_CAP: usize = 8192;
+/// Where redirects lead.
+const ELSEWHERE: &str = "/redirected";
 /// Rest after a failed accept, for want of files for example.
 const REST: Duration = Duration::from_millis(20);
 
@@ -51,12 +57,24 @@ pub(super) struct Post {
 }
 
 /// What the door counted.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Callers {
     /// Connections; `ended` is for the lanes to say.
     pub(super) connections: Connections,
     /// Handshakes left unanswered by a fault.
     pub(super) silenced: u64,
+    /// Handshakes struck by each fault.
+    pub(super) faults: BTreeMap<&'static str, u64>,
+}
+
+/// What becomes of a handshake.
+enum Decision {
+    /// The usual answers.
+    Usual(Verdict),
+    /// 101 in an unusual way.
+    Odd(Greeting),
+    /// A line that is not HTTP.
+    NotHttp,
 }
 
 /// Leave to do a handshake; none when the semaphore was closed, which it never is.
@@ -66,8 +84,8 @@ struct Door {
     config: Arc<Config>,
     posts: Vec<Post>,
     open: Arc<AtomicU64>,
-    strikers: RefCell<Vec<Striker>>,
-    callers: Cell<Callers>,
+    strikers: RefCell<Vec<Striker<Handshake>>>,
+    callers: RefCell<Callers>,
 }
 
 /// Accepts until stopped.
@@ -82,10 +100,10 @@ pub(super) fn run(
     open: Arc<AtomicU64>,
 ) -> io::Result<Callers> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let strikers = RefCell::new(Striker::of(&config.faults, Moment::Handshake));
-    let door = Rc::new(Door { config, posts, open, strikers, callers: Cell::default() });
+    let strikers = Striker::of(&config.faults, |fault| if let Fault::Handshake(what) = fault { Some(what) } else { None });
+    let door = Rc::new(Door { config, posts, open, strikers: RefCell::new(strikers), callers: RefCell::default() });
     LocalSet::new().block_on(&runtime, door.clone().accept(listener, stop))?;
-    Ok(door.callers.get())
+    Ok(door.callers.take())
 }
 
 impl Door {
@@ -117,21 +135,37 @@ impl Door {
     async fn greet(&self, stream: TcpStream, permit: Permit) {
         stream.set_nodelay(true).ok();
         let mut query = None;
+        let mut odd = None;
         let outcome = accept::accept(stream, HANDSHAKE, |asked| {
             query.clone_from(&asked.query);
-            self.verdict(asked)
+            match self.decide(asked) {
+                Decision::Usual(verdict) => verdict,
+                other => {
+                    odd = Some(other);
+                    Verdict::Silence
+                }
+            }
         });
-        match outcome.await {
-            Outcome::Open { stream, leftover } => self.open(stream, leftover.to_vec(), query),
-            Outcome::Refused(stream) => {
+        match (outcome.await, odd) {
+            (Outcome::Open { stream, leftover }, _) => self.open(stream, None, leftover.to_vec(), query),
+            (Outcome::Refused(stream), _) => {
                 self.count(|callers| callers.connections.refused += 1);
                 accept::finish(stream).await;
             }
-            Outcome::Failed(stream) => {
+            (Outcome::Failed(stream), _) => {
                 self.count(|callers| callers.connections.failed += 1);
                 accept::finish(stream).await;
             }
-            Outcome::Silent(stream) => {
+            (Outcome::Silent { stream, leftover }, Some(Decision::Odd(greeting))) => {
+                drop(permit);
+                self.greet_oddly(stream, greeting, leftover.to_vec(), query).await;
+            }
+            (Outcome::Silent { mut stream, .. }, Some(_)) => {
+                self.count(|callers| callers.connections.refused += 1);
+                stream.write_all(NOT_HTTP).await.ok();
+                accept::finish(stream).await;
+            }
+            (Outcome::Silent { stream, .. }, None) => {
                 self.count(|callers| callers.silenced += 1);
                 drop(permit);
                 outwait(stream).await;
@@ -139,23 +173,39 @@ impl Door {
         }
     }
 
-    fn open(&self, stream: TcpStream, leftover: Vec<u8>, query: Option<String>) {
+    /// Answers 101 as a fault has it; a peer that leaves meanwhile has failed.
+    async fn greet_oddly(&self, mut stream: TcpStream, greeting: Greeting, leftover: Vec<u8>, query: Option<String>) {
+        if greeting.early {
+            return self.open(stream, Some(greeting.head), leftover, query);
+        }
+        let written = match greeting.pause {
+            Some(pause) => slowly(&mut stream, &greeting.head, pause.to_std()).await,
+            None => match tokio::time::timeout(HANDSHAKE, stream.write_all(&greeting.head)).await {
+                Ok(written) => written,
+                Err(late) => Err(late.into()),
+            },
+        };
+        match written {
+            Ok(()) => self.open(stream, None, leftover, query),
+            Err(_) => self.count(|callers| callers.connections.failed += 1),
+        }
+    }
+
+    fn open(&self, stream: TcpStream, head: Option<Vec<u8>>, leftover: Vec<u8>, query: Option<String>) {
         let Ok(socket) = stream.into_std() else {
             return self.count(|callers| callers.connections.failed += 1);
         };
-        let ordinal = self.callers.get().connections.accepted;
+        let ordinal = self.callers.borrow().connections.accepted;
         let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
         self.count(|Callers { connections, .. }| {
             connections.accepted += 1;
             connections.open_peak = connections.open_peak.max(open);
         });
-        self.post(Arrival { socket, leftover, query, ordinal });
+        self.post(Arrival { socket, head, leftover, query, ordinal });
     }
 
     fn count(&self, change: impl FnOnce(&mut Callers)) {
-        let mut callers = self.callers.get();
-        change(&mut callers);
-        self.callers.set(callers);
+        change(&mut self.callers.borrow_mut());
     }
 
     fn post(&self, arrival: Arrival) {
@@ -166,25 +216,56 @@ impl Door {
         }
     }
 
-    fn verdict(&self, asked: &Asked) -> Verdict {
+    /// What becomes of a handshake: the first fault that strikes decides. One that spoils the 101 strikes
+    /// only where there would be one.
+    fn decide(&self, asked: &Asked) -> Decision {
         for striker in self.strikers.borrow_mut().iter_mut() {
-            if striker.strikes() {
-                return match striker.fault {
-                    Fault::RejectHttp(status) => Verdict::Refuse(rejection(status)),
-                    _ => Verdict::Silence,
-                };
+            let accepted = match (striker.what, self.verdict(asked)) {
+                (Handshake::Odd(odd), Verdict::Accept(subprotocol)) if asked.defect.is_none() => Some((odd, subprotocol)),
+                (Handshake::Odd(_), _) => continue,
+                _ => None,
+            };
+            if !striker.strikes() {
+                continue;
             }
+            self.count(|callers| *callers.faults.entry(striker.name).or_default() += 1);
+            return match (striker.what, accepted) {
+                (Handshake::Reject(status, retry), _) => Decision::Usual(Verdict::Refuse(rejection(status, retry))),
+                (Handshake::Redirect(status), _) => {
+                    Decision::Usual(Verdict::Refuse(Refusal::text(status, "elsewhere").with("location", ELSEWHERE)))
+                }
+                (Handshake::Busy, _) => Decision::Usual(Verdict::Refuse(openshock::busy())),
+                (Handshake::NotHttp, _) => Decision::NotHttp,
+                (_, Some((odd, subprotocol))) => Decision::Odd(Greeting::new(odd, asked, subprotocol.as_deref())),
+                (_, None) => Decision::Usual(Verdict::Silence),
+            };
         }
+        Decision::Usual(self.verdict(asked))
+    }
+
+    fn verdict(&self, asked: &Asked) -> Verdict {
         if self.open.load(Ordering::Relaxed) >= self.config.capacity as u64 {
-            return Verdict::Refuse(rejection(503));
+            return Verdict::Refuse(rejection(503, Some(1)));
         }
         peer::verdict(asked, &self.config)
     }
 }
 
-fn rejection(status: u16) -> Refusal {
+fn rejection(status: u16, retry_after: Option<u64>) -> Refusal {
     let refusal = Refusal::text(status, "refused by the reference server");
-    if matches!(status, 429 | 503) { refusal.with("retry-after", "1") } else { refusal }
+    match retry_after {
+        Some(seconds) => refusal.with("retry-after", seconds.to_string()),
+        None => refusal,
+    }
+}
+
+/// Writes one byte at a time, with a pause before each.
+async fn slowly(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> io::Result<()> {
+    for byte in bytes {
+        tokio::time::sleep(pause).await;
+        stream.write_all(&[*byte]).await?;
+    }
+    Ok(())
 }
 
 /// Keeps a connection open without a word until its peer leaves.

@@ -55,6 +55,8 @@ const TIMER: u64 = u64::MAX - 2;
 pub(super) struct Arrival {
     /// Non-blocking.
     pub(super) socket: TcpStream,
+    /// The answer to the request, when it is to leave together with the first frame.
+    pub(super) head: Option<Vec<u8>>,
     /// Bytes that came behind the request.
     pub(super) leftover: Vec<u8>,
     /// Query of the request.
@@ -200,6 +202,9 @@ impl Lane {
         let all = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         let watched = self.epoll.add(&client.socket, EpollEvent::new(all, token)).map_err(|_| Gone);
         client.opened(&mut arrival.leftover, &mut self.desk);
+        if let Some(head) = arrival.head {
+            self.desk.greet(&mut client.talk.line, &head);
+        }
         let flushed = client.flush(&mut self.desk, self.clock);
         self.back(client, watched.and(flushed));
     }

@@ -1,11 +1,13 @@
-//! One connection's way out: what the [`Desk`](super::desk) must remember of it.
+//! One connection's way out: what the [`Desk`](super::desk) must remember of it, and the faults that
+//! strike it.
 //!
 //! Knows no socket.
 
 use crate::units::SECOND;
 
 use super::desk::Piece;
-use super::fault::Fault;
+use super::fault::connection::Connection;
+use super::fault::connection::Deed;
 use super::trouble::Random;
 
 /// The state of one connection's output.
@@ -23,15 +25,19 @@ pub(super) struct Line {
     pub(super) held: u32,
     /// Their bytes and overhead.
     pub(super) held_bytes: usize,
+    /// Bytes that the socket did not take yet.
+    pub(super) unsent: usize,
     /// An answer kept back until the next one overtakes it.
     pub(super) kept: Option<Box<Kept>>,
     /// The last thing was said; nothing is sent from here on.
     pub(super) done: bool,
+    /// A fault silenced it: nothing is said from here on, not even at the end.
+    pub(super) mute: bool,
 }
 
 impl Line {
     pub(super) fn new(token: u64, quirks: Quirks, random: Random) -> Self {
-        Line { token, quirks, random, last_at: 0, held: 0, held_bytes: 0, kept: None, done: false }
+        Line { token, quirks, random, last_at: 0, held: 0, held_bytes: 0, unsent: 0, kept: None, done: false, mute: false }
     }
 }
 
@@ -42,15 +48,36 @@ pub(super) struct Kept {
     pub(super) body: Box<[u8]>,
 }
 
-/// The faults that strike one connection.
-#[derive(Clone, Copy, Debug, Default)]
+/// A fault that strikes at one point of a conversation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// The fault.
+    pub(super) name: &'static str,
+    /// Messages of the client before it.
+    pub(super) after: u64,
+    /// What happens.
+    pub(super) deed: Deed,
+}
+
+/// When the message that says ready comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Ready {
+    /// At once.
+    #[default]
+    Now,
+    /// Nanoseconds later.
+    Late(u64),
+    /// Never.
+    Never,
+}
+
+/// The faults that strike one connection. One that shows later has its name here, to be counted then.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Quirks {
+    /// What happens after so many messages of the client.
+    pub(super) turns: Vec<Turn>,
     /// One answer to nothing once open.
     pub(super) extra: bool,
-    /// Ends without a Close after this many messages of the client.
-    pub(super) end_after: Option<u64>,
-    /// Ends with this close code after so many messages of the client.
-    pub(super) close_after: Option<(u16, u64)>,
     /// Every byte in a write of its own.
     pub(super) one_byte: bool,
     /// Never read from.
@@ -59,22 +86,49 @@ pub(super) struct Quirks {
     pub(super) flood_ns: Option<u64>,
     /// Answers wait for a multiple of this, in nanoseconds.
     grid_ns: Option<u64>,
+    /// The client's Close is not answered.
+    pub(super) close_no_echo: Option<&'static str>,
+    /// A message follows the server's Close.
+    pub(super) data_after_close: Option<&'static str>,
+    /// Closed at the multiples of these nanoseconds.
+    pub(super) storm: Option<(&'static str, u64)>,
+    /// When the message that says ready comes.
+    pub(super) ready: Ready,
+    /// The protocol's own pings never come.
+    pub(super) no_app_ping: bool,
+    /// The protocol's own pings lack their data.
+    pub(super) ping_missing_data: Option<&'static str>,
+    /// Timestamps are hours off and run backwards.
+    pub(super) clock_skew: Option<&'static str>,
 }
 
 impl Quirks {
-    /// Adds a fault that is decided for each connection.
-    pub(super) fn add(&mut self, fault: Fault) {
+    /// Adds a fault; whether it shows from the start.
+    pub(super) fn add(&mut self, name: &'static str, fault: Connection) -> bool {
         match fault {
-            Fault::AckExtra => self.extra = true,
-            Fault::DropAfter101 => self.end_after = Some(0),
-            Fault::DropMidstream(after) => self.end_after = Some(after),
-            Fault::CloseCode(code, after) => self.close_after = Some((code, after)),
-            Fault::Coalesce(span) => self.grid_ns = Some(span.0),
-            Fault::OneByte => self.one_byte = true,
-            Fault::PingFlood(rate) => self.flood_ns = Some((SECOND as f64 / rate.per_s()) as u64),
-            Fault::StallRead => self.deaf = true,
-            other => debug_assert!(false, "{other:?} is decided elsewhere"),
+            Connection::After(after, deed) => self.turns.push(Turn { name, after, deed }),
+            Connection::Extra => self.extra = true,
+            Connection::Coalesce(span) => self.grid_ns = Some(span.0),
+            Connection::OneByte => self.one_byte = true,
+            Connection::PingFlood(rate) => self.flood_ns = Some((SECOND as f64 / rate.per_s()) as u64),
+            Connection::StallRead => self.deaf = true,
+            Connection::CloseNoEcho => self.close_no_echo = Some(name),
+            Connection::DataAfterClose => self.data_after_close = Some(name),
+            Connection::Storm(every) => self.storm = Some((name, every.0)),
+            Connection::Ready(late) => self.ready = late.map_or(Ready::Never, |span| Ready::Late(span.0)),
+            Connection::NoAppPing => self.no_app_ping = true,
+            Connection::PingMissingData => self.ping_missing_data = Some(name),
+            Connection::ClockSkew => self.clock_skew = Some(name),
         }
+        !matches!(
+            fault,
+            Connection::After(..)
+                | Connection::CloseNoEcho
+                | Connection::DataAfterClose
+                | Connection::Storm(_)
+                | Connection::PingMissingData
+                | Connection::ClockSkew
+        )
     }
 
     /// The first instant not before `at` at which this connection may be answered.

@@ -8,6 +8,8 @@
 //!  door (accept, handshake) --> lane: client --> talk --> peer --> desk --> client
 //!                                      reads     hears    says     delays    writes
 //! ```
+//!
+//! Faults strike at the door (`greeting`), in the talk (`line`) and at the desk (`faulty`, `fault::frame`).
 
 mod account;
 mod backlog;
@@ -18,6 +20,7 @@ mod desk;
 mod door;
 mod fault;
 mod faulty;
+mod greeting;
 mod lane;
 mod line;
 mod openshock;
@@ -52,7 +55,6 @@ pub use config::LANES_CAP;
 pub use config::MESSAGE_CAP;
 pub use config::Protocol;
 pub use config::Words;
-pub use fault::Fault;
 pub use fault::Planned;
 pub use fault::Row as FaultRow;
 pub use fault::TABLE as FAULTS;
@@ -129,6 +131,7 @@ pub fn serve(config: Config, listener: TcpListener, stop: &StopSignal) -> io::Re
     }
     let mut callers = callers?;
     all.dropped(Dropped::No101, callers.silenced);
+    all.faults.extend(callers.faults);
     callers.connections.ended = all.ended;
     Ok(all.account(config.profile.name(), config.dialect_name(), callers.connections))
 }

@@ -86,6 +86,24 @@ impl Peer {
         }
     }
 
+    /// So many messages that nobody asked for.
+    pub(super) fn burst(&mut self, desk: &mut Desk, line: &mut Line, events: u32) {
+        for _ in 0..events {
+            match self {
+                Peer::Echo => desk.news(line, Kind::Echo, TEXT, EXTRA_ECHO),
+                Peer::OpenShock(gateway) => gateway.event(desk, line),
+            }
+        }
+    }
+
+    /// What the conversation is about has gone offline.
+    pub(super) fn offline(&mut self, desk: &mut Desk, line: &mut Line) {
+        match self {
+            Peer::Echo => {}
+            Peer::OpenShock(gateway) => gateway.offline(desk, line),
+        }
+    }
+
     /// Code and reason of the answer to a client's Close.
     pub(super) fn farewell(&self, code: Option<u16>) -> (Option<u16>, &'static str) {
         match self {

@@ -21,6 +21,19 @@ pub(super) enum Then {
     Next,
     /// The writing side is shut down.
     End,
+    /// The connection is reset.
+    Reset,
+}
+
+/// What a piece holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// The frames of one message, or none.
+    Message,
+    /// These and a WebSocket ping.
+    MessageAndPing,
+    /// The answer to the handshake, which does not count as bytes of frames.
+    Greeting,
 }
 
 /// One piece of output: a frame, or only what follows it.
@@ -32,6 +45,8 @@ pub(super) struct Mark {
     pub(super) kind: Option<Kind>,
     /// For an answer: when the request was read.
     pub(super) asked: Option<u64>,
+    /// What it holds.
+    pub(super) holds: Holds,
     /// What follows.
     pub(super) then: Then,
 }
@@ -45,6 +60,12 @@ pub(super) enum Beat {
     KeepAlive,
     /// The next ping of a flood.
     Flood,
+    /// A message that says ready comes late.
+    Ready,
+    /// The next frame of a message that never ends.
+    Endless,
+    /// All connections are closed at this instant.
+    Storm,
     /// An answer kept back found no partner.
     Kept,
     /// It lingered long enough.
@@ -192,7 +213,7 @@ mod tests {
     #[test]
     fn weights_add_up() {
         let mut queue = Queue::default();
-        let mark = Mark { len: 3, kind: None, asked: None, then: Then::Next };
+        let mark = Mark { len: 3, kind: None, asked: None, holds: Holds::Message, then: Then::Next };
         assert_eq!(queue.hold(1, 1, mark, vec![0; 3]), queue.bytes());
         let Some(Due::Piece(_, bytes)) = queue.pop().map(|w| w.due) else { panic!("one piece waits") };
         queue.give_back(bytes);

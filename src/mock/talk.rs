@@ -5,6 +5,7 @@ use super::account::Violation;
 use super::codec::Defect;
 use super::codec::Event;
 use super::desk::Desk;
+use super::fault::connection::Deed;
 use super::line::Line;
 use super::peer::Peer;
 use super::queue::Beat;
@@ -34,10 +35,12 @@ impl Talk {
 
     /// The handshake is done.
     pub(super) fn opened(&mut self, desk: &mut Desk) {
-        if self.line.quirks.end_after == Some(0) {
-            desk.end(&mut self.line);
-        } else {
+        self.turns(desk);
+        if !self.line.done {
             self.peer.opened(desk, &mut self.line);
+        }
+        if let Some((_, every)) = self.line.quirks.storm {
+            desk.wake(&self.line, (desk.now + 1).next_multiple_of(every), Beat::Storm);
         }
     }
 
@@ -50,7 +53,7 @@ impl Talk {
             Event::Message { opcode, body } => {
                 self.messages += 1;
                 self.peer.heard(desk, &mut self.line, opcode, body);
-                self.cut_short(desk);
+                self.turns(desk);
             }
             Event::Ping(payload) => {
                 desk.counts.received(Kind::WsPing);
@@ -60,6 +63,9 @@ impl Talk {
             Event::Close(code) => {
                 self.heard_close = true;
                 desk.counts.received(Kind::Close);
+                if let Some(name) = self.line.quirks.close_no_echo {
+                    return desk.counts.struck(name);
+                }
                 let (code, reason) = self.peer.farewell(code);
                 desk.close(&mut self.line, code, reason);
             }
@@ -92,19 +98,38 @@ impl Talk {
             Due::Beat(Beat::Linger) => self.over = true,
             Due::Beat(Beat::Kept) => desk.release_kept(&mut self.line),
             Due::Beat(_) if self.line.done => {}
+            Due::Beat(Beat::Endless) => desk.endless(&mut self.line),
+            Due::Beat(_) if self.line.mute => {}
+            Due::Beat(Beat::Storm) => self.storm(desk),
             Due::Beat(beat) => self.peer.beat(desk, &mut self.line, beat, waiting.at),
         }
     }
 
-    /// Ends the conversation where a fault says so.
-    fn cut_short(&mut self, desk: &mut Desk) {
-        let quirks = self.line.quirks;
-        if quirks.end_after == Some(self.messages) {
-            desk.end(&mut self.line);
+    /// Does what faults want done after so many messages.
+    fn turns(&mut self, desk: &mut Desk) {
+        for at in 0..self.line.quirks.turns.len() {
+            let turn = self.line.quirks.turns[at];
+            if turn.after != self.messages || self.line.done || self.line.mute {
+                continue;
+            }
+            desk.counts.struck(turn.name);
+            let line = &mut self.line;
+            match turn.deed {
+                Deed::End(ending) => desk.end(line, ending),
+                Deed::Close(closing) => desk.close_saying(line, &closing.body()),
+                Deed::Mute => line.mute = true,
+                Deed::Endless => desk.endless(line),
+                Deed::Burst(events) => self.peer.burst(desk, line, events),
+                Deed::Offline => self.peer.offline(desk, line),
+            }
         }
-        match quirks.close_after {
-            Some((code, after)) if after == self.messages => desk.close(&mut self.line, Some(code), ""),
-            _ => {}
+    }
+
+    /// Closes with all other connections.
+    fn storm(&mut self, desk: &mut Desk) {
+        if let Some((name, _)) = self.line.quirks.storm {
+            desk.counts.struck(name);
+            desk.close(&mut self.line, Some(1001), "");
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::f64::consts::TAU;
 use std::str::FromStr;
 
+use super::fault::ppm;
 use crate::units::Nanos;
 
 /// How long an answer is held.
@@ -22,6 +23,15 @@ pub enum Delay {
     },
     /// Every length between the two is as likely.
     Uniform(Nanos, Nanos),
+    /// One of two lengths.
+    Bimodal {
+        /// The usual one.
+        usual: Nanos,
+        /// The rare one.
+        rare: Nanos,
+        /// Share of the rare one in millionths.
+        rare_ppm: u32,
+    },
 }
 
 /// No answer is held longer than this.
@@ -37,6 +47,13 @@ impl Delay {
                 span.min(LONGEST.0 as f64) as u64
             }
             Delay::Uniform(low, high) => low.0 + (random.unit() * (high.0 - low.0) as f64) as u64,
+            Delay::Bimodal { usual, rare, rare_ppm } => {
+                if random.unit() * 1e6 < f64::from(rare_ppm) {
+                    rare.0
+                } else {
+                    usual.0
+                }
+            }
         }
     }
 
@@ -49,9 +66,10 @@ impl Delay {
 impl FromStr for Delay {
     type Err = String;
 
-    /// `fixed:5ms`, `lognormal:5ms:0.7`, `uniform:1ms..9ms`.
+    /// `fixed:5ms`, `lognormal:5ms:0.7`, `uniform:1ms..9ms`, `bimodal:1ms:200ms:5%`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let hint = || format!("delay `{text}`: write fixed:5ms, lognormal:5ms:0.7 (median, sigma) or uniform:1ms..9ms");
+        let hint =
+            || format!("delay `{text}`: write fixed:5ms, lognormal:5ms:0.7 (median, sigma), uniform:1ms..9ms or bimodal:1ms:200ms:5%");
         let span = |text: &str| match text.parse::<Nanos>() {
             Ok(span) if span > LONGEST => Err(format!("delay `{text}`: the longest is {LONGEST}")),
             other => other.map_err(|e| format!("delay: {e}")),
@@ -72,6 +90,12 @@ impl FromStr for Delay {
                     return Err(format!("delay `{text}`: the first time is the shorter one"));
                 }
                 Ok(Delay::Uniform(low, high))
+            }
+            "bimodal" => {
+                let (usual, rest) = rest.split_once(':').ok_or_else(hint)?;
+                let (rare, share) = rest.split_once(':').ok_or_else(hint)?;
+                let rare_ppm = ppm(share).ok_or_else(|| format!("delay `{text}`: the share of the second time is `5%` or `0.05`"))?;
+                Ok(Delay::Bimodal { usual: span(usual)?, rare: span(rare)?, rare_ppm })
             }
             _ => Err(hint()),
         }
@@ -155,10 +179,21 @@ mod tests {
             ("fixed:5ms", Delay::Fixed(Nanos::from_millis(5))),
             ("lognormal:5ms:0.7", Delay::LogNormal { median: Nanos::from_millis(5), sigma: 0.7 }),
             ("uniform:1ms..9ms", Delay::Uniform(Nanos::from_millis(1), Nanos::from_millis(9))),
+            ("bimodal:1ms:9ms:5%", Delay::Bimodal { usual: Nanos::from_millis(1), rare: Nanos::from_millis(9), rare_ppm: 50_000 }),
         ] {
             assert_eq!(text.parse(), Ok(law), "{text}");
         }
-        for text in ["5ms", "fixed:5", "fixed:20m", "lognormal:5ms", "lognormal:5ms:9", "uniform:9ms..1ms", "uniform:1ms", "normal:1ms"] {
+        for text in [
+            "5ms",
+            "fixed:5",
+            "fixed:20m",
+            "lognormal:5ms",
+            "lognormal:5ms:9",
+            "uniform:9ms..1ms",
+            "uniform:1ms",
+            "normal:1ms",
+            "bimodal:1ms:2ms",
+        ] {
             assert!(text.parse::<Delay>().is_err(), "{text}");
         }
         for text in ["500ms", "5s/500ms", "0/5s", "5s/5s"] {
@@ -185,5 +220,8 @@ mod tests {
         assert!((1_900_000..2_130_000).contains(&spans[8_413]), "84 % {}", spans[8_413]);
         let spans: Vec<u64> = (0..10_000).map(|_| Delay::Uniform(Nanos(10), Nanos(20)).draw(&mut random)).collect();
         assert!(spans.iter().all(|s| (10..=20).contains(s)));
+        let law = Delay::Bimodal { usual: Nanos(10), rare: Nanos(20), rare_ppm: 100_000 };
+        let rare = (0..10_000).map(|_| law.draw(&mut random)).inspect(|s| assert!([10, 20].contains(s))).filter(|s| *s == 20).count();
+        assert!((850..1_150).contains(&rare), "{rare} of 10,000 at 10 %");
     }
 }

@@ -141,7 +141,12 @@ pub enum Outcome {
     /// An HTTP refusal was written; [`finish`] the connection so that it is read.
     Refused(TcpStream),
     /// Nothing was written; the connection is the caller's to keep.
-    Silent(TcpStream),
+    Silent {
+        /// The connection.
+        stream: TcpStream,
+        /// Bytes that came behind the request.
+        leftover: Bytes,
+    },
     /// No whole request came within the deadline, or it was not HTTP (hyper has said so); [`finish`] it.
     Failed(TcpStream),
 }
@@ -175,7 +180,7 @@ pub async fn accept(stream: TcpStream, deadline: Duration, decide: impl FnOnce(&
     let stream = parts.io.into_inner();
     let verdict = given.borrow_mut().take();
     match (verdict, done) {
-        (Some(Verdict::Silence), _) => Outcome::Silent(stream),
+        (Some(Verdict::Silence), _) => Outcome::Silent { stream, leftover: parts.read_buf },
         (Some(Verdict::Accept(_)), Ok(Ok(()))) => Outcome::Open { stream, leftover: parts.read_buf },
         (Some(Verdict::Refuse(_)), Ok(Ok(()))) => Outcome::Refused(stream),
         _ => Outcome::Failed(stream),

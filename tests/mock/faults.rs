@@ -1,11 +1,9 @@
-//! Each fault of the reference server shows, and is counted as what it is.
+//! Faults of answers as messages, and what all faults share: each shows, and is counted as what it is.
 
-use std::io::Read;
-use std::io::Write;
 use std::net::Shutdown;
-use std::time::Duration;
 
 use volley::mock::Account;
+use volley::mock::FAULTS;
 use volley::mock::Words;
 
 use super::message;
@@ -13,7 +11,7 @@ use super::peer;
 use super::peer::*;
 
 /// What one client of `echo` gets for `n` messages sent at once, and what came at the end.
-fn echoes(words: Words, n: usize) -> (Vec<Frame>, Account) {
+pub(super) fn echoes(words: Words, n: usize) -> (Vec<Frame>, Account) {
     let server = server(words);
     let mut client = Client::echo(server.addr());
     (0..n).for_each(|id| client.say(&message(id)));
@@ -21,44 +19,85 @@ fn echoes(words: Words, n: usize) -> (Vec<Frame>, Account) {
     (heard, server.stop().expect("an account"))
 }
 
-fn texts(frames: &[Frame]) -> Vec<String> {
-    frames.iter().filter(|f| f.opcode == TEXT).map(|f| String::from_utf8_lossy(&f.body).into_owned()).collect()
+#[test]
+fn every_fault_is_shown_by_a_test() {
+    let tests =
+        [include_str!("faults.rs"), include_str!("handshakes.rs"), include_str!("connections.rs"), include_str!("frames.rs")].concat();
+    for row in FAULTS.iter().flat_map(|(_, rows)| *rows) {
+        let shown = ["\"", "=", ":"].iter().any(|end| tests.contains(&format!("\"{}{end}", row.name)));
+        assert!(shown, "{} is shown by no test", row.name);
+    }
 }
 
 #[test]
-fn faults_of_answers() {
+fn answers_dropped_doubled_and_swapped() {
     let (heard, account) = echoes(with_fault(echo(), "no_ack:25%"), 10);
     assert_eq!(texts(&heard), [0, 1, 2, 4, 5, 6, 8, 9].map(message));
-    assert_eq!((account.dropped.get("no_ack"), sent(&account, "echo")), (Some(&2), 8));
+    assert_eq!((account.dropped.get("no_ack"), sent(&account, "echo"), struck(&account, "no_ack")), (Some(&2), 8, 2));
 
     let (heard, account) = echoes(with_fault(echo(), "ack_dup:0.5"), 4);
     assert_eq!(texts(&heard), [0, 1, 1, 2, 3, 3].map(message));
-    assert_eq!(sent(&account, "echo"), 6);
+    assert_eq!((sent(&account, "echo"), struck(&account, "ack_dup")), (6, 2));
 
     let (heard, account) = echoes(with_fault(echo(), "ack_reorder"), 5);
     assert_eq!(texts(&heard), [1, 0, 3, 2, 4].map(message));
-    assert_eq!(sent(&account, "echo"), 5);
+    assert_eq!((sent(&account, "echo"), struck(&account, "ack_reorder")), (5, 3), "two pairs, and one that found no partner");
+}
 
-    let (heard, _) = echoes(with_fault(echo(), "binary_for_text"), 2);
+#[test]
+fn opcodes_that_do_not_fit() {
+    let (heard, account) = echoes(with_fault(echo(), "binary_for_text"), 2);
     assert_eq!(heard.iter().map(|f| f.opcode).collect::<Vec<_>>(), [BINARY, BINARY, CLOSE]);
+    assert_eq!(struck(&account, "binary_for_text"), 2);
 
-    let (heard, _) = echoes(with_fault(echo(), "masked"), 2);
-    assert_eq!(heard.iter().map(|f| f.masked).collect::<Vec<_>>(), [true, true, false]);
-    assert_eq!(texts(&heard), [0, 1].map(message));
+    let server = server(with_fault(echo(), "text_for_binary"));
+    let mut client = Client::echo(server.addr());
+    client.send(BINARY, b"\xff\x00");
+    client.say(&message(1));
+    assert_eq!(client.next(), Some(Frame { opcode: TEXT, masked: false, body: b"\xff\x00".to_vec() }));
+    assert_eq!(client.text(), message(1));
+    client.leave();
+    assert_eq!(struck(&server.stop().expect("an account"), "text_for_binary"), 1);
+}
 
-    for (fault, shows) in [
-        ("unknown_type", "volley_unknown"),
-        ("missing_fields", r#"{"pad":""}"#),
-        ("null_data", r#""id":null"#),
-        ("deep_nesting", "[[[[[["),
-        ("bad_utf8", "\u{fffd}"),
-        ("huge=200000", "xxxx"),
+#[test]
+fn answers_with_other_messages() {
+    let deep = ["[".repeat(10_000), "]".repeat(10_000)].concat();
+    let huge = format!(r#"{{"huge":"{}"}}"#, "x".repeat(200_000 - 11));
+    for (fault, body) in [
+        ("unknown_type", &br#"{"type":"volley_unknown","data":{}}"#[..]),
+        ("missing_fields", br#"{"pad":""}"#),
+        ("null_data", br#"{"id":null,"pad":null}"#),
+        ("wrong_json_type", br#"{"id":["1"],"pad":7}"#),
+        ("number_64bit", br#"{"id":18446744073709551615,"pad":""}"#),
+        ("number_fraction", br#"{"id":0.5,"pad":""}"#),
+        ("lone_surrogate", br#"{"id":"\ud800","pad":"\udfff"}"#),
+        ("key_case", br#"{"ID":0,"pad":"xxxx"}"#),
+        ("duplicate_keys", br#"{"id":18446744073709551615,"id":0,"pad":"xxxx"}"#),
+        ("empty_message", b""),
+        ("empty_array", b"[]"),
+        ("bare_scalar", b"7"),
+        ("bad_utf8", b"{\"id\":1,\"pad\":\"\xc3\x28\xff\"}"),
+        ("deep_nesting", deep.as_bytes()),
+        ("huge=200000", huge.as_bytes()),
     ] {
-        let (heard, account) = echoes(with_fault(echo(), fault), 3);
-        let texts = texts(&heard);
-        assert!(texts.len() == 3 && texts.iter().all(|text| text.contains(shows)), "{fault}");
-        assert_eq!((sent(&account, "faulty"), sent(&account, "echo"), account.violations_total), (3, 0, 0), "{fault}");
+        let (heard, account) = echoes(with_fault(echo(), &format!("{fault}:50%")), 3);
+        // Of three answers the second is struck; its own message was 1.
+        let own = [message(1).as_bytes(), message(0).as_bytes()].map(<[u8]>::to_vec);
+        let shown = String::from_utf8_lossy(&heard[1].body).replace(":1,\"pad\":\"x", ":0,\"pad\":\"x").into_bytes();
+        assert!(
+            heard[1].opcode == TEXT && (heard[1].body == body || shown == body),
+            "{fault}: {:.200}",
+            String::from_utf8_lossy(&heard[1].body)
+        );
+        assert_eq!((heard.len(), &heard[0].body), (4, &own[1]), "{fault}: the others are as they should be");
+        let name = fault.split('=').next().expect("a name");
+        assert_eq!((sent(&account, "faulty"), sent(&account, "echo"), struck(&account, name)), (1, 2, 1), "{fault}");
+        assert_eq!(account.violations_total, 0);
     }
+    let (heard, account) = echoes(with_fault(echo(), "extra_fields"), 1);
+    assert_eq!(texts(&heard), [r#"{"volley_extra":{"a":[1,2.5,null,true],"b":"\u00e9"},"id":0,"pad":"xxxx"}"#]);
+    assert_eq!((sent(&account, "echo"), sent(&account, "faulty"), struck(&account, "extra_fields")), (1, 0, 1), "it is still the answer");
 }
 
 #[test]
@@ -66,115 +105,31 @@ fn huge_answers_stay_bounded() {
     let (heard, account) = echoes(with_fault(echo(), "huge=8388608"), 50);
     let dropped = account.dropped.get("no_room").unwrap_or(&0);
     assert_eq!(sent(&account, "faulty") + dropped, 50, "{account:?}");
-    assert_eq!(texts(&heard).len() as u64, sent(&account, "faulty"));
+    assert_eq!((texts(&heard).len() as u64, struck(&account, "huge")), (sent(&account, "faulty"), 50));
 }
 
 #[test]
-fn faults_of_connections() {
-    let (heard, account) = echoes(with_fault(echo(), "ack_extra"), 1);
-    assert_eq!(texts(&heard), [r#"{"id":18446744073709551615,"pad":""}"#.to_string(), message(0)]);
-    assert_eq!((received(&account, "echo"), sent(&account, "echo"), account.hold.count), (1, 2, 1));
-
-    let (heard, _) = echoes(with_fault(echo(), "one_byte"), 3);
-    assert_eq!(texts(&heard), [0, 1, 2].map(message));
-
-    let (heard, account) = echoes(with_fault(echo(), "coalesce=50ms"), 20);
-    assert_eq!(texts(&heard).len(), 20);
-    assert!(account.hold.max > account.hold.p50.map(|_| 0), "{account:?}");
-
-    let server = server(with_fault(echo(), "close_code=4000@2"));
-    let mut client = Client::echo(server.addr());
-    (0..3).for_each(|id| client.say(&message(id)));
-    let end = client.rest();
-    assert_eq!((texts(&end), end.last().map(Frame::code)), ([0, 1].map(message).to_vec(), Some(4000)));
-    let account = server.stop().expect("an account");
-    assert_eq!((received(&account, "echo"), sent(&account, "echo"), account.dropped.get("closed")), (3, 2, Some(&1)));
-}
-
-#[test]
-fn connections_that_end_without_a_close() {
-    for (fault, answers) in [("drop_after_101", 0), ("drop_midstream=2", 2)] {
-        let server = server(with_fault(echo(), fault));
-        let mut client = Client::echo(server.addr());
-        (0..answers).for_each(|id| client.say(&message(id)));
-        let heard = client.rest();
-        assert_eq!(texts(&heard), (0..answers).map(message).collect::<Vec<_>>(), "{fault}");
-        assert_eq!(heard.len(), answers, "{fault}: no Close");
-    }
-}
-
-#[test]
-fn faults_of_handshakes() {
-    for (fault, retry) in [("reject_http=503", true), ("reject_http=429", true), ("reject_http=401", false)] {
-        let server = server(with_fault(echo(), fault));
-        let (_, answer) = Client::ask(server.addr(), "/", &[]);
-        assert!(answer.contains(&fault[12..]), "{answer}");
-        assert_eq!(answer.contains("retry-after: 1"), retry, "{answer}");
-        assert_eq!(server.stop().expect("an account").connections.refused, 1);
-    }
-    let server = server(with_fault(echo(), "no_101:50%"));
-    Client::echo(server.addr());
-    let mut silent = Client::dial(server.addr());
-    silent.write(upgrade("/", &[]).as_bytes());
-    silent.stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
-    assert!(silent.stream.read(&mut [0]).is_err(), "nothing comes, not even the end");
-    let account = server.stop().expect("an account");
-    assert_eq!((account.connections.accepted, account.dropped.get("no_101")), (1, Some(&1)));
-}
-
-#[test]
-fn a_server_that_does_not_read() {
-    let server = server(with_fault(echo(), "stall_read"));
-    let mut client = Client::echo(server.addr());
-    client.stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
-    let wire = frame(true, BINARY, &vec![7; 100_000]);
-    let taken = (0..500).take_while(|_| client.stream.write_all(&wire).is_ok()).count();
-    assert!(taken < 500, "the buffers of the kernel are finite");
-    assert_eq!(server.stop().expect("an account").bytes_in, 0);
-}
-
-#[test]
-fn floods_of_pings() {
-    let echo = server(with_fault(echo(), "ping_flood=500/s"));
-    let mut client = Client::echo(echo.addr());
-    (0..20).for_each(|_| assert_eq!(client.next().map(|f| f.opcode), Some(PING)));
-    let gateway = server(with_fault(openshock("docs"), "ping_flood=500/s"));
-    let mut client = Client::openshock(gateway.addr());
-    (0..20).for_each(|_| assert!(client.text().starts_with(r#"{"responseType":1000,"#)));
-    client.say(r#"{"requestType":1000,"data":{}}"#);
-    client.leave();
-    let account = gateway.stop().expect("an account");
-    assert!(sent(&account, "ping") >= 20 && account.violations_total == 0, "{account:?}");
-}
-
-#[test]
-fn faults_of_the_gateway() {
-    let server = |fault| peer::server(with_fault(with_set(openshock("docs"), "ping_every", "0"), fault));
-    for (fault, answer) in [
-        ("error_instead=150", r#"{"responseType":150,"data":null}"#),
-        ("unknown_type", r#"{"responseType":999,"data":{}}"#),
-        ("missing_fields", r#"{"data":null}"#),
-        ("null_data", r#"{"responseType":null,"data":null}"#),
+fn answers_of_the_gateway() {
+    for (fault, docs, code) in [
+        ("error_instead=150", r#"{"responseType":150,"data":null}"#, r#"{"ResponseType":"ShockerNotFound","Data":null}"#),
+        ("unknown_type", r#"{"responseType":999,"data":{}}"#, r#"{"ResponseType":"Unknown","Data":{}}"#),
+        ("missing_fields", r#"{"data":null}"#, r#"{"Data":null}"#),
+        ("null_data", r#"{"responseType":null,"data":null}"#, r#"{"ResponseType":null,"Data":null}"#),
+        ("wrong_json_type", r#"{"responseType":[0],"data":"x"}"#, r#"{"ResponseType":{"a":0},"Data":true}"#),
+        ("number_64bit", r#"{"responseType":18446744073709551615,"data":null}"#, r#"{"ResponseType":18446744073709551615,"Data":null}"#),
+        ("number_fraction", r#"{"responseType":0.5,"data":null}"#, r#"{"ResponseType":0.5,"Data":null}"#),
+        ("lone_surrogate", r#"{"responseType":"\ud800","data":"\udfff"}"#, r#"{"ResponseType":"\ud800","Data":"\udfff"}"#),
+        ("key_case", r#"{"RESPONSETYPE":201,"data":null}"#, r#"{"RESPONSETYPE":"RequestTypeNotFound","Data":null}"#),
     ] {
-        let server = server(fault);
-        let mut client = Client::openshock(server.addr());
-        client.say(FRAME);
-        assert_eq!(client.text(), answer, "{fault}");
+        for (dialect, answer) in [("docs", docs), ("server", code)] {
+            let server = peer::server(with_fault(with_set(openshock(dialect), "ping_every", "0"), fault));
+            let mut client = Client::openshock(server.addr());
+            client.say(r#"{"requestType":999,"data":{}}"#);
+            assert_eq!(client.text(), answer, "{fault} in {dialect}");
+            client.leave();
+            assert_eq!(struck(&server.stop().expect("an account"), fault.split('=').next().expect("a name")), 1);
+        }
     }
-    let server = server("ack_extra");
-    let mut client = Client::openshock(server.addr());
-    assert_eq!(client.text(), r#"{"responseType":0,"data":null}"#);
-    let account = server.stop().expect("an account");
-    assert_eq!((received(&account, "frame"), sent(&account, "frame")), (0, 1));
-}
-
-#[test]
-fn a_full_server_refuses() {
-    let server = server(Words { capacity: Some(1), ..echo() });
-    let first = Client::echo(server.addr());
-    let (_, answer) = Client::ask(server.addr(), "/", &[]);
-    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
-    first.leave();
 }
 
 #[test]

@@ -57,6 +57,16 @@ pub(crate) fn received(account: &Account, kind: &str) -> u64 {
     account.received.get(kind).copied().unwrap_or(0)
 }
 
+/// How often the fault of this name struck.
+pub(crate) fn struck(account: &Account, fault: &str) -> u64 {
+    account.faults.get(fault).copied().unwrap_or(0)
+}
+
+/// The text messages among `frames`.
+pub(crate) fn texts(frames: &[Frame]) -> Vec<String> {
+    frames.iter().filter(|f| f.opcode == TEXT).map(|f| String::from_utf8_lossy(&f.body).into_owned()).collect()
+}
+
 pub(crate) fn sent(account: &Account, kind: &str) -> u64 {
     account.sent.get(kind).copied().unwrap_or(0)
 }
@@ -175,6 +185,29 @@ impl Client {
     pub(crate) fn leave(mut self) -> Vec<Frame> {
         self.send(CLOSE, 1000u16.to_be_bytes());
         self.rest()
+    }
+
+    /// Everything up to the end, as bytes.
+    pub(crate) fn bytes(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.stream.read_to_end(&mut bytes).expect("an end in order");
+        bytes
+    }
+
+    /// Whether nothing comes for a while, not even the end.
+    pub(crate) fn hears_nothing(&mut self) -> bool {
+        self.stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+        let heard = self.stream.read(&mut [0]);
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        heard.is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
+    /// Everything up to a reset of the connection, which must be its end.
+    pub(crate) fn bytes_to_reset(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let end = self.stream.read_to_end(&mut bytes).expect_err("a reset, not an end in order");
+        assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
+        bytes
     }
 
     /// Reads to the end.

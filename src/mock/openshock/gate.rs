@@ -38,6 +38,11 @@ pub(in crate::mock) fn verdict(asked: &Asked, settings: &Settings) -> Verdict {
     Verdict::Refuse(refusal)
 }
 
+/// What is said while the hub changes its state.
+pub(in crate::mock) fn busy() -> Refusal {
+    problem(412, "Websocket.LiveControl.HubLifetimeBusy", "Hub lifetime is busy")
+}
+
 /// The rate announced for a query: one unsigned byte clamped to 1..10, else 10.
 pub(super) fn tps(query: Option<&str>) -> u8 {
     let pairs = query.unwrap_or_default().split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));

@@ -20,9 +20,11 @@ use super::config::Config;
 use super::config::Dialect;
 use super::desk::Desk;
 use super::line::Line;
+use super::line::Ready;
 use super::queue::Beat;
 use super::settings::BulkAcks;
 use super::settings::Settings;
+pub(super) use gate::busy;
 pub(super) use gate::verdict;
 use read::Data;
 use read::Fields;
@@ -32,6 +34,11 @@ pub(super) use uuid::Uuid;
 
 /// Why the server closes on a message it cannot read.
 const UNREADABLE: &str = "Invalid json message received";
+/// Why the server closes when the hub has left.
+const OFFLINE: &str = "Hub is disconnected";
+/// How far off a skewed clock is, and how far it goes back each time.
+const SKEW_MS: u128 = 12 * 3600 * 1000;
+const SKEW_STEP_MS: u128 = 3600 * 1000;
 /// What the server answers to a client's Close.
 const NORMAL: &str = "Normal closure";
 /// The largest latency announced, in ms.
@@ -60,10 +67,10 @@ const SPOKEN: [(Kind, u16, &str); 14] = [
 /// The commonest answer, ready to send.
 const ACK: &[u8] = br#"{"responseType":0,"data":null}"#;
 
-/// The error with this number as `config` has it said.
-pub(super) fn error(number: u16, config: &Config) -> Option<(Kind, Vec<u8>)> {
-    let (kind, ..) = SPOKEN.iter().find(|(_, n, _)| *n == number)?;
-    Some((*kind, said(config.dialect, *kind, "null").into_bytes()))
+/// The error with this number of [`SPOKEN`] as `config` has it said.
+pub(super) fn error(number: u16, config: &Config) -> (Kind, Vec<u8>) {
+    let (kind, ..) = SPOKEN.iter().find(|(_, n, _)| *n == number).expect("faults name only errors of the table");
+    (*kind, said(config.dialect, *kind, "null").into_bytes())
 }
 
 /// A message; `data` is JSON with the keys of the dialect.
@@ -83,12 +90,14 @@ pub(super) struct OpenShock {
     ping_open: Option<u64>,
     /// Pings sent and not yet answered by a pong.
     pings_owed: u64,
+    /// Pings sent.
+    pings: u64,
 }
 
 impl OpenShock {
     /// A connection asked for with `query`, open since `now`.
     pub(super) fn new(query: Option<&str>, now: u64) -> Self {
-        OpenShock { tps: gate::tps(query), ping_open: Some(now), pings_owed: 0 }
+        OpenShock { tps: gate::tps(query), ping_open: Some(now), pings_owed: 0, pings: 0 }
     }
 
     pub(super) fn opened(&mut self, desk: &mut Desk, line: &mut Line) {
@@ -98,16 +107,20 @@ impl OpenShock {
             Dialect::Server => format!(r#"{{"Client":{}}}"#, self.tps),
         };
         self.say(desk, line, Kind::Tps, &client);
-        self.say(desk, line, Kind::DeviceConnected, "null");
+        match line.quirks.ready {
+            Ready::Now => self.say(desk, line, Kind::DeviceConnected, "null"),
+            Ready::Late(late) => desk.wake(line, desk.now + late, Beat::Ready),
+            Ready::Never => {}
+        }
         if line.quirks.extra {
             match dialect {
                 Dialect::Docs => self.say(desk, line, Kind::Frame, "null"),
-                Dialect::Server => self.say(desk, line, Kind::LatencyAnnounce, &announced(dialect, 0)),
+                Dialect::Server => self.event(desk, line),
             }
         }
         let settings = &desk.config.settings;
         for (every, beat) in [(settings.ping_every, Beat::App), (settings.keep_alive, Beat::KeepAlive)] {
-            if every.0 > 0 {
+            if every.0 > 0 && !(beat == Beat::App && line.quirks.no_app_ping) {
                 desk.wake(line, desk.now + every.0, beat);
             }
         }
@@ -116,6 +129,7 @@ impl OpenShock {
     /// Its period came round; it was due `at`.
     pub(super) fn beat(&mut self, desk: &mut Desk, line: &mut Line, beat: Beat, at: u64) {
         let every = match beat {
+            Beat::Ready => return self.say(desk, line, Kind::DeviceConnected, "null"),
             Beat::KeepAlive => {
                 desk.news(line, Kind::WsPong, PONG, b"");
                 desk.config.settings.keep_alive
@@ -160,6 +174,17 @@ impl OpenShock {
                 self.answer(desk, line, Kind::RequestTypeNotFound, "null");
             }
         }
+    }
+
+    /// News that nobody asked for.
+    pub(super) fn event(&mut self, desk: &mut Desk, line: &mut Line) {
+        self.say(desk, line, Kind::LatencyAnnounce, &announced(desk.config.dialect, 0));
+    }
+
+    /// The hub has left.
+    pub(super) fn offline(&mut self, desk: &mut Desk, line: &mut Line) {
+        self.say(desk, line, Kind::DeviceNotConnected, "null");
+        desk.close(line, Some(1000), OFFLINE);
     }
 
     /// Code and reason of the answer to a client's Close.
@@ -224,7 +249,16 @@ impl OpenShock {
     fn ping(&mut self, desk: &mut Desk, line: &mut Line) {
         self.ping_open = Some(desk.now);
         self.pings_owed += 1;
-        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let mut unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        if let Some(name) = line.quirks.clock_skew {
+            desk.counts.struck(name);
+            unix_ms = (unix_ms + SKEW_MS).saturating_sub(u128::from(self.pings) * SKEW_STEP_MS);
+        }
+        self.pings += 1;
+        if let Some(name) = line.quirks.ping_missing_data {
+            desk.counts.struck(name);
+            return desk.news(line, Kind::Ping, TEXT, bare_ping(desk.config.dialect));
+        }
         let data = match desk.config.dialect {
             Dialect::Docs => format!(r#"{{"timestamp":{unix_ms}}}"#),
             Dialect::Server => format!(r#"{{"Timestamp":{unix_ms}}}"#),
@@ -240,6 +274,14 @@ impl OpenShock {
     fn answer(&self, desk: &mut Desk, line: &mut Line, kind: Kind, data: &str) {
         let text = said(desk.config.dialect, kind, data);
         desk.answer(line, kind, TEXT, text.as_bytes());
+    }
+}
+
+/// A ping without data.
+fn bare_ping(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::Docs => br#"{"responseType":1000}"#,
+        Dialect::Server => br#"{"ResponseType":"Ping"}"#,
     }
 }
 
