@@ -65,7 +65,6 @@ const LONGEST: usize = 420;
 
 /// Files that may be longer, how long, and why.
 const LONG: &[(&str, usize, &str)] = &[
-    ("wire/frames.rs", 550, "one codec, both directions; half of it are tests against hostile bytes"),
     ("swarm/client.rs", 460, "one state machine; a client's states are not understood apart"),
     ("report/limit.rs", 600, "one small language: words, grammar and meaning, with the table of its sentences"),
     ("report/text.rs", 430, "one format, one file"),

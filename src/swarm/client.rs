@@ -349,7 +349,7 @@ impl Client {
     #[inline]
     fn hear(&mut self, desk: &mut Desk, heard: Heard, done: u64) {
         match heard {
-            Heard::Message(mut message) => {
+            Heard::Message(_, mut message) => {
                 let next = self.dialogue.message(&mut desk.stage(), message.bytes_mut(), done);
                 drop(message);
                 match next {
@@ -370,7 +370,7 @@ impl Client {
                 self.transmit(desk, Carried::Pong { asked: done });
             }
             Heard::Pong(payload) => self.dialogue.pong(&mut desk.stage(), payload.bytes(), done),
-            Heard::Close(code) => self.got_close(desk, code),
+            Heard::Close { code, .. } => self.got_close(desk, code),
         }
     }
 
