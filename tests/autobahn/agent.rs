@@ -3,6 +3,7 @@
 //! code, a mistake with its close code and the end.
 //!
 //! `autobahn_agent client ws://HOST:PORT` goes through all cases and asks for the report.
+//! `autobahn_agent report ws://HOST:PORT NAME` asks for the report of the agent of that name.
 //! `autobahn_agent serve HOST:PORT` is `volley serve echo` with a message cap that lets every case through.
 
 #![expect(clippy::print_stdout, reason = "a program for a script")]
@@ -44,6 +45,8 @@ struct Connection {
     encoder: Encoder,
     /// Our close frame is sent; nothing may follow it.
     is_closing: bool,
+    /// The peer's close frame came; how the connection ends then does not matter.
+    got_close: bool,
 }
 
 impl Connection {
@@ -63,6 +66,7 @@ impl Connection {
             decoder: Decoder::new(CAP),
             encoder: Encoder::new(nonce as u64),
             is_closing: false,
+            got_close: false,
         };
         Ok((connection, opened.early.to_vec()))
     }
@@ -108,6 +112,7 @@ impl Connection {
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.wait()?,
+                Err(_) if self.got_close => return Ok(last),
                 Err(e) => return Err(e),
             }
         }
@@ -129,6 +134,7 @@ impl Connection {
                 Ok(Some(Heard::Pong(_))) => {}
                 Ok(Some(Heard::Close { code, .. })) => {
                     let mut payload: Vec<u8> = code.iter().flat_map(|c| c.to_be_bytes()).collect();
+                    self.got_close = true;
                     self.send(Kind::Close, &mut payload)?;
                     self.socket.finish_writing();
                 }
@@ -141,19 +147,26 @@ impl Connection {
     }
 }
 
-fn client(address: SocketAddr) -> io::Result<()> {
+/// Connects, echoes until the end; the last text heard.
+fn visit(address: SocketAddr, path: &str, nonce: u128) -> io::Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let visit = |path: &str, nonce: u128| Connection::open(&runtime, address, path, nonce).and_then(|(c, early)| c.echo(&early));
-    let cases: u128 = visit("/getCaseCount", 0)?.parse().map_err(io::Error::other)?;
+    let (connection, early) = Connection::open(&runtime, address, path, nonce)?;
+    connection.echo(&early)
+}
+
+fn report(address: SocketAddr, agent: &str) -> io::Result<()> {
+    visit(address, &format!("/updateReports?agent={agent}"), 0).map(drop)
+}
+
+fn client(address: SocketAddr) -> io::Result<()> {
+    let cases: u128 = visit(address, "/getCaseCount", 0)?.parse().map_err(io::Error::other)?;
     for case in 1..=cases {
         // The fuzzing server judges; what it made of a case is in its report.
-        if let Err(e) = visit(&format!("/runCase?case={case}&agent={AGENT}"), case) {
+        if let Err(e) = visit(address, &format!("/runCase?case={case}&agent={AGENT}"), case) {
             println!("case number {case}: {e}");
         }
     }
-    visit(&format!("/updateReports?agent={AGENT}"), cases + 1)?;
-    println!("{cases} cases");
-    Ok(())
+    report(address, AGENT)
 }
 
 fn serve(address: SocketAddr) -> io::Result<()> {
@@ -168,7 +181,8 @@ fn main() -> io::Result<()> {
     let address = |text: &str| text.trim_start_matches("ws://").trim_end_matches('/').parse::<SocketAddr>().map_err(io::Error::other);
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["client", url] => client(address(url)?),
+        ["report", url, agent] => report(address(url)?, agent),
         ["serve", at] => serve(address(at)?),
-        _ => Err(io::Error::other("autobahn_agent client ws://HOST:PORT | autobahn_agent serve HOST:PORT")),
+        _ => Err(io::Error::other("autobahn_agent client ws://HOST:PORT | report ws://HOST:PORT NAME | serve HOST:PORT")),
     }
 }
