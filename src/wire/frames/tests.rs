@@ -224,6 +224,29 @@ proptest! {
     }
 
     #[test]
+    fn any_fragments_in_any_cut_hear_the_same(
+        messages in prop::collection::vec((".{0,40}", 1usize..12, any::<bool>(), any::<bool>()), 1..8),
+        step in 1usize..64,
+    ) {
+        let (mut bytes, mut expected) = (Vec::new(), Vec::new());
+        for (text, size, is_text, with_pings) in &messages {
+            let mut fragments: Vec<&[u8]> = text.as_bytes().chunks(*size).collect();
+            let last = fragments.pop().unwrap_or_default();
+            let first = if *is_text { 1 } else { 2 };
+            for (i, fragment) in fragments.iter().enumerate() {
+                bytes.extend(frame(if i == 0 { first } else { 0 }, fragment));
+                if *with_pings {
+                    bytes.extend(frame(0x89, &[0xff]));
+                    expected.push("ping \u{fffd}".to_owned());
+                }
+            }
+            bytes.extend(frame(0x80 | if fragments.is_empty() { first } else { 0 }, last));
+            expected.push(format!("message {text}"));
+        }
+        prop_assert_eq!(hear(&bytes, step, 1_000), Ok(expected));
+    }
+
+    #[test]
     fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..600), step in 1usize..100) {
         let _ = hear(&bytes, step, 256);
     }
