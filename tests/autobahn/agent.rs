@@ -19,8 +19,9 @@ use nix::sys::epoll::EpollEvent;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::epoll::EpollTimeout;
 use volley::mock;
-use volley::wire;
 use volley::wire::Clock;
+use volley::wire::Opening;
+use volley::wire::Route;
 use volley::wire::Socket;
 use volley::wire::frames::Assembly;
 use volley::wire::frames::Decoder;
@@ -53,9 +54,9 @@ impl Connection {
     /// Opens the resource `path` at `address`; with it the bytes that came behind the answer.
     fn open(runtime: &tokio::runtime::Runtime, address: SocketAddr, path: &str, nonce: u128) -> io::Result<(Self, Vec<u8>)> {
         let asking = Asking { authority: address.to_string(), path_and_query: path.into(), headers: Vec::new(), subprotocol: None };
-        let opened = runtime
-            .block_on(wire::open(address, &asking, nonce, true, Clock::start(), Duration::from_secs(10)))
-            .map_err(|failure| io::Error::other(failure.text))?;
+        let (route, clock, timeout) = (Route::plain(address), Clock::start(), Duration::from_secs(10));
+        let opening = Opening { route, asking, stamps: true, clock, timeout };
+        let opened = runtime.block_on(opening.open(0, nonce)).map_err(|failure| io::Error::other(failure.text))?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let both = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
         epoll.add(&opened.socket, EpollEvent::new(both, 0))?;
@@ -68,7 +69,7 @@ impl Connection {
             is_closing: false,
             got_close: false,
         };
-        Ok((connection, opened.early.to_vec()))
+        Ok((connection, opened.early))
     }
 
     /// Waits until the socket can do more.
