@@ -15,6 +15,9 @@ use super::text::Text;
 /// Most bytes that all unfinished frames and messages of the process hold together.
 pub const BUDGET_MAX: usize = 32 << 20;
 
+/// Least bytes asked for at once, unless the frame or the cap is smaller.
+const LEAST: usize = 64;
+
 /// The budget of the process.
 pub static BUDGET: Budget = Budget::new(BUDGET_MAX);
 
@@ -64,7 +67,7 @@ impl Store {
     fn append(&mut self, more: &[u8], most: usize) -> Result<(), Broken> {
         let wanted = self.bytes.len() + more.len();
         if wanted > self.taken {
-            let room = (self.taken * 2).min(most).max(wanted);
+            let room = (self.taken * 2).max(LEAST).min(most).max(wanted);
             self.budget.take(room - self.taken)?;
             self.taken = room;
             self.bytes.reserve_exact(room - self.bytes.len());
