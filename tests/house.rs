@@ -68,7 +68,6 @@ const LONGEST: usize = 420;
 
 /// Files that may be longer, how long, and why.
 const LONG: &[(&str, usize, &str)] = &[
-    ("wire/frames.rs", 550, "one codec, both directions; half of it are tests against hostile bytes"),
     ("report/limit.rs", 600, "one small language: words, grammar and meaning, with the table of its sentences"),
     ("report/text.rs", 430, "one format, one file"),
 ];

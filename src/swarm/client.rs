@@ -365,7 +365,7 @@ impl Client {
             return self.heard_after_close(desk, &heard, done);
         }
         match heard {
-            Heard::Message(mut message) => {
+            Heard::Message(_, mut message) => {
                 let next = self.dialogue.message(&mut desk.stage(), message.bytes_mut(), done);
                 drop(message);
                 match next {
@@ -389,7 +389,7 @@ impl Client {
                 self.transmit(desk, Carried::Pong { asked: done });
             }
             Heard::Pong(payload) => self.dialogue.pong(&mut desk.stage(), payload.bytes(), done),
-            Heard::Close(code) => self.got_close(desk, code),
+            Heard::Close { code, .. } => self.got_close(desk, code),
         }
     }
 

@@ -7,12 +7,13 @@
 //! memory of its own otherwise. Reading a frame therefore never waits, the codec's buffer stays in
 //! the cache, and nothing is reserved before it arrived.
 
-use std::cell::RefCell;
+mod assembly;
+mod encoder;
+mod feed;
+mod text;
+
 use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
@@ -20,14 +21,21 @@ use std::task::Waker;
 use fastwebsockets::Frame;
 use fastwebsockets::OpCode;
 use fastwebsockets::Payload;
-use fastwebsockets::Role;
 use fastwebsockets::WebSocket;
 use fastwebsockets::WebSocketError;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
-use tokio::io::ReadBuf;
+
+pub use assembly::Assembly;
+pub use assembly::BUDGET;
+pub use assembly::BUDGET_MAX;
+pub use assembly::Budget;
+pub use encoder::Encoder;
+pub use encoder::Kind;
+use feed::Feed;
 
 use crate::tally::Fault;
+
+/// Longest header of a frame that a server sends, in bytes.
+const HEADER_MAX: usize = 10;
 
 /// How a peer broke RFC 6455, or our bounds: the kind of fault, and what it sent in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +58,8 @@ impl Broken {
     const CLOSE_SIZE: Broken = Broken { fault: Fault::FrameClose, text: "a close frame of one byte (section 5.5.1)" };
     const CLOSE_CODE: Broken = Broken { fault: Fault::FrameClose, text: "a close code that must not be on the wire (section 7.4)" };
     const TOO_LARGE: Broken = Broken { fault: Fault::TooLarge, text: "a message above the message cap" };
+    const BUDGET: Broken =
+        Broken { fault: Fault::FrameBudget, text: "more of an unfinished message than all of them together may hold (32 MiB)" };
 
     /// The close code of RFC 6455 section 7.4.1 that answers it.
     pub fn close_code(self) -> u16 {
@@ -63,14 +73,19 @@ impl Broken {
 
 /// What a peer said.
 pub enum Heard {
-    /// A whole text or binary message; its bytes may be overwritten.
-    Message(Bytes),
+    /// A whole message, [`Kind::Text`] or [`Kind::Binary`]; its bytes may be overwritten.
+    Message(Kind, Bytes),
     /// A ping with its payload.
     Ping(Bytes),
     /// A pong with its payload.
     Pong(Bytes),
-    /// A close frame with its code.
-    Close(Option<u16>),
+    /// A close frame.
+    Close {
+        /// Its code.
+        code: Option<u16>,
+        /// Its reason, at most 123 bytes, not yet made safe to print.
+        reason: Box<str>,
+    },
 }
 
 /// The payload of a frame, or a message put together from fragments.
@@ -90,43 +105,6 @@ impl Bytes {
     }
 }
 
-/// What one connection keeps between reads: the beginning of an unfinished frame, the fragments of
-/// an unfinished message.
-#[derive(Debug, Default)]
-pub struct Assembly(Option<Box<Unfinished>>);
-
-#[derive(Debug, Default)]
-struct Unfinished {
-    frame: Vec<u8>,
-    message: Vec<u8>,
-    /// Whether a message is being put together, and if so whether it is text.
-    fragmented: Option<bool>,
-}
-
-impl Assembly {
-    /// Bytes held.
-    pub fn held(&self) -> usize {
-        self.0.as_ref().map_or(0, |u| u.frame.len() + u.message.len())
-    }
-
-    fn keep_frame(&mut self, rest: &[u8]) {
-        if !rest.is_empty() {
-            self.0.get_or_insert_default().frame = rest.to_vec();
-        }
-    }
-
-    fn take_frame(&mut self) -> Vec<u8> {
-        self.0.as_mut().map(|u| std::mem::take(&mut u.frame)).unwrap_or_default()
-    }
-
-    /// Gives the memory back once nothing is unfinished.
-    fn tidy(&mut self) {
-        if self.0.as_ref().is_some_and(|u| u.frame.is_empty() && u.fragmented.is_none()) {
-            self.0 = None;
-        }
-    }
-}
-
 /// Takes frames apart; one per lane.
 pub struct Decoder {
     socket: WebSocket<Feed>,
@@ -136,74 +114,109 @@ pub struct Decoder {
     /// What is wrong behind them.
     broken: Option<Broken>,
     cap: usize,
-    join: Vec<u8>,
+    budget: &'static Budget,
 }
 
 impl Decoder {
-    /// A decoder for messages of at most `cap` bytes.
+    /// A decoder for messages of at most `cap` bytes, within the budget of the process.
     pub fn new(cap: usize) -> Self {
-        let (socket, feed) = codec(cap);
-        Decoder { socket, feed, frames: 0, broken: None, cap, join: Vec::new() }
+        Decoder::within(cap, &BUDGET)
+    }
+
+    /// A decoder for messages of at most `cap` bytes, whose unfinished frames and messages count in `budget`.
+    pub fn within(cap: usize, budget: &'static Budget) -> Self {
+        let (socket, feed) = feed::codec(cap);
+        Decoder { socket, feed, frames: 0, broken: None, cap, budget }
     }
 
     /// Takes in what a read brought for the connection of `assembly`. Ask [`Decoder::next`] for what
     /// was said until it says nothing; only then take in the next read, of whatever connection.
     #[inline]
     pub fn take_in(&mut self, assembly: &mut Assembly, read: &[u8]) {
-        let before = if assembly.0.is_none() { Vec::new() } else { assembly.take_frame() };
-        if before.is_empty() {
-            let done = self.feed_frames(read);
-            return assembly.keep_frame(&read[done..]);
+        let result = if assembly.is_empty() { self.cut(assembly, read) } else { self.join(assembly, read) };
+        if let Err(broken) = result {
+            self.broken = Some(broken);
         }
-        let mut join = std::mem::take(&mut self.join);
-        join.clear();
-        join.extend_from_slice(&before);
-        join.extend_from_slice(read);
-        let done = self.feed_frames(&join);
-        assembly.keep_frame(&join[done..]);
-        assembly.tidy();
-        self.join = join;
     }
 
     /// The next thing said within what was taken in; `None` when there is no more.
     ///
     /// # Errors
-    /// When the peer broke the protocol or the cap; what else was taken in is dropped.
+    /// When the peer broke the protocol or a bound; what else was taken in is dropped.
     #[inline]
     pub fn next(&mut self, assembly: &mut Assembly) -> Result<Option<Heard>, Broken> {
         while self.frames > 0 {
             self.frames -= 1;
-            match self.read_frame().and_then(|frame| heard(assembly, frame, self.cap)) {
+            match self.read_frame().and_then(|frame| self.heard(assembly, frame)) {
                 Ok(None) => {}
                 Ok(said) => return Ok(said),
                 Err(broken) => {
-                    *self = Decoder::new(self.cap);
+                    assembly.clear();
+                    *self = Decoder::within(self.cap, self.budget);
                     return Err(broken);
                 }
             }
         }
-        self.broken.take().map_or(Ok(None), Err)
-    }
-
-    /// Feeds the whole frames that `bytes` begins with; how many bytes are done with.
-    #[inline]
-    fn feed_frames(&mut self, bytes: &[u8]) -> usize {
-        let mut at = 0;
-        loop {
-            match frame_len(&bytes[at..], self.cap) {
-                Ok(Some(len)) if len <= bytes.len() - at => {
-                    at += len;
-                    self.frames += 1;
-                }
-                Ok(_) => break,
-                Err(broken) => {
-                    self.broken = Some(broken);
-                    break;
-                }
+        match self.broken.take() {
+            None if assembly.is_empty() => Ok(None),
+            None => self.look_ahead(assembly),
+            Some(broken) => {
+                assembly.clear();
+                Err(broken)
             }
         }
-        self.feed.0.borrow_mut().lay_down(&bytes[..at]);
-        if self.broken.is_some() { bytes.len() } else { at }
+    }
+
+    /// Feeds the whole frames that `bytes` begins with and keeps the beginning of the next.
+    #[inline]
+    fn cut(&mut self, assembly: &mut Assembly, bytes: &[u8]) -> Result<(), Broken> {
+        let mut at = 0;
+        let result = loop {
+            match Size::of(&bytes[at..], self.cap) {
+                Ok(Some(size)) if size.frame() <= bytes.len() - at => {
+                    at += size.frame();
+                    self.frames += 1;
+                }
+                Ok(_) if at == bytes.len() => break Ok(()),
+                Ok(size) => break assembly.keep(&bytes[at..], size.map_or(HEADER_MAX, Size::frame), self.budget),
+                Err(broken) => break Err(broken),
+            }
+        };
+        self.feed.lay_down(&bytes[..at]);
+        result
+    }
+
+    /// Puts the unfinished frame together, if there is one, and goes on with what lies behind it.
+    fn join(&mut self, assembly: &mut Assembly, read: &[u8]) -> Result<(), Broken> {
+        if assembly.frame().is_empty() {
+            return self.cut(assembly, read);
+        }
+        let mut at = 0;
+        let whole = loop {
+            match Size::of(assembly.frame(), self.cap)? {
+                Some(size) => break size.frame(),
+                None if at == read.len() => return Ok(()),
+                None => assembly.keep(&read[at..at + 1], HEADER_MAX, self.budget)?,
+            }
+            at += 1;
+        };
+        let missing = whole - assembly.frame().len();
+        let Some((end, behind)) = read[at..].split_at_checked(missing) else {
+            return assembly.keep(&read[at..], whole, self.budget);
+        };
+        self.feed.lay_down(assembly.frame());
+        self.feed.lay_down(end);
+        self.frames += 1;
+        assembly.frame_done();
+        self.cut(assembly, behind)
+    }
+
+    /// Looks at the frame still coming: it may be wrong already.
+    fn look_ahead(&self, assembly: &mut Assembly) -> Result<Option<Heard>, Broken> {
+        if let Some(size) = Size::of(assembly.frame(), self.cap)? {
+            assembly.look_ahead(size.header, size.payload, self.cap).inspect_err(|_| assembly.clear())?;
+        }
+        Ok(None)
     }
 
     #[inline]
@@ -219,324 +232,84 @@ impl Decoder {
             Poll::Pending => Err(Broken::OPCODE),
         }
     }
-}
 
-/// Length of the frame that begins `bytes`, header included; `None` when the header is not whole.
-#[inline]
-fn frame_len(bytes: &[u8], cap: usize) -> Result<Option<usize>, Broken> {
-    let &[first, second, ..] = bytes else { return Ok(None) };
-    if second & 0x80 != 0 {
-        return Err(Broken::MASKED);
-    }
-    let code = usize::from(second & 0x7f);
-    if first & 0x08 != 0 && code > 125 {
-        return Err(Broken::CONTROL_SIZE);
-    }
-    let (header, payload) = match code {
-        126 => match bytes.get(2..4) {
-            Some(n) => (4, usize::from(u16::from_be_bytes([n[0], n[1]]))),
-            None => return Ok(None),
-        },
-        127 => match bytes.get(2..10).and_then(|n| n.try_into().ok()) {
-            Some(n) => (10, usize::try_from(u64::from_be_bytes(n)).unwrap_or(usize::MAX)),
-            None => return Ok(None),
-        },
-        short => (2, short),
-    };
-    if payload > cap { Err(Broken::TOO_LARGE) } else { Ok(Some(header + payload)) }
-}
-
-fn heard(assembly: &mut Assembly, frame: Frame<'static>, cap: usize) -> Result<Option<Heard>, Broken> {
-    let (fin, payload) = (frame.fin, Bytes(frame.payload));
-    match frame.opcode {
-        OpCode::Ping => Ok(Some(Heard::Ping(payload))),
-        OpCode::Pong => Ok(Some(Heard::Pong(payload))),
-        OpCode::Close => close_code(payload.bytes()).map(|code| Some(Heard::Close(code))),
-        OpCode::Text | OpCode::Binary if fin && assembly.0.is_none() => Ok(Some(Heard::Message(payload))),
-        OpCode::Text | OpCode::Binary => {
-            let unfinished = assembly.0.get_or_insert_default();
-            match (unfinished.fragmented, fin) {
-                (Some(_), _) => return Err(Broken::NO_END),
-                (None, true) => return Ok(Some(Heard::Message(payload))),
-                (None, false) => {}
+    #[inline]
+    fn heard(&self, assembly: &mut Assembly, frame: Frame<'static>) -> Result<Option<Heard>, Broken> {
+        let (fin, payload) = (frame.fin, Bytes(frame.payload));
+        let kind = match frame.opcode {
+            OpCode::Text => Kind::Text,
+            OpCode::Binary => Kind::Binary,
+            OpCode::Ping => return Ok(Some(Heard::Ping(payload))),
+            OpCode::Pong => return Ok(Some(Heard::Pong(payload))),
+            OpCode::Close => return closed(payload.bytes()).map(Some),
+            OpCode::Continuation => {
+                let message = assembly.append(payload.bytes(), fin, self.cap)?;
+                return Ok(message.map(|(kind, bytes)| Heard::Message(kind, Bytes(Payload::Owned(bytes)))));
             }
-            unfinished.fragmented = Some(frame.opcode == OpCode::Text);
-            unfinished.message.extend_from_slice(payload.bytes());
-            Ok(None)
-        }
-        OpCode::Continuation => {
-            let Some((unfinished, is_text)) = assembly.0.as_mut().and_then(|u| u.fragmented.map(|t| (u, t))) else {
-                return Err(Broken::NO_BEGINNING);
-            };
-            if unfinished.message.len() + payload.bytes().len() > cap {
-                return Err(Broken::TOO_LARGE);
-            }
-            unfinished.message.extend_from_slice(payload.bytes());
-            if !fin {
-                return Ok(None);
-            }
-            unfinished.fragmented = None;
-            let message = std::mem::take(&mut unfinished.message);
-            assembly.tidy();
-            if is_text && std::str::from_utf8(&message).is_err() {
-                return Err(Broken::NOT_UTF8);
-            }
-            Ok(Some(Heard::Message(Bytes(Payload::Owned(message)))))
+        };
+        match (fin, assembly.fragmented()) {
+            (_, Some(_)) => Err(Broken::NO_END),
+            (true, None) => Ok(Some(Heard::Message(kind, payload))),
+            (false, None) => assembly.begin(kind, payload.bytes(), self.cap, self.budget).map(|()| None),
         }
     }
 }
 
-/// The code of a close frame's payload (RFC 6455 sections 5.5.1 and 7.4).
-fn close_code(payload: &[u8]) -> Result<Option<u16>, Broken> {
+/// What the header of a frame claims, in bytes.
+#[derive(Clone, Copy)]
+struct Size {
+    header: usize,
+    payload: usize,
+}
+
+impl Size {
+    /// Of the frame that begins `bytes`; `None` when its header is not whole.
+    #[inline]
+    fn of(bytes: &[u8], cap: usize) -> Result<Option<Self>, Broken> {
+        let &[first, second, ..] = bytes else { return Ok(None) };
+        if second & 0x80 != 0 {
+            return Err(Broken::MASKED);
+        }
+        let code = usize::from(second & 0x7f);
+        if first & 0x08 != 0 && code > 125 {
+            return Err(Broken::CONTROL_SIZE);
+        }
+        let (header, payload) = match code {
+            126 => match bytes.get(2..4) {
+                Some(n) => (4, usize::from(u16::from_be_bytes([n[0], n[1]]))),
+                None => return Ok(None),
+            },
+            127 => match bytes.get(2..10).and_then(|n| n.try_into().ok()) {
+                Some(n) => (10, usize::try_from(u64::from_be_bytes(n)).unwrap_or(usize::MAX)),
+                None => return Ok(None),
+            },
+            short => (2, short),
+        };
+        if payload > cap { Err(Broken::TOO_LARGE) } else { Ok(Some(Size { header, payload })) }
+    }
+
+    /// Of the whole frame.
+    #[inline]
+    fn frame(self) -> usize {
+        self.header + self.payload
+    }
+}
+
+/// A close frame's payload (RFC 6455 sections 5.5.1 and 7.4).
+fn closed(payload: &[u8]) -> Result<Heard, Broken> {
     match payload {
-        [] => Ok(None),
+        [] => Ok(Heard::Close { code: None, reason: "".into() }),
         [_] => Err(Broken::CLOSE_SIZE),
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
             if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
                 return Err(Broken::CLOSE_CODE);
             }
-            if std::str::from_utf8(reason).is_err() {
-                return Err(Broken::NOT_UTF8);
-            }
-            Ok(Some(code))
+            let reason = std::str::from_utf8(reason).map_err(|_| Broken::NOT_UTF8)?;
+            Ok(Heard::Close { code: Some(code), reason: reason.into() })
         }
     }
-}
-
-/// The kinds of frames a client writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A text message.
-    Text,
-    /// A ping.
-    Ping,
-    /// A pong.
-    Pong,
-    /// A close.
-    Close,
-}
-
-/// Writes frames into one buffer that is used again and again; one per lane.
-#[derive(Debug)]
-pub struct Encoder {
-    frame: Vec<u8>,
-    len: usize,
-    mask: u64,
-}
-
-impl Encoder {
-    /// An encoder whose masks come from a generator seeded with `seed`. A mask only has to be
-    /// unpredictable to pages in a browser (RFC 6455 section 10.3), so a fast generator will do.
-    pub fn new(seed: u64) -> Self {
-        Encoder { frame: Vec::with_capacity(4_096), len: 0, mask: seed }
-    }
-
-    /// The whole masked frame of `payload`, which is masked in place.
-    #[inline]
-    pub fn frame(&mut self, kind: Kind, payload: &mut [u8]) -> &[u8] {
-        let opcode = match kind {
-            Kind::Text => OpCode::Text,
-            Kind::Ping => OpCode::Ping,
-            Kind::Pong => OpCode::Pong,
-            Kind::Close => OpCode::Close,
-        };
-        let key = self.next_mask();
-        let mut frame = Frame::new(true, opcode, Some(key), Payload::BorrowedMut(payload));
-        frame.mask();
-        self.len = frame.write(&mut self.frame).len();
-        self.last()
-    }
-
-    /// The frame made last.
-    pub fn last(&self) -> &[u8] {
-        &self.frame[..self.len]
-    }
-
-    /// SplitMix64 (Steele, Lea, Flood 2014).
-    fn next_mask(&mut self) -> [u8; 4] {
-        self.mask = self.mask.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.mask ^ (self.mask >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) as u32).to_ne_bytes()
-    }
-}
-
-/// What fastwebsockets reads from: whole frames laid down beforehand.
-#[derive(Clone, Default)]
-struct Feed(Rc<RefCell<Laid>>);
-
-#[derive(Default)]
-struct Laid {
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-impl Laid {
-    #[inline]
-    fn lay_down(&mut self, bytes: &[u8]) {
-        if self.at == self.bytes.len() {
-            self.bytes.clear();
-            self.at = 0;
-        }
-        self.bytes.extend_from_slice(bytes);
-    }
-}
-
-impl AsyncRead for Feed {
-    #[inline]
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut laid = self.0.borrow_mut();
-        let len = buf.remaining().min(laid.bytes.len() - laid.at);
-        if len == 0 {
-            return Poll::Pending;
-        }
-        buf.put_slice(&laid.bytes[laid.at..laid.at + len]);
-        laid.at += len;
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// fastwebsockets wants a stream that can be written, though nothing ever is: pongs and closes are
-/// ours to answer.
-impl AsyncWrite for Feed {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-fn codec(cap: usize) -> (WebSocket<Feed>, Feed) {
-    let feed = Feed::default();
-    let mut socket = WebSocket::after_handshake(feed.clone(), Role::Client);
-    socket.set_auto_close(false);
-    socket.set_auto_pong(false);
-    // It refuses a frame of exactly its limit.
-    socket.set_max_message_size(cap + 1);
-    (socket, feed)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mut out = vec![first];
-        match payload.len() {
-            n @ 0..126 => out.push(n as u8),
-            n @ 126..65_536 => {
-                out.push(126);
-                out.extend_from_slice(&(n as u16).to_be_bytes());
-            }
-            n => {
-                out.push(127);
-                out.extend_from_slice(&(n as u64).to_be_bytes());
-            }
-        }
-        out.extend_from_slice(payload);
-        out
-    }
-
-    /// Everything said in `bytes`, read in pieces of `step` bytes.
-    fn hear(bytes: &[u8], step: usize, cap: usize) -> Result<Vec<String>, Broken> {
-        let (mut decoder, mut assembly, mut said) = (Decoder::new(cap), Assembly::default(), Vec::new());
-        for piece in bytes.chunks(step) {
-            decoder.take_in(&mut assembly, piece);
-            while let Some(heard) = decoder.next(&mut assembly)? {
-                said.push(match heard {
-                    Heard::Message(m) => format!("message {}", String::from_utf8_lossy(m.bytes())),
-                    Heard::Ping(m) => format!("ping {}", String::from_utf8_lossy(m.bytes())),
-                    Heard::Pong(m) => format!("pong {}", String::from_utf8_lossy(m.bytes())),
-                    Heard::Close(code) => format!("close {code:?}"),
-                });
-            }
-        }
-        assert!(assembly.held() <= 2 * cap + 14);
-        Ok(said)
-    }
-
-    #[test]
-    fn fragments_with_a_ping_between_them() {
-        let bytes = [frame(0x01, b"a"), frame(0x89, b"p"), frame(0x00, b"b"), frame(0x80, b"c"), frame(0x88, &[3, 232])].concat();
-        for step in 1..=bytes.len() {
-            assert_eq!(hear(&bytes, step, 100), Ok(vec!["ping p".into(), "message abc".into(), "close Some(1000)".into()]), "{step}");
-        }
-    }
-
-    #[test]
-    fn what_breaks_the_protocol_is_named() {
-        let masked = vec![0x81, 0x81, 0, 0, 0, 0, b'a'];
-        for (bytes, code) in [
-            (masked, 1002),
-            (frame(0xc1, b"a"), 1002),
-            (frame(0x83, b"a"), 1002),
-            (frame(0x09, b"a"), 1002),
-            (frame(0x89, &[b'a'; 126]), 1002),
-            (frame(0x8a, &[b'a'; 126]), 1002),
-            (frame(0x88, &[b'a'; 126]), 1002),
-            (frame(0x80, b"a"), 1002),
-            ([frame(0x01, b"a"), frame(0x81, b"b")].concat(), 1002),
-            (frame(0x88, &[1]), 1002),
-            (frame(0x88, &[3, 237]), 1002),
-            (frame(0x88, &[3, 232, 0xff]), 1007),
-            (frame(0x81, &[0xff]), 1007),
-            ([frame(0x01, &[0xe2]), frame(0x80, &[0x28, 0xa1])].concat(), 1007),
-            (frame(0x81, &[b'a'; 101]), 1009),
-            ([frame(0x01, &[b'a'; 60]), frame(0x80, &[b'a'; 60])].concat(), 1009),
-            (vec![0x82, 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 1009),
-        ] {
-            for step in [1, 3, 1_000] {
-                assert_eq!(hear(&bytes, step, 100).map_err(Broken::close_code), Err(code), "{bytes:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_broken_connection_does_not_spoil_the_next() {
-        let (mut decoder, mut one, mut two) = (Decoder::new(100), Assembly::default(), Assembly::default());
-        let bad = [frame(0x83, b"a"), frame(0x81, b"left over")].concat();
-        decoder.take_in(&mut one, &bad);
-        assert!(decoder.next(&mut one).is_err());
-        decoder.take_in(&mut two, &frame(0x81, b"fine"));
-        assert!(matches!(decoder.next(&mut two), Ok(Some(Heard::Message(m))) if m.bytes() == b"fine"));
-        assert!(matches!(decoder.next(&mut two), Ok(None)));
-    }
-
-    #[test]
-    fn what_is_written_can_be_read_by_a_server() {
-        let mut encoder = Encoder::new(7);
-        for len in [0usize, 1, 125, 126, 65_535, 65_536] {
-            let payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
-            let bytes = encoder.frame(Kind::Text, &mut payload.clone()).to_vec();
-            let header = bytes.len() - len;
-            assert_eq!(bytes[0], 0x81);
-            assert_eq!(bytes[1] & 0x80, 0x80, "masked");
-            let key = &bytes[header - 4..header];
-            let plain: Vec<u8> = bytes[header..].iter().enumerate().map(|(i, b)| b ^ key[i % 4]).collect();
-            assert_eq!(plain, payload);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_cut_hears_the_same(messages in prop::collection::vec("[a-z]{0,300}", 1..20), step in 1usize..700) {
-            let bytes: Vec<u8> = messages.iter().flat_map(|m| frame(0x81, m.as_bytes())).collect();
-            let expected: Vec<String> = messages.iter().map(|m| format!("message {m}")).collect();
-            prop_assert_eq!(hear(&bytes, step, 1_000), Ok(expected));
-        }
-
-        #[test]
-        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..600), step in 1usize..100) {
-            let _ = hear(&bytes, step, 256);
-        }
-    }
-}
+mod tests;

@@ -61,8 +61,8 @@ impl Client {
         let kind = match heard {
             Heard::Ping(_) => 0,
             Heard::Pong(_) => 1,
-            Heard::Close(_) => 2,
-            Heard::Message(_) => 3,
+            Heard::Close { .. } => 2,
+            Heard::Message(..) => 3,
         };
         self.dialogue.after_close(&mut desk.stage(), kind);
         if self.dialogue.tells_of_drop(done) {

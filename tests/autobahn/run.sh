@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Autobahn's conformance cases (groups 1-7, 9, 10; nothing of compression) for volley's client and its reference
+# server. Usage: run.sh [client|server|both]. Fails unless every case passes. Needs CPython 2.7, which Autobahn is
+# written for (PYTHON27 names it; pyenv's is found), python3, and a package index; the rest is kept in target/autobahn.
+#
+# The client goes through all cases as an echo made of its frames and sockets (agent.rs), and through those that ask for
+# no echo as `volley run` itself: pings, closes, and everything that breaks the protocol.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+what=${1:-both}
+[[ $what =~ ^(client|server|both)$ ]] || { echo "run.sh [client|server|both]" >&2; exit 2; }
+kept=$PWD/target/autobahn
+wstest=$kept/env/bin/wstest
+agent=target/debug/examples/autobahn_agent
+groups=(1=16 2=11 3=7 4=10 5=20 6=145 7=37 10=1)
+started=()
+trap 'for id in "${started[@]}"; do kill "$id" 2>/dev/null && wait "$id" || true; done' EXIT
+
+python27() {
+    for python in "${PYTHON27:-}" python2.7 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7.*/bin/python2.7; do
+        if [[ -n $python ]] && "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (2, 7))' 2>/dev/null; then
+            echo "$python"
+            return
+        fi
+    done
+    echo "no CPython 2.7 was found; name one in PYTHON27" >&2
+    exit 2
+}
+
+install() {
+    [[ -x $wstest ]] && return
+    local python
+    python=$(python27)
+    mkdir -p "$kept"
+    "$python" -m pip install --quiet --disable-pip-version-check --target "$kept/virtualenv" 'virtualenv==20.15.1'
+    PYTHONPATH=$kept/virtualenv "$python" -m virtualenv --quiet "$kept/env"
+    "$kept/env/bin/pip" install --quiet --disable-pip-version-check 'autobahntestsuite==25.10.1'
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Starts a program that is ready once something listens at the port.
+start() {
+    local port=$1
+    shift
+    "$@" >"$kept/started-$port.log" 2>&1 &
+    started+=($!)
+    for _ in {1..200}; do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
+        sleep 0.1
+    done
+    echo "nobody listens at port $port: $*" >&2
+    cat "$kept/started-$port.log" >&2
+    exit 1
+}
+
+# Starts a fuzzing server at $port that judges into the folder $1, with the cases $2 but $3.
+fuzzing_server() {
+    port=$(free_port)
+    rm -rf "${kept:?}/$1"
+    cat >"$kept/$1.json" <<SPEC
+{ "url": "ws://127.0.0.1:$port", "outdir": "$kept/$1", "cases": $2, "exclude-cases": $3, "exclude-agent-cases": {} }
+SPEC
+    start "$port" "$wstest" -m fuzzingserver -u 0 -s "$kept/$1.json"
+}
+
+run_client() {
+    fuzzing_server client '["*"]' '["12.*", "13.*"]'
+    "$agent" client "ws://127.0.0.1:$port"
+    python3 tests/autobahn/check.py "$kept/client/index.json" "${groups[@]}" 9=54
+}
+
+# A client of the load that sends nothing in its one second, once for each case, eight at a time.
+run_load() {
+    fuzzing_server load '["2.*", "3.*", "4.*", "5.*", "6.*", "7.*"]' '["5.3", "5.4", "5.5", "5.6", "5.7", "5.8", "5.19",
+        "5.20", "6.1.*", "6.2.*", "6.5.*", "6.6.2", "6.6.5", "6.6.7", "6.6.9", "6.6.11", "6.7.*", "6.9.*", "6.11.1",
+        "6.11.2", "6.11.3", "6.11.4", "6.22.*", "6.23.*", "7.1.1"]'
+    local url="ws://127.0.0.1:$port/runCase?agent=load&case="
+    local still=(--clients 1 --lanes 1 --rate 0.001/s --warmup 0s --duration 1s --timeout 1s --report none --progress none)
+    # A verdict of its own may be anything: the fuzzing server judges.
+    seq 1 151 | xargs -P 8 -I{} sh -c '"$@" >/dev/null 2>&1 || true' - \
+        target/debug/volley run echo --target "$url{}" --out "$kept/load/run-{}" "${still[@]}"
+    "$agent" report "ws://127.0.0.1:$port" load
+    python3 tests/autobahn/check.py "$kept/load/index.json" 2=11 3=7 4=10 5=12 6=75 7=36
+}
+
+# The fuzzing client says nothing in its exit code, so what counts is its report.
+fuzz() {
+    local name=$1 url=$2 cases=$3 but=$4
+    rm -rf "${kept:?}/$name"
+    cat >"$kept/$name.json" <<SPEC
+{ "outdir": "$kept/$name", "servers": [{ "agent": "$name", "url": "$url" }], "cases": $cases, "exclude-cases": $but, "exclude-agent-cases": {} }
+SPEC
+    "$wstest" -m fuzzingclient -s "$kept/$name.json" >"$kept/$name.log" 2>&1 || { tail "$kept/$name.log" >&2; exit 1; }
+}
+
+run_server() {
+    local port
+    port=$(free_port)
+    start "$port" target/debug/volley serve echo --listen "127.0.0.1:$port"
+    fuzz serve_echo "ws://127.0.0.1:$port" '["*"]' '["9.*", "12.*", "13.*"]'
+    python3 tests/autobahn/check.py "$kept/serve_echo/index.json" "${groups[@]}"
+    # Messages up to 16 MiB, which are above the cap of `volley serve`.
+    port=$(free_port)
+    start "$port" "$agent" serve "127.0.0.1:$port"
+    fuzz serve_large "ws://127.0.0.1:$port" '["9.*"]' '[]'
+    python3 tests/autobahn/check.py "$kept/serve_large/index.json" 9=54
+}
+
+install
+cargo build --quiet --bin volley --example autobahn_agent
+if [[ $what != server ]]; then
+    run_client
+    run_load
+fi
+if [[ $what != client ]]; then
+    run_server
+fi
