@@ -44,6 +44,7 @@ fn what_was_typed_wrong_is_named_with_a_way_out() {
         (&["run", "echo", "--rate", "3/s", "--closed", "1"], &["--closed", "--rate"]),
         (&["run", "echo", "--duration", "10"], &["`10`", "no unit", "`10s`"]),
         (&["run", "echo", "--duration", "10ms"], &["10ms", "too short", "100ms"]),
+        (&["run", "echo", "--rate", "1000000/s", "--duration", "7h"], &["1000000/s", "4,294,967,295"]),
         (&["run", "echo", "--timeout", "0"], &["--timeout", "1ms"]),
         (&["run", "echo", "--clients", "0"], &["--clients", "1..=1000000"]),
         (&["run", "echo", "--clients", "many"], &["--clients", "many"]),

@@ -151,5 +151,13 @@ fn check_times(args: &RunArgs) -> Result<(), Trouble> {
             return Err(Trouble::usage(format!("{flag} {time} is longer than a week")));
         }
     }
+    let whole = args.ramp.unwrap_or_default().plus(args.warmup).plus(args.duration);
+    // A client numbers its sends in 32 bits.
+    if args.rate.peak().per_s() * whole.as_secs_f64() > f64::from(u32::MAX) {
+        return Err(Trouble::usage(format!(
+            "--rate {} over {whole} is more than the 4,294,967,295 sends that a client can make",
+            args.rate
+        )));
+    }
     Ok(())
 }

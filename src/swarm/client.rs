@@ -75,7 +75,7 @@ pub(super) struct Client {
     outbox: Option<Box<Outbox>>,
     assembly: Assembly,
     /// Number of the next send in the timetable.
-    pub(super) next_send: u64,
+    pub(super) next_send: u32,
     /// Place of send 0 in the timetable, see `Shape::first`.
     pub(super) first: f64,
     state: State,

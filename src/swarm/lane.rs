@@ -243,7 +243,7 @@ impl Lane {
         let client = &mut self.clients[place as usize];
         client.send_due(&mut self.desk, due, now);
         client.next_send += 1;
-        if let Some(next) = self.desk.shape.and_then(|s| s.due_from(client.first, client.next_send)) {
+        if let Some(next) = self.desk.shape.and_then(|s| s.due_from(client.first, u64::from(client.next_send))) {
             self.wheel.enter(place, Beat::Load, next.0);
         }
     }
