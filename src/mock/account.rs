@@ -11,6 +11,9 @@ use serde::Serialize;
 
 use crate::tally::Hist;
 
+/// Close codes told apart.
+const CLOSE_CODES: usize = 64;
+
 /// Name and version of the account's format.
 pub const SCHEMA: &str = "volley.account/1";
 
@@ -149,6 +152,8 @@ pub(super) struct Counts {
     pub(super) ended: u64,
     /// How often each fault struck, by its name.
     pub(super) faults: BTreeMap<&'static str, u64>,
+    /// Codes of the Close frames read, a Close without a code as 1005; at most [`CLOSE_CODES`] are told apart.
+    pub(super) closes: BTreeMap<u16, u64>,
     /// From having read a request to writing its answer.
     pub(super) hold: Hist,
 }
@@ -164,6 +169,7 @@ impl Counts {
             bytes_out: 0,
             ended: 0,
             faults: BTreeMap::new(),
+            closes: BTreeMap::new(),
             hold: Hist::new(),
         }
     }
@@ -193,6 +199,13 @@ impl Counts {
         *self.faults.entry(name).or_default() += 1;
     }
 
+    /// Notes a Close read; codes beyond those told apart count as 0.
+    pub(super) fn closed(&mut self, code: Option<u16>) {
+        let code = code.unwrap_or(1005);
+        let is_told = self.closes.len() < CLOSE_CODES || self.closes.contains_key(&code);
+        *self.closes.entry(if is_told { code } else { 0 }).or_default() += 1;
+    }
+
     /// Takes another lane's counts in.
     pub(super) fn merge(&mut self, other: &Counts) {
         let add = |to: &mut [u64], from: &[u64]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
@@ -204,6 +217,7 @@ impl Counts {
         self.bytes_out += other.bytes_out;
         self.ended += other.ended;
         other.faults.iter().for_each(|(name, n)| *self.faults.entry(name).or_default() += n);
+        other.closes.iter().for_each(|(code, n)| *self.closes.entry(*code).or_default() += n);
         self.hold.merge(&other.hold);
     }
 
@@ -220,6 +234,7 @@ impl Counts {
             bytes_out: self.bytes_out,
             dropped: named(Dropped::NAMES, &self.dropped),
             faults: self.faults.iter().map(|(name, n)| ((*name).into(), *n)).collect(),
+            closes: self.closes.iter().map(|(code, n)| (code.to_string(), *n)).collect(),
             violations: named(Violation::NAMES, &self.violations),
             violations_total: self.violations.iter().sum(),
             hold: Hold::of(&self.hold),
@@ -257,6 +272,9 @@ pub struct Account {
     /// happens later in a connection counts when it happens.
     #[serde(default)]
     pub faults: BTreeMap<String, u64>,
+    /// Close frames read, by code; 1005 is a Close without one, 0 any code beyond the first 64.
+    #[serde(default)]
+    pub closes: BTreeMap<String, u64>,
     /// What clients must not do, by kind.
     pub violations: BTreeMap<String, u64>,
     /// Sum of the violations.

@@ -63,6 +63,7 @@ impl Talk {
             Event::Close(code) => {
                 self.heard_close = true;
                 desk.counts.received(Kind::Close);
+                desk.counts.closed(code);
                 if let Some(name) = self.line.quirks.close_no_echo {
                     return desk.counts.struck(name);
                 }
