@@ -39,10 +39,10 @@ impl Connection {
         decoder.take_in(&mut self.assembly, piece);
         loop {
             match decoder.next(&mut self.assembly) {
-                Ok(Some(Heard::Message(m))) => self.said.push(Said::Message(m.bytes().to_vec())),
+                Ok(Some(Heard::Message(_, m))) => self.said.push(Said::Message(m.bytes().to_vec())),
                 Ok(Some(Heard::Ping(m))) => self.said.push(Said::Ping(m.bytes().to_vec())),
                 Ok(Some(Heard::Pong(m))) => self.said.push(Said::Pong(m.bytes().to_vec())),
-                Ok(Some(Heard::Close(code))) => self.said.push(Said::Close(code)),
+                Ok(Some(Heard::Close { code, .. })) => self.said.push(Said::Close(code)),
                 Ok(None) => break,
                 Err(broken) => {
                     assert!(matches!(broken.close_code(), 1002 | 1007 | 1009), "{broken:?}");

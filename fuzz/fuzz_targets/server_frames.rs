@@ -55,10 +55,10 @@ fn client_hears(wire: &[u8]) -> (Vec<Said>, Option<Broken>) {
     decoder.take_in(&mut assembly, wire);
     loop {
         said.push(match decoder.next(&mut assembly) {
-            Ok(Some(Heard::Message(m))) => Said::Message(m.bytes().to_vec()),
+            Ok(Some(Heard::Message(_, m))) => Said::Message(m.bytes().to_vec()),
             Ok(Some(Heard::Ping(m))) => Said::Ping(m.bytes().to_vec()),
             Ok(Some(Heard::Pong(_))) => Said::Pong,
-            Ok(Some(Heard::Close(code))) => Said::Close(code),
+            Ok(Some(Heard::Close { code, .. })) => Said::Close(code),
             Ok(None) => return (said, None),
             Err(broken) => return (said, Some(broken)),
         });

@@ -4,13 +4,11 @@
 //!
 //! `autobahn_agent client ws://HOST:PORT` goes through all cases and asks for the report.
 //! `autobahn_agent report ws://HOST:PORT NAME` asks for the report of the agent of that name.
-//! `autobahn_agent serve HOST:PORT` is `volley serve echo` with a message cap that lets every case through.
 
 #![expect(clippy::print_stdout, reason = "a program for a script")]
 
 use std::io;
 use std::net::SocketAddr;
-use std::net::TcpListener;
 use std::time::Duration;
 
 use nix::sys::epoll::Epoll;
@@ -18,7 +16,6 @@ use nix::sys::epoll::EpollCreateFlags;
 use nix::sys::epoll::EpollEvent;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::epoll::EpollTimeout;
-use volley::mock;
 use volley::wire::Clock;
 use volley::wire::Opening;
 use volley::wire::Route;
@@ -170,20 +167,12 @@ fn client(address: SocketAddr) -> io::Result<()> {
     report(address, AGENT)
 }
 
-fn serve(address: SocketAddr) -> io::Result<()> {
-    let words = mock::Words { profile: "echo".into(), message_cap: Some(CAP), lanes: Some(1), ..mock::Words::default() };
-    let config = mock::Config::new(&words).map_err(|mistakes| io::Error::other(mistakes.join("; ")))?;
-    let stop = mock::StopSignal::new()?;
-    mock::serve(config, TcpListener::bind(address)?, &stop).map(drop)
-}
-
 fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let address = |text: &str| text.trim_start_matches("ws://").trim_end_matches('/').parse::<SocketAddr>().map_err(io::Error::other);
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["client", url] => client(address(url)?),
         ["report", url, agent] => report(address(url)?, agent),
-        ["serve", at] => serve(address(at)?),
-        _ => Err(io::Error::other("autobahn_agent client ws://HOST:PORT | report ws://HOST:PORT NAME | serve HOST:PORT")),
+        _ => Err(io::Error::other("autobahn_agent client ws://HOST:PORT | report ws://HOST:PORT NAME")),
     }
 }

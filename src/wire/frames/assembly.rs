@@ -209,14 +209,16 @@ impl Assembly {
     }
 
     /// Looks at the frame still coming, whose header has `header` bytes and claims `payload` more:
-    /// its message may already be too large, and its text may already be none.
+    /// its reserved bits may be set, its message too large already, its text none already.
     ///
     /// # Errors
     /// When it is so.
     pub(super) fn look_ahead(&mut self, header: usize, payload: usize, cap: usize) -> Result<(), Broken> {
         let Some(unfinished) = &mut self.0 else { return Ok(()) };
-        let opcode = unfinished.frame.bytes.first().map_or(0, |first| first & 0x0f);
-        let kind = match (opcode, unfinished.fragmented) {
+        let first = unfinished.frame.bytes.first().copied().unwrap_or_default();
+        // In the order in which a whole frame is judged, so that cuts do not matter.
+        let kind = match (first & 0x0f, unfinished.fragmented) {
+            _ if first & 0x70 != 0 => return Err(Broken::RESERVED),
             (0, Some(_)) if unfinished.message.bytes.len() + payload > cap => return Err(Broken::TOO_LARGE),
             (0, Some(kind)) => kind,
             (1, None) => Kind::Text,
