@@ -368,8 +368,8 @@ fn what_is_planted_is_found() {
         ("cli/mod.rs", "// TODO: later", 1, "`TODO`"),
         ("cli/mod.rs", "todo!()", 1, "`todo!`"),
         ("cli/mod.rs", &"x\n".repeat(421), 421, "421 lines"),
-        ("wire/frames.rs", &"x\n".repeat(600), 551, "600 lines"),
-        ("wire/frames.rs", "x", 1, "need no row"),
+        ("report/limit.rs", &"x\n".repeat(650), 601, "650 lines"),
+        ("report/limit.rs", "x", 1, "need no row"),
     ] {
         let found = violations(&Source::new(path, text));
         let place = format!("src/{path}:{line}: ");
