@@ -305,5 +305,37 @@ mod tests {
             }
             prop_assert_eq!(sent, answered + given_up + pending.abandon());
         }
+
+        #[test]
+        fn in_order_means_the_oldest_that_waits(steps in prop::collection::vec(0u8..8, 1..400), window in 1u32..40) {
+            let (mut pending, mut model) = (Pending::default(), std::collections::VecDeque::new());
+            for (now, step) in steps.into_iter().enumerate() {
+                let now = now as u64 + 1;
+                match step {
+                    0..4 => match pending.take(now, window, 0) {
+                        Place::Taken { seq, .. } => {
+                            pending.sent(seq, now);
+                            model.push_back(seq);
+                        }
+                        Place::Full => {}
+                    },
+                    4 | 5 => match (pending.answer_in_order(), model.pop_front()) {
+                        (Match::Answers(found), Some(seq)) => prop_assert_eq!(found.seq, seq),
+                        (Match::Unsolicited, None) => {}
+                        (other, wanted) => prop_assert!(false, "{:?} for {:?}", other, wanted),
+                    },
+                    6 => if let (Place::Taken { seq, .. }, true) = (pending.take(now, window, 0), model.len() < window as usize) {
+                        pending.untake(seq);
+                    },
+                    _ => if let Some(at) = model.len().checked_sub(2) {
+                        let seq = model.remove(at).expect("it is there");
+                        prop_assert!(matches!(pending.answer_to(seq), Match::Answers(_)));
+                    },
+                }
+                prop_assert_eq!(pending.outstanding() as usize, model.len());
+            }
+            prop_assert_eq!(pending.abandon() as usize, model.len());
+            prop_assert_eq!(pending.answer_in_order(), Match::Unsolicited);
+        }
     }
 }
