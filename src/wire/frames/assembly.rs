@@ -215,7 +215,8 @@ impl Assembly {
     /// When it is so.
     pub(super) fn look_ahead(&mut self, header: usize, payload: usize, cap: usize) -> Result<(), Broken> {
         let Some(unfinished) = &mut self.0 else { return Ok(()) };
-        let opcode = unfinished.frame.bytes.first().map_or(0, |first| first & 0x0f);
+        // With reserved bits it is no frame to look into; what is wrong with it is said when it is whole.
+        let opcode = unfinished.frame.bytes.first().map_or(0, |first| first & 0x7f);
         let kind = match (opcode, unfinished.fragmented) {
             (0, Some(_)) if unfinished.message.bytes.len() + payload > cap => return Err(Broken::TOO_LARGE),
             (0, Some(kind)) => kind,
