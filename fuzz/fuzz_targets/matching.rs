@@ -112,7 +112,7 @@ impl Client<'_> {
                 self.dialogue.reply_sent(&mut self.stage, reply, self.now, self.now);
             }
             Next::Answered => self.truth.answers += 1,
-            Next::Nothing | Next::Ready => {}
+            Next::Nothing | Next::Ready | Next::Flooded => {}
         }
         assert!(self.dialogue.outstanding() <= BOUNDS.window);
     }

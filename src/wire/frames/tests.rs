@@ -53,6 +53,8 @@ fn what_breaks_the_protocol_is_named() {
     for (bytes, code) in [
         (masked, 1002),
         (frame(0xc1, b"a"), 1002),
+        (frame(0x21, &[0xff, 0]), 1002),
+        ([frame(0x01, &[b'a'; 60]), frame(0xc0, &[b'a'; 60])].concat(), 1002),
         (frame(0x83, b"a"), 1002),
         (frame(0x09, b"a"), 1002),
         (frame(0x89, &[b'a'; 126]), 1002),
