@@ -5,6 +5,7 @@ mod kit;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;
+use std::net::ToSocketAddrs;
 
 use kit::*;
 
@@ -23,6 +24,23 @@ fn ipv6_is_an_address_like_any_other() {
     assert_eq!(account.connections.accepted, 10);
     assert_eq!(account.received["echo"], number(&summary, "/counts/sent"));
     assert!(std::fs::read_to_string(out.join("run.json")).expect("a record").contains("\"address\": \"[::1]:"));
+}
+
+#[test]
+fn of_several_addresses_the_one_that_listens_is_taken() {
+    // `localhost` is 127.0.0.1 and, on many machines, ::1 before it.
+    for listen in ["127.0.0.1:0", "[::1]:0"] {
+        let server = Server::start(&["echo", "--listen", listen]);
+        let port = server.url.trim_end_matches('/').rsplit(':').next().expect("a port");
+        let both = format!("localhost:{port}").as_str().to_socket_addrs().expect("localhost").count();
+        if listen.starts_with('[') && both < 2 {
+            continue;
+        }
+        let (dir, url) = (folder(), format!("ws://localhost:{port}/"));
+        let load = ["--clients", "3", "--duration", "500ms", "--warmup", "0s", "--report", "none"];
+        call(&[&["run", "echo", "--target", &url, "--out", text(&dir.path().join("out"))], load.as_slice()].concat()).ran();
+        assert_eq!(server.stop().connections.accepted, 3);
+    }
 }
 
 #[test]

@@ -55,6 +55,26 @@ fn counts_are_exact_under_tls() {
 }
 
 #[test]
+fn clients_come_back_under_tls() {
+    let (dir, authority) = (folder(), Authority::new());
+    let server = mock(Words { profile: "openshock-live".into(), faults: vec!["close_code=1012@5".into()], ..Words::default() });
+    let (at, passed) = tls_end(&authority.certify("127.0.0.1"), server.addr(), None);
+    let (ca, out) = (authority.write_to(dir.path()), dir.path().join("out"));
+    let url = format!("wss://127.0.0.1:{}/", at.port());
+    let load = ["--clients", "20", "--rate", "20/s", "--duration", "3s", "--warmup", "500ms", "--timeout", "5s"];
+    let show = ["--ca", text(&ca), "--report", "none", "--format", "json", "--progress", "none"];
+    let ended = call(&[&["run", "openshock-live", "--target", &url, "--out", text(&out)], load.as_slice(), &show].concat());
+    let summary = ended.json();
+    counts_add_up(&summary);
+    ended.is_calm();
+    let account = server.stop().expect("an account");
+    assert!(number(&summary, "/connections/reconnects") >= 20, "{summary:#}");
+    assert_eq!(number(&summary, "/connections/opened"), account.connections.accepted);
+    assert_eq!(passed.handshakes.load(Ordering::Relaxed), account.connections.accepted);
+    assert_eq!(account.violations_total, 0, "{account:#?}");
+}
+
+#[test]
 fn sessions_are_resumed_only_when_asked_for() {
     let (dir, authority, server) = (folder(), Authority::new(), mock(echo()));
     let (at, passed) = tls_end(&authority.certify("127.0.0.1"), server.addr(), None);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Trouble;
 use super::args::RunArgs;
@@ -39,6 +40,9 @@ use crate::swarm::Sink;
 use crate::tally::Second;
 use crate::units::Nanos;
 use crate::wire::Route;
+
+/// How long an address of several is given to take a connection before the run.
+const LISTENS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs a load test; the exit code.
 pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
@@ -226,7 +230,15 @@ fn look_up(plan: &mut Plan, secrets: &Secrets, args: &RunArgs) -> Result<SocketA
         }
         plan.ramp = ramp;
     }
-    found.first().copied().ok_or_else(|| Trouble::nothing(format!("{host} has no address")))
+    first_that_listens(&found).ok_or_else(|| Trouble::nothing(format!("{host} has no address")))
+}
+
+/// The first address that takes a connection, when a name has several: `localhost` is often `::1` first, and
+/// the server on 127.0.0.1 only. Otherwise the first.
+fn first_that_listens(found: &[SocketAddr]) -> Option<SocketAddr> {
+    let listens = |address: &&SocketAddr| std::net::TcpStream::connect_timeout(address, LISTENS_WITHIN).is_ok();
+    let found_listening = if found.len() > 1 { found.iter().find(listens) } else { None };
+    found_listening.or(found.first()).copied()
 }
 
 fn default_dir(manifest: &Manifest) -> PathBuf {

@@ -26,6 +26,8 @@ use crate::wire::frames::Decoder;
 use crate::wire::frames::Heard;
 use closing::PeerClose;
 
+/// Reads of one client before others have their turn: at most 1 MiB.
+const READS: usize = 16;
 /// Bytes that may wait for a peer that does not read.
 const OUTBOX_MAX: usize = 256 << 10;
 
@@ -311,26 +313,35 @@ impl Client {
     }
 
     /// There is something to read; `hung` when the peer has ended its side, which is told once: the
-    /// end is behind what can be read.
+    /// end is behind what can be read. Whether there is more than one client may take of the lane's time.
     #[inline]
-    pub(super) fn readable(&mut self, desk: &mut Desk, decoder: &mut Decoder, hung: bool) {
-        while let Some(socket) = &mut self.socket {
+    pub(super) fn readable(&mut self, desk: &mut Desk, decoder: &mut Decoder, hung: bool) -> bool {
+        for _ in 0..READS {
+            let Some(socket) = &mut self.socket else { return false };
             let received = match socket.read(&mut desk.scratch) {
                 Ok(received) => received,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                Err(e) => return self.lost(desk, &wire::failure(&e, "reading")),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(e) => {
+                    self.lost(desk, &wire::failure(&e, "reading"));
+                    return false;
+                }
             };
             if received.len == 0 {
-                return self.end_of_stream(desk);
+                self.end_of_stream(desk);
+                return false;
+            }
+            if self.peer_close == PeerClose::Broken {
+                continue;
             }
             let done = self.stamp(desk, received.stamp);
             desk.tally.counts.bytes_in += received.len as u64;
             decoder.take_in(&mut self.assembly, &desk.scratch[..received.len]);
             self.hear_all(desk, decoder, done);
             if !received.more && !hung {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// The instant of a read's last bytes on the run clock.
@@ -351,10 +362,13 @@ impl Client {
 
     fn hear_all(&mut self, desk: &mut Desk, decoder: &mut Decoder, done: u64) {
         loop {
+            // What a connection that has ended meanwhile still holds is taken out of the lane's decoder unheard.
+            let is_here = self.socket.is_some();
             match decoder.next(&mut self.assembly) {
-                Ok(Some(heard)) => self.hear(desk, heard, done),
-                Ok(None) => return,
-                Err(broken) => return self.broken(desk, broken),
+                Ok(Some(heard)) if is_here => self.hear(desk, heard, done),
+                Ok(Some(_)) => {}
+                Err(broken) if is_here => return self.broken(desk, broken),
+                Ok(None) | Err(_) => return,
             }
         }
     }

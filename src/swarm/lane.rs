@@ -55,6 +55,8 @@ const LATE: u64 = TICK / 2;
 const SCRATCH: usize = 64 << 10;
 /// Readiness events taken at once.
 const EVENTS: usize = 1_024;
+/// What is told of a socket, once each time it changes.
+const INTEREST: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLOUT).union(EpollFlags::EPOLLRDHUP).union(EpollFlags::EPOLLET);
 /// How long closes are awaited at the end.
 const CLOSING: u64 = 2 * SECOND;
 /// How long answers are awaited after the first signal to stop.
@@ -178,7 +180,7 @@ impl Lane {
         self.take_dialed();
         self.beat(now);
         if is_open_loop {
-            self.drain_ready();
+            self.drain_ready(now);
         } else {
             self.read_ready(1);
         }
@@ -210,8 +212,7 @@ impl Lane {
 
     fn listen_to(&mut self, place: usize) {
         let Some(socket) = self.clients[place].socket() else { return };
-        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
-        if let Err(e) = self.epoll.add(socket, EpollEvent::new(flags, place as u64)) {
+        if let Err(e) = self.epoll.add(socket, EpollEvent::new(INTEREST, place as u64)) {
             self.desk.fault(crate::tally::Fault::Io, &format!("listening to a socket: {e}"));
         }
     }
@@ -260,9 +261,11 @@ impl Lane {
         }
     }
 
-    /// Reads until nothing is ready.
-    fn drain_ready(&mut self) {
-        while self.read_ready(0) > 0 {}
+    /// Reads until nothing is ready, or the tick of `now` is over: peers that talk without end must not
+    /// keep the lane from its timetable.
+    fn drain_ready(&mut self, now: u64) {
+        let until = (now / TICK + 1) * TICK;
+        while self.read_ready(0) > 0 && self.desk.clock.now() < until {}
     }
 
     /// Serves what is ready, waiting up to `wait_ms` for the first; how many were.
@@ -282,7 +285,11 @@ impl Lane {
             }
             let hung = event.events().intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
             if hung || event.events().contains(EpollFlags::EPOLLIN) {
-                client.readable(&mut self.desk, &mut self.decoder, hung);
+                let has_more = client.readable(&mut self.desk, &mut self.decoder, hung);
+                if let Some(socket) = client.socket().filter(|_| has_more) {
+                    // To be told again. It can only fail for a socket that is not listened to.
+                    let _ = self.epoll.modify(socket, &mut EpollEvent::new(INTEREST, event.data()));
+                }
             }
             let answered = std::mem::take(&mut self.desk.answered);
             if self.desk.shape.is_none() {

@@ -133,6 +133,11 @@ named_enum! {
 }
 
 impl Fault {
+    /// Whether another attempt would fail the same way: the server's certificate or TLS version is refused.
+    pub const fn is_lasting(self) -> bool {
+        matches!(self, Fault::TlsExpired | Fault::TlsIssuer | Fault::TlsName | Fault::TlsCertificate | Fault::TlsVersion | Fault::TlsAlert)
+    }
+
     /// The kind of an HTTP answer to the upgrade that is not 101.
     pub const fn of_status(status: u16) -> Self {
         match status {

@@ -1,7 +1,7 @@
 //! TLS of a client: what is trusted, the handshake, and a connection without a runtime.
 //!
 //! rustls with ring. The handshake runs on the dialer's runtime; then the connection's state is taken
-//! out of its stream and a lane drives it over the bare socket ([`Tls`]), so that the kernel's receive
+//! out of its stream and a lane drives it over the bare socket, so that the kernel's receive
 //! stamps stay in sight. Every connection makes a full handshake unless resumption is asked for: a
 //! thousand clients that share tickets are not a thousand users.
 

@@ -22,6 +22,8 @@ pub(super) enum PeerClose {
     Retry,
     /// The client stays away.
     Stop,
+    /// It broke the protocol instead; what it says is not heard any more.
+    Broken,
 }
 
 impl Client {
@@ -70,10 +72,21 @@ impl Client {
         }
     }
 
-    /// The peer broke the protocol: say so, and end.
+    /// The peer broke the protocol: say so (RFC 6455 section 7.1.7), and hear nothing more. The connection is
+    /// dropped only once the peer has ended it, or had its time: a socket closed with unread bytes is
+    /// reset, and a reset may overtake the close code.
     pub(super) fn broken(&mut self, desk: &mut Desk, broken: Broken) {
+        let failure = Failure::new(broken.fault, format!("the server sent {}", broken.text));
+        if self.state != State::Open {
+            return self.lost(desk, &failure);
+        }
+        desk.fault(failure.fault, &failure.text);
+        self.peer_close = PeerClose::Broken;
+        self.assembly = Assembly::default();
         self.close(desk, Some(broken.close_code()));
-        self.lost(desk, &Failure::new(broken.fault, format!("the server sent {}", broken.text)));
+        if let Some(socket) = self.socket.as_mut().filter(|_| self.outbox.is_none()) {
+            socket.finish_writing();
+        }
     }
 
     pub(super) fn end_of_stream(&mut self, desk: &mut Desk) {

@@ -22,7 +22,7 @@ impl Lane {
             Err(failure) => {
                 client.failed(&mut self.desk, &failure);
                 course.failed(self.desk.clock.now());
-                if failure.status.is_none_or(|status| self.plan.retries_status(status)) {
+                if !failure.fault.is_lasting() && failure.status.is_none_or(|status| self.plan.retries_status(status)) {
                     let asked = failure.retry_after.map(|time| Nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)));
                     self.redial(place, asked);
                 }
