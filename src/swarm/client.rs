@@ -4,8 +4,8 @@
 //! bounded, with the due instants kept; the write that carries a frame's last byte makes it sent.
 
 mod closing;
+mod outbox;
 
-use std::collections::VecDeque;
 use std::io;
 
 use super::desk::Carried;
@@ -25,36 +25,10 @@ use crate::wire::frames::Assembly;
 use crate::wire::frames::Decoder;
 use crate::wire::frames::Heard;
 use closing::PeerClose;
+use outbox::Outbox;
 
 /// Reads of one client before others have their turn: at most 1 MiB.
 const READS: usize = 16;
-/// Bytes that may wait for a peer that does not read.
-const OUTBOX_MAX: usize = 256 << 10;
-
-/// Frames that the socket did not take.
-#[derive(Debug, Default)]
-struct Outbox {
-    bytes: VecDeque<u8>,
-    /// Bytes written since the outbox was begun.
-    written: u64,
-    /// Bytes put in since then.
-    put_in: u64,
-    /// Where each frame ends, and what it is.
-    frames: VecDeque<(u64, Carried)>,
-}
-
-impl Outbox {
-    /// Notes the frames whose last byte has left, at `at`.
-    fn left(&mut self, desk: &mut Desk, dialogue: &mut Dialogue, at: u64) {
-        while let Some(&(end, carried)) = self.frames.front()
-            && end <= self.written
-        {
-            self.frames.pop_front();
-            desk.left(dialogue, carried, at);
-        }
-    }
-}
-
 /// Where a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -175,7 +149,7 @@ impl Client {
             State::Absent(why) => Some(why),
             State::Closing | State::Done => Some(NotOffered::Disconnected),
             State::Open if !self.dialogue.is_ready() => Some(NotOffered::NotReady),
-            State::Open if self.outbox.as_ref().is_some_and(|o| o.bytes.len() > OUTBOX_MAX) => Some(NotOffered::BackPressure),
+            State::Open if self.outbox.as_ref().is_some_and(|o| o.is_full()) => Some(NotOffered::BackPressure),
             State::Open => None,
         };
         if let Some(why) = refusal {
@@ -262,15 +236,13 @@ impl Client {
     fn keep(&mut self, desk: &mut Desk, carried: Carried, from: usize) {
         let rest = desk.encoder.last().get(from..).unwrap_or_default();
         let outbox = self.outbox.get_or_insert_default();
-        outbox.bytes.extend(rest);
-        outbox.put_in += rest.len() as u64;
-        outbox.frames.push_back((outbox.put_in, carried));
+        outbox.put_in(rest, carried);
     }
 
     /// Encodes a frame into the outbox behind what waits there. Pongs and replies beyond the bound
     /// are dropped: a peer that does not read cannot make us hold more.
     fn put_in(&mut self, desk: &mut Desk, carried: Carried) {
-        let is_full = self.outbox.as_ref().is_some_and(|o| o.bytes.len() > OUTBOX_MAX);
+        let is_full = self.outbox.as_ref().is_some_and(|o| o.is_full());
         if !is_full || carried == Carried::Close {
             desk.frame(carried);
             self.keep(desk, carried, 0);

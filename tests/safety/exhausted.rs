@@ -32,6 +32,13 @@ fn ports_that_run_out_make_a_run_invalid() {
             (call(&[&url[..], &load].concat()), out)
         };
         run("refused", "61").0.refuses(2, &["60 ports", "61 clients", "--source-addr", "ip_local_port_range", "--clients 60"]);
+        // Three local addresses have 180 ports towards one server.
+        let out = dir.path().join("three");
+        let from = ["--source-addr", "127.0.0.1,127.0.0.2,127.0.0.3", "--out", text(&out), "--report", "none", "--format", "json"];
+        let load = ["--clients", "170", "--rate", "2/s", "--duration", "1s", "--warmup", "0"];
+        let ended = call(&[&["run", "echo", "--target", &server.url], &load[..], &from].concat());
+        ended.ran();
+        assert_eq!(number(&ended.json(), "/connections/opened"), 170, "{}", ended.out);
         // Others hold 40 of the 60 ports.
         let held: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect("127.0.0.1:9001").expect("a connection")).collect();
         let (ended, out) = run("short", "50");

@@ -116,8 +116,7 @@ impl Client {
             let comes_back = self.peer_close != PeerClose::Stop;
             desk.note(self.dialogue.client(), Note::Gone { was_ready: self.dialogue.is_ready(), comes_back });
         }
-        let queued = self.outbox.take().map_or(0, |o| o.frames.iter().filter(|(_, c)| matches!(c, Carried::Load { .. })).count());
-        desk.tally.counts.not_offered[NotOffered::BackPressure as usize] += queued as u64;
+        desk.tally.counts.not_offered[NotOffered::BackPressure as usize] += self.outbox.take().map_or(0, |o| o.load_frames());
         self.dialogue.ended(&mut desk.stage());
         self.assembly = Assembly::default();
         self.state = state;
