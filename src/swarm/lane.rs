@@ -3,8 +3,9 @@
 //!
 //! In open loop the lane blocks until the next tick of 1 ms, sends what is due, then reads until
 //! nothing is ready. A wake-up costs several times a send, so one wake-up serves all that is due in
-//! its millisecond; the kernel's receive stamps keep the tick out of the latencies. In closed loop
-//! it blocks in epoll instead, since a tick would cap a client at 1,000 exchanges a second.
+//! its millisecond; the kernel's receive stamps keep the tick out of the latencies. While nothing
+//! happens it waits for its peers instead of ticking. In closed loop it blocks in epoll always, since a
+//! tick would cap a client at 1,000 exchanges a second.
 
 mod arrivals;
 
@@ -49,6 +50,8 @@ use crate::wire::frames::Encoder;
 
 /// Length of a tick.
 const TICK: u64 = MILLI;
+/// Ticks that a lane may pass over while nothing is due and nobody talks. Less than a pause of the process.
+const IDLE: u64 = 20;
 /// A wake-up this much after its tick is late.
 const LATE: u64 = TICK / 2;
 /// Most bytes taken with one read.
@@ -93,6 +96,8 @@ pub(super) struct Lane {
     taken: Vec<Entry>,
     /// In closed loop: places of clients that may send again, once per answered exchange.
     again: Vec<u32>,
+    /// Whether anything was received in this turn.
+    is_stirring: bool,
     decoder: Decoder,
     desk: Desk,
     watch: Watch,
@@ -147,6 +152,7 @@ impl Lane {
             wheel,
             taken: Vec::new(),
             again: Vec::new(),
+            is_stirring: true,
             decoder: Decoder::new(plan.message_cap),
             desk,
             watch: Watch::new(clock.now()),
@@ -173,6 +179,7 @@ impl Lane {
     fn turn(&mut self) {
         let is_open_loop = self.desk.shape.is_some();
         if is_open_loop {
+            self.idle();
             self.await_tick();
         }
         let now = self.desk.clock.now();
@@ -187,6 +194,19 @@ impl Lane {
         self.settle();
         if self.desk.clock.now() >= self.boundary {
             self.slice(false);
+        }
+    }
+
+    /// Waits for peers as long as nothing is due, when none of them said anything in the last turn: busy
+    /// lanes serve a tick with one wake-up, idle ones need none.
+    fn idle(&mut self) {
+        if std::mem::take(&mut self.is_stirring) || self.dialing > 0 {
+            return;
+        }
+        let ticks = self.wheel.quiet_for(self.desk.clock.now(), IDLE);
+        // The last tick before something is due is slept through to the nanosecond.
+        if let Some(wait_ms) = ticks.checked_sub(1).filter(|ms| *ms > 0) {
+            self.read_ready(wait_ms as u8);
         }
     }
 
@@ -273,6 +293,7 @@ impl Lane {
         // An interrupted wait is an empty one.
         let ready = self.epoll.wait(&mut self.events, EpollTimeout::from(wait_ms)).unwrap_or(0);
         if ready > 0 {
+            self.is_stirring = true;
             self.desk.realtime_offset = self.desk.clock.realtime_offset();
         }
         for (i, event) in self.events[..ready].iter().enumerate() {

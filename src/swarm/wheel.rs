@@ -62,6 +62,18 @@ impl Wheel {
         self.next_ms * MILLI >= instant
     }
 
+    /// How many whole milliseconds from `now` on hold nothing that is due, at most `most`; 0 when some of
+    /// the past has not been taken.
+    pub(super) fn quiet_for(&self, now: u64, most: u64) -> u64 {
+        let now_ms = now / MILLI;
+        if self.next_ms <= now_ms {
+            return 0;
+        }
+        let is_quiet = |ms: &u64| self.slots[(ms % SLOTS) as usize].iter().all(|entry| entry.due_ms > *ms);
+        let quiet = (self.next_ms..now_ms + 1 + most).take_while(is_quiet).count() as u64;
+        (self.next_ms - now_ms - 1) + quiet
+    }
+
     /// Takes all entries of the next millisecond that is not after `now`, in the order they were
     /// entered, into `taken`. Whether there was such a millisecond.
     pub(super) fn take(&mut self, now: u64, taken: &mut Vec<Entry>) -> bool {
@@ -99,6 +111,19 @@ mod tests {
             }
         }
         assert_eq!(seen, dues.len());
+    }
+
+    #[test]
+    fn quiet_lasts_until_something_is_due() {
+        let (mut wheel, mut taken) = (Wheel::new(), Vec::new());
+        wheel.enter(1, Beat::Load, 30 * MILLI);
+        wheel.enter(1, Beat::Load, (SLOTS + 12) * MILLI);
+        assert_eq!(wheel.quiet_for(0, 20), 0, "millisecond 0 has not been taken");
+        while wheel.take(5 * MILLI, &mut taken) {}
+        assert_eq!(wheel.quiet_for(5 * MILLI + 1, 20), 20);
+        assert_eq!(wheel.quiet_for(5 * MILLI + 1, 100), 24, "6 to 29; what is a lap away does not count");
+        while wheel.take(29 * MILLI, &mut taken) {}
+        assert_eq!(wheel.quiet_for(29 * MILLI, 20), 0);
     }
 
     #[test]
