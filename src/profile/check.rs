@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Profile;
+use super::RoleRule;
 use super::Var;
 use super::address;
 use super::diagnose::Mistakes;
@@ -48,10 +49,16 @@ pub(super) fn profile(root: &Table, text: &str, mistakes: &mut Mistakes) -> Prof
         reconnect,
         closes,
         series: exchange.series,
+        roles: vec![RoleRule::alone()],
+        states: Vec::new(),
         tag: exchange.tag,
         messages: exchange.messages,
+        captures: Vec::new(),
         replies: exchange.replies,
-        load: exchange.load,
+        beats: Vec::new(),
+        https: Vec::new(),
+        resume: None,
+        loads: exchange.loads,
         text: text.to_owned(),
     }
 }
@@ -100,7 +107,7 @@ impl<'t> Check<'t, '_> {
     }
 
     fn var(&mut self, name: Said<'_>, table: &Table) -> Var {
-        if names::SLOTS.contains(&name.text) {
+        if Slot::ALL.iter().any(|slot| slot.name() == name.text) {
             let message = format!("`{}` cannot be a variable: volley fills {{{}}} itself", name.text, name.text);
             self.mistakes.add(name.span, message, "give it another name");
         } else {
@@ -113,6 +120,7 @@ impl<'t> Check<'t, '_> {
         }
         Var {
             default: table.text("default").map(|default| default.text.to_owned()),
+            by_dialect: BTreeMap::new(),
             env: env.map(|env| env.text.to_owned()),
             about: self.about(table),
             secret: table.flag("secret"),
@@ -180,7 +188,7 @@ impl<'t> Check<'t, '_> {
             match part {
                 _ if seen.contains(&part) => {}
                 Part::Var(name) if !vars.contains(&name.as_str()) => {
-                    let known: Vec<&str> = vars.iter().copied().chain(slots.iter().map(|slot| slot_name(*slot))).collect();
+                    let known: Vec<&str> = vars.iter().copied().chain(slots.iter().map(|slot| slot.name())).collect();
                     let hint = match names::nearest(name, known.iter().copied()) {
                         Some(near) => format!("did you mean {{{near}}}?"),
                         None => format!("declare it: [vars.{name}] with a line about = \"..\""),
@@ -188,7 +196,7 @@ impl<'t> Check<'t, '_> {
                     self.mistakes.add(self.inside(said, name), format!("there is no variable `{name}`"), hint);
                 }
                 Part::Slot(slot) if !slots.contains(slot) => {
-                    let name = slot_name(*slot);
+                    let name = slot.name();
                     let message = format!("{{{name}}} is not filled in {place}");
                     self.mistakes.add(self.inside(said, name), message, filled_where(*slot));
                 }
@@ -210,18 +218,12 @@ impl<'t> Check<'t, '_> {
     }
 }
 
-fn slot_name(slot: Slot) -> &'static str {
-    match slot {
-        Slot::Id => "id",
-        Slot::Client => "client",
-        Slot::Pad => "pad",
-    }
-}
-
 fn filled_where(slot: Slot) -> &'static str {
     match slot {
-        Slot::Id => "it is the client's send counter, known only to the text of [load]",
-        Slot::Client => "it is the client's number, known in [endpoint], [load] and [[reply]]",
+        Slot::Id => "it is the key of a send, known only to the text of [load]",
         Slot::Pad => "it fills the text of [load] up to `pad_to`",
+        Slot::Client | Slot::Group | Slot::Member | Slot::Peer | Slot::Attempt => "it tells clients apart; a size is the same for all",
+        Slot::After | Slot::Before => "it is known only to what [resume] asks",
+        Slot::Uuid | Slot::UnixMs | Slot::Audio | Slot::ChessFrom | Slot::ChessTo => "it is known in [load] and [[reply]]",
     }
 }

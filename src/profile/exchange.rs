@@ -6,6 +6,8 @@
 use super::Class;
 use super::LoadRule;
 use super::MessageRule;
+use super::Payload;
+use super::Pointer;
 use super::ReplyRule;
 use super::SeriesRule;
 use super::TagValue;
@@ -29,7 +31,7 @@ pub(super) struct Exchange {
     pub(super) tag: Vec<String>,
     pub(super) messages: Vec<MessageRule>,
     pub(super) replies: Vec<ReplyRule>,
-    pub(super) load: LoadRule,
+    pub(super) loads: Vec<LoadRule>,
 }
 
 /// Reads `[series]`, `[read]`, `[[message]]`, `[[reply]]` and `[load]`.
@@ -43,7 +45,7 @@ pub(super) fn exchange(check: &mut Check<'_, '_>, dialects: &[String]) -> Exchan
     every_message_has_its_tag(check);
     every_series_is_used(check, &known, &uses);
     every_reply_is_asked_for(check, &uses);
-    Exchange { series, tag, messages, replies, load }
+    Exchange { series, tag, messages, replies, loads: vec![load] }
 }
 
 /// A declared series, for checking references to it.
@@ -141,8 +143,9 @@ fn replies(check: &mut Check<'_, '_>, known: &mut [Known<'_>], uses: &mut Uses) 
         }
         rules.push(ReplyRule {
             name: owned(table.text("name")),
-            text: table.text("text").map(|text| check.template(text, "a reply", &[Slot::Client])).unwrap_or_default(),
-            expects,
+            payload: Payload::Text(table.text("text").map(|text| check.template(text, "a reply", &[Slot::Client])).unwrap_or_default()),
+            expects: expects.into_iter().collect(),
+            ..ReplyRule::default()
         });
     }
     rules
@@ -191,11 +194,12 @@ fn messages(check: &mut Check<'_, '_>, tag: &[String], known: &mut [Known<'_>], 
         rules.push(MessageRule {
             name: owned(table.text("name")),
             tags: if tag.is_empty() { Vec::new() } else { tags(check, table, &mut seen) },
-            answers,
-            key: table.text("key").map(|key| key.text.to_owned()),
+            answers: answers.into_iter().collect(),
+            key: table.text("key").and_then(|key| Pointer::parse(key.text)),
             error: table.flag("error"),
             reply,
             ready: table.flag("ready"),
+            ..MessageRule::default()
         });
     }
     rules

@@ -7,6 +7,7 @@
 
 mod address;
 mod check;
+pub mod chess;
 mod conform;
 pub mod diagnose;
 mod exchange;
@@ -17,6 +18,7 @@ pub mod rule;
 pub mod schema;
 mod sending;
 pub mod shipped;
+mod sound;
 pub mod talk;
 pub mod template;
 mod tree;
@@ -31,11 +33,27 @@ pub use reconnect::Backoff;
 pub use reconnect::CloseRule;
 pub use reconnect::POLICY_CODE;
 pub use reconnect::Reconnect;
+pub use rule::BeatRule;
 pub use rule::Class;
+pub use rule::Every;
+pub use rule::From;
+pub use rule::Gauge;
+pub use rule::HttpAt;
+pub use rule::HttpRule;
+pub use rule::Lost;
 pub use rule::MessageRule;
+pub use rule::Only;
+pub use rule::Payload;
+pub use rule::Pointer;
+pub use rule::ReplyRule;
+pub use rule::ResumeRule;
+pub use rule::RoleRule;
 pub use rule::TagValue;
 pub use template::Bound;
+pub use template::Fill;
+pub use template::Slot;
 pub use template::Template;
+pub use template::Value;
 pub use tree::Span;
 
 /// One protocol, checked: every name it mentions exists.
@@ -61,14 +79,26 @@ pub struct Profile {
     pub closes: Vec<CloseRule>,
     /// Series in the order of the file; `ws_ping` is not among them.
     pub series: Vec<SeriesRule>,
+    /// Roles in the order of the file, at least one: a profile without roles has one, `client`, alone in its group.
+    pub roles: Vec<RoleRule>,
+    /// States that a client can be in besides the one it begins in, which is 0; state n is `states[n - 1]`.
+    pub states: Vec<String>,
     /// Spellings of the member that names the kind of a message; empty when there is one kind only.
     pub tag: Vec<String>,
     /// What the server may say, in the order of the file.
     pub messages: Vec<MessageRule>,
-    /// What the client answers at once, by name.
+    /// Names of values taken from messages and answers of HTTP, for slots.
+    pub captures: Vec<String>,
+    /// What the client says besides its load, in the order of the file.
     pub replies: Vec<ReplyRule>,
-    /// What is sent at the client's rate.
-    pub load: LoadRule,
+    /// What the client says periodically.
+    pub beats: Vec<BeatRule>,
+    /// HTTP requests.
+    pub https: Vec<HttpRule>,
+    /// How what was missed is asked for.
+    pub resume: Option<ResumeRule>,
+    /// What is sent at the client's rate: at most one for each role and dialect, at least one in all.
+    pub loads: Vec<LoadRule>,
     /// The TOML it was made from.
     pub text: String,
 }
@@ -89,6 +119,8 @@ pub struct Endpoint {
 pub struct Var {
     /// Value when neither `--set` nor the environment gives one.
     pub default: Option<String>,
+    /// Defaults of dialects where they differ.
+    pub by_dialect: BTreeMap<String, String>,
     /// Name of the environment variable that gives it.
     pub env: Option<String>,
     /// One line for help.
@@ -112,28 +144,24 @@ pub struct SeriesRule {
     pub dialects: Vec<String>,
 }
 
-/// What the client sends at once when a message asks for it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReplyRule {
-    /// Kind of the message sent.
-    pub name: String,
-    /// The message.
-    pub text: Template,
-    /// Series whose exchange this opens, by index into [`Profile::series`].
-    pub expects: Option<usize>,
-}
-
 /// What is sent at the client's rate.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadRule {
     /// Kind of the message sent.
     pub name: String,
+    /// For whom it holds; in other states a send that falls due is not offered.
+    pub only: Only,
     /// The message.
-    pub text: Template,
+    pub payload: Payload,
+    /// An HTTP request made in its place, by index into [`Profile::https`].
+    pub http: Option<usize>,
     /// Size in bytes that the `{pad}` slot fills the message up to; a number or a variable.
     pub pad_to: Option<Template>,
-    /// Series whose exchange this opens, by index into [`Profile::series`].
-    pub expects: Option<usize>,
+    /// Series whose exchanges this opens, by index into [`Profile::series`]; by the first of them sends count as
+    /// answered.
+    pub expects: Vec<usize>,
+    /// State the client is in from then on.
+    pub then: Option<usize>,
 }
 
 impl Profile {
@@ -156,5 +184,21 @@ impl Profile {
     pub fn has_series(&self, index: usize, dialect: Option<&str>) -> bool {
         let rule = &self.series[index];
         rule.dialects.is_empty() || dialect.is_some_and(|d| rule.dialects.iter().any(|x| x == d))
+    }
+
+    /// The load of a role in `dialect`; `None` when it sends none.
+    pub fn load_of(&self, role: usize, dialect: Option<&str>) -> Option<&LoadRule> {
+        self.loads.iter().find(|load| load.only.admits(role, dialect))
+    }
+
+    /// All templates of what goes to the server besides address and headers.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let loads = self.loads.iter().map(|load| load.payload.template());
+        let replies = self.replies.iter().map(|reply| reply.payload.template());
+        let roles = self.roles.iter().filter_map(|role| role.url.as_ref());
+        let https = self.https.iter().flat_map(|http| {
+            [&http.url].into_iter().chain(&http.body).chain(http.headers.iter().map(|(_, value)| value))
+        });
+        loads.chain(replies).chain(roles).chain(https)
     }
 }

@@ -6,9 +6,6 @@ pub(super) const RESERVED_SERIES: &[&str] = &["ws_ping", "tcp_connect", "tls", "
 /// Kinds of message that every run counts; a profile cannot declare them.
 pub(super) const RESERVED_KINDS: &[&str] = &["ws_ping", "ws_pong", "close"];
 
-/// Slots that volley fills itself; a variable cannot have these names.
-pub(super) const SLOTS: &[&str] = &["id", "client", "pad"];
-
 /// Longest name of anything, in bytes.
 const LONGEST: usize = 64;
 

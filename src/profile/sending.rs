@@ -3,6 +3,7 @@
 
 use super::Class;
 use super::LoadRule;
+use super::Payload;
 use super::check::Check;
 use super::diagnose::quoted;
 use super::exchange::Known;
@@ -25,7 +26,7 @@ const LARGEST_PAD: u64 = 16 << 20;
 pub(super) fn load(check: &mut Check<'_, '_>, known: &mut [Known<'_>], uses: &mut Uses) -> LoadRule {
     let Some(table) = check.root.table("load") else {
         uses.broken_expects = true;
-        return LoadRule { name: String::new(), text: Template::default(), pad_to: None, expects: None };
+        return LoadRule::default();
     };
     if let Some(name) = table.text("name") {
         kind(check, name);
@@ -42,7 +43,13 @@ pub(super) fn load(check: &mut Check<'_, '_>, known: &mut [Known<'_>], uses: &mu
     {
         the_key_is_sent(check, said, &text, known[index].name.text);
     }
-    LoadRule { name: owned(table.text("name")), pad_to: pad_to(check, table, &text), text, expects }
+    LoadRule {
+        name: owned(table.text("name")),
+        pad_to: pad_to(check, table, &text),
+        payload: Payload::Text(text),
+        expects: expects.into_iter().collect(),
+        ..LoadRule::default()
+    }
 }
 
 /// Notes a load whose answers could not be told apart: the server must get `{id}` as a value of its

@@ -1,19 +1,72 @@
 //! A message with slots: parsed once, bound to a run's variables, rendered per send.
 //!
 //! `{name}` is a slot when what stands between the braces is a lower-case identifier; every other
-//! brace is text, so JSON needs no escapes. Slots filled at each send are `{id}` (the client's send
-//! counter, from 0), `{client}` (the client's number, from 0) and `{pad}` (filler up to a size);
-//! every other name is a variable, filled once.
+//! brace is text, so JSON needs no escapes. Some names are filled by volley at each send (see
+//! [`Slot`]); every other one is a variable, filled once, or a capture, filled with what the client was told.
+//! A variable's value may hold the slots that tell clients apart, so that each has a credential of its own.
 
-/// A slot that is filled at each send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
-    /// The client's send counter.
-    Id,
-    /// The client's number in the run.
-    Client,
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::sound;
+
+/// Declares the slots with their names.
+macro_rules! slots {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $text:literal,)+) => {
+        /// A slot that is filled at each send.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Slot { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Slot {
+            /// All of them.
+            pub const ALL: &'static [Slot] = &[$(Slot::$variant,)+];
+
+            /// Its name between the braces.
+            pub const fn name(self) -> &'static str {
+                match self { $(Slot::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+slots! {
+    /// The key of this send: the client's send counter from 0, times the size of the group, plus the client's place in it.
+    Id => "id",
+    /// The client's number in the run, from 0.
+    Client => "client",
+    /// The number of the client's group, from 0.
+    Group => "group",
+    /// The client's place among those of its role in its group, from 0.
+    Member => "member",
+    /// The number of the next client of the group, of the first for the last.
+    Peer => "peer",
+    /// How often the client was connected before.
+    Attempt => "attempt",
     /// Filler up to the wanted size.
-    Pad,
+    Pad => "pad",
+    /// A UUID of this send.
+    Uuid => "uuid",
+    /// Milliseconds since 1970.
+    UnixMs => "unix_ms",
+    /// Generated sound in base64, as many bytes of it as `pad_to` says.
+    Audio => "audio",
+    /// The last position heard of before the connection was lost.
+    After => "after",
+    /// The first position heard of since.
+    Before => "before",
+    /// Square from which the next move of a long legal chess game goes.
+    ChessFrom => "chess_from",
+    /// Square to which it goes.
+    ChessTo => "chess_to",
+}
+
+impl Slot {
+    /// Slots that stay the same for all sends of a connection.
+    pub const OF_CLIENT: &'static [Slot] = &[Slot::Client, Slot::Group, Slot::Member, Slot::Peer, Slot::Attempt];
+
+    fn named(name: &str) -> Option<Slot> {
+        Slot::ALL.iter().copied().find(|slot| slot.name() == name)
+    }
 }
 
 /// A piece of a template.
@@ -21,7 +74,7 @@ pub enum Slot {
 pub enum Part {
     /// Text as it stands.
     Text(String),
-    /// A variable of the profile.
+    /// A variable of the profile, or a capture.
     Var(String),
     /// A slot filled at each send.
     Slot(Slot),
@@ -46,12 +99,7 @@ impl Template {
             match slot_name(rest) {
                 Some(name) => {
                     flush(&mut plain, &mut parts);
-                    parts.push(match name {
-                        "id" => Part::Slot(Slot::Id),
-                        "client" => Part::Slot(Slot::Client),
-                        "pad" => Part::Slot(Slot::Pad),
-                        var => Part::Var(var.to_owned()),
-                    });
+                    parts.push(Slot::named(name).map_or_else(|| Part::Var(name.to_owned()), Part::Slot));
                     rest = &rest[name.len() + 2..];
                 }
                 None => {
@@ -78,27 +126,54 @@ impl Template {
         self.parts.contains(&Part::Slot(slot))
     }
 
-    /// Fills the variables by `value` (name to text).
+    /// Fills the variables by `value`.
     ///
     /// # Errors
     /// The name of the first variable that `value` does not know.
-    pub fn bind<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Result<Bound, String> {
-        let mut parts: Vec<BoundPart> = Vec::with_capacity(self.parts.len());
+    pub fn bind<'v>(&self, value: impl Fn(&str) -> Option<Value<'v>>) -> Result<Bound, String> {
+        let mut parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
-            let text = match part {
-                Part::Slot(slot) => {
-                    parts.push(BoundPart::Slot(*slot));
-                    continue;
-                }
-                Part::Text(text) => text.as_str(),
-                Part::Var(name) => value(name).ok_or_else(|| name.clone())?,
-            };
-            match parts.last_mut() {
-                Some(BoundPart::Text(before)) => before.extend_from_slice(text.as_bytes()),
-                _ => parts.push(BoundPart::Text(text.as_bytes().to_vec())),
+            match part {
+                Part::Slot(slot) => parts.push(BoundPart::Slot(*slot)),
+                Part::Text(text) => push_text(&mut parts, text),
+                Part::Var(name) => match value(name).ok_or_else(|| name.clone())? {
+                    Value::Text(text) => push_value(&mut parts, text),
+                    Value::Capture(index) => parts.push(BoundPart::Capture(index)),
+                    Value::Column(index) => parts.push(BoundPart::Column(index)),
+                },
             }
         }
         Ok(Bound { parts })
+    }
+}
+
+/// What a variable of a template stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'v> {
+    /// This text; slots in it that tell clients apart are filled.
+    Text(&'v str),
+    /// What the client was told: the capture with this index.
+    Capture(usize),
+    /// The field with this index of the client's row of data.
+    Column(usize),
+}
+
+fn push_text(parts: &mut Vec<BoundPart>, text: &str) {
+    match parts.last_mut() {
+        Some(BoundPart::Text(before)) => before.extend_from_slice(text.as_bytes()),
+        _ => parts.push(BoundPart::Text(text.as_bytes().to_vec())),
+    }
+}
+
+/// The value of a variable: only slots that tell clients apart are slots in it.
+fn push_value(parts: &mut Vec<BoundPart>, value: &str) {
+    for part in Template::parse(value).parts {
+        match part {
+            Part::Text(text) => push_text(parts, &text),
+            Part::Slot(slot) if Slot::OF_CLIENT.contains(&slot) => parts.push(BoundPart::Slot(slot)),
+            Part::Slot(slot) => push_text(parts, &format!("{{{}}}", slot.name())),
+            Part::Var(name) => push_text(parts, &format!("{{{name}}}")),
+        }
     }
 }
 
@@ -120,30 +195,64 @@ fn slot_name(text: &str) -> Option<&str> {
 enum BoundPart {
     Text(Vec<u8>),
     Slot(Slot),
+    Capture(usize),
+    Column(usize),
 }
 
-/// A template whose variables are filled; only per-send slots are left.
+/// What the slots of one send are filled with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fill<'a> {
+    /// Number of the client.
+    pub client: u64,
+    /// Number of its group.
+    pub group: u64,
+    /// Its place among those of its role.
+    pub member: u64,
+    /// Number of the next client of the group.
+    pub peer: u64,
+    /// How often it was connected before.
+    pub attempt: u64,
+    /// Key of the send.
+    pub id: u64,
+    /// Size in bytes that `{pad}` fills the message up to, or of the sound of `{audio}`.
+    pub pad_to: usize,
+    /// Milliseconds since 1970.
+    pub unix_ms: u64,
+    /// Number drawn for this send, for its UUID.
+    pub random: u128,
+    /// Position before the gap, and behind it.
+    pub gap: (u64, u64),
+    /// Which move of a chess game comes next, from 0.
+    pub ply: u64,
+    /// What the client was told, by index of the capture.
+    pub captured: &'a [String],
+    /// The client's row of data.
+    pub row: &'a [String],
+}
+
+/// A template whose variables are filled; only what is filled per send is left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bound {
     parts: Vec<BoundPart>,
 }
 
 impl Bound {
-    /// Appends the message for send `id` of client `client` to `out`. `pad_to` is the size in bytes
-    /// that `{pad}` fills the message up to; a message that is longer already gets no filler.
-    pub fn render(&self, out: &mut Vec<u8>, client: u64, id: u64, pad_to: usize) {
+    /// Appends the message to `out`. A message that is longer than `pad_to` already gets no filler.
+    pub fn render(&self, out: &mut Vec<u8>, fill: &Fill<'_>) {
         let start = out.len();
         let mut pad_at = None;
         for part in &self.parts {
             match part {
                 BoundPart::Text(text) => out.extend_from_slice(text),
-                BoundPart::Slot(Slot::Id) => push_number(out, id),
-                BoundPart::Slot(Slot::Client) => push_number(out, client),
+                BoundPart::Slot(Slot::Id) => push_number(out, fill.id),
                 BoundPart::Slot(Slot::Pad) => pad_at = Some(out.len()),
+                BoundPart::Slot(slot) => push_slot(out, *slot, fill),
+                BoundPart::Capture(index) => out.extend_from_slice(fill.captured.get(*index).map_or(b"", |text| text.as_bytes())),
+                BoundPart::Column(index) => out.extend_from_slice(fill.row.get(*index).map_or(b"", |text| text.as_bytes())),
             }
         }
         if let Some(at) = pad_at {
-            let missing = pad_to.saturating_sub(out.len() - start);
+            let missing = fill.pad_to.saturating_sub(out.len() - start);
             let end = out.len();
             out.resize(end + missing, b'x');
             out.copy_within(at..end, at + missing);
@@ -152,10 +261,55 @@ impl Bound {
     }
 
     /// The message as text, for addresses and headers.
-    pub fn text(&self, client: u64) -> String {
+    pub fn text(&self, fill: &Fill<'_>) -> String {
         let mut out = Vec::new();
-        self.render(&mut out, client, 0, 0);
+        self.render(&mut out, fill);
         String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Whether the move of a chess game stands in it.
+    pub fn has_move(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, BoundPart::Slot(Slot::ChessFrom | Slot::ChessTo)))
+    }
+
+    /// Whether it is the same text whoever says it and whenever.
+    pub fn is_constant(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, BoundPart::Text(_)))
+    }
+}
+
+/// Fills the slots that few messages have.
+fn push_slot(out: &mut Vec<u8>, slot: Slot, fill: &Fill<'_>) {
+    match slot {
+        Slot::Id => push_number(out, fill.id),
+        Slot::Client => push_number(out, fill.client),
+        Slot::Group => push_number(out, fill.group),
+        Slot::Member => push_number(out, fill.member),
+        Slot::Peer => push_number(out, fill.peer),
+        Slot::Attempt => push_number(out, fill.attempt),
+        Slot::UnixMs => push_number(out, fill.unix_ms),
+        Slot::After => push_number(out, fill.gap.0),
+        Slot::Before => push_number(out, fill.gap.1),
+        Slot::Uuid => push_uuid(out, fill.random),
+        Slot::Audio => {
+            let mut sound = Vec::with_capacity(fill.pad_to);
+            sound::speech(&mut sound, fill.pad_to);
+            out.extend_from_slice(STANDARD.encode(sound).as_bytes());
+        }
+        Slot::ChessFrom => out.extend_from_slice(super::chess::ply(fill.ply).0.as_bytes()),
+        Slot::ChessTo => out.extend_from_slice(super::chess::ply(fill.ply).1.as_bytes()),
+        Slot::Pad => {}
+    }
+}
+
+/// Appends a UUID of version 4 (RFC 9562 section 5.4) made of a number drawn at random.
+fn push_uuid(out: &mut Vec<u8>, random: u128) {
+    let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    for (at, nibble) in (0..32).map(|place| (bits >> (124 - 4 * place)) as usize & 0xf).enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            out.push(b'-');
+        }
+        out.push(b"0123456789abcdef"[nibble]);
     }
 }
 
@@ -179,9 +333,9 @@ mod tests {
     use super::*;
 
     fn render(text: &str, client: u64, id: u64, pad_to: usize) -> String {
-        let bound = Template::parse(text).bind(|name| (name == "who").then_some("a\"b")).expect("known variables");
+        let bound = Template::parse(text).bind(|name| (name == "who").then_some(Value::Text("a\"b"))).expect("known variables");
         let mut out = Vec::new();
-        bound.render(&mut out, client, id, pad_to);
+        bound.render(&mut out, &Fill { client, id, pad_to, ..Fill::default() });
         String::from_utf8(out).expect("text")
     }
 
@@ -205,5 +359,22 @@ mod tests {
     fn variables_and_clients() {
         assert_eq!(render("{who}-{client}-{id}", 12, u64::MAX, 0), format!("a\"b-12-{}", u64::MAX));
         assert_eq!(Template::parse("{nobody}").bind(|_| None), Err("nobody".to_owned()));
+    }
+
+    #[test]
+    fn a_value_may_tell_clients_apart_and_nothing_else() {
+        let bound = Template::parse("{token}/{seen}").bind(|name| match name {
+            "token" => Some(Value::Text("t-{client}-{id}-{who}")),
+            _ => Some(Value::Capture(1)),
+        });
+        let fill = Fill { client: 7, id: 9, captured: &["no".into(), "yes".into()], ..Fill::default() };
+        assert_eq!(bound.expect("all known").text(&fill), "t-7-{id}-{who}/yes");
+    }
+
+    #[test]
+    fn a_uuid_has_its_version_and_variant() {
+        let mut out = Vec::new();
+        push_uuid(&mut out, u128::MAX);
+        assert_eq!(String::from_utf8(out).expect("text"), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 }
