@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 
 use volley::dialogue::Bounds;
 use volley::dialogue::Script;
+use volley::dialogue::Values;
 use volley::mock;
 use volley::plan::Curve;
 use volley::plan::Pacing;
@@ -115,13 +116,17 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
     let server = mock::spawn(mock::Config::new(&words).expect("right words")).expect("a server");
     let profile = shipped::get(profile).expect("it ships");
     let values = vars::resolve(&profile, &[], |_| None).expect("all have defaults");
-    let bind = |t: &volley::profile::Template| t.bind(|n| values.get(n).map(String::as_str)).expect("all have values").text(0);
-    let own = Target::parse(&bind(&profile.endpoint.url)).expect("a shipped address");
+    let over = Target::parse(&format!("ws://{}/", server.addr())).expect("an address");
     let plan = Arc::new(Plan {
         dialect: dialect.map(Into::into),
-        target: own.overlay(&Target::parse(&format!("ws://{}/", server.addr())).expect("an address")),
-        headers: profile.endpoint.headers.iter().map(|(name, value)| (name.clone(), bind(value))).collect(),
+        target: over.clone(),
+        over,
+        headers: Vec::new(),
         vars: values,
+        columns: Vec::new(),
+        rows: Vec::new(),
+        group: 1,
+        drops: Vec::new(),
         clients,
         pacing,
         ramp: Nanos::from_millis(50),
@@ -140,8 +145,11 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
         measure_until: plan.measure_until().0,
         timeout: plan.timeout.0,
         window: plan.window(),
+        seed: plan.seed,
+        unix_ms: 0,
     };
-    let script = Arc::new(Script::compile(&plan.profile, plan.dialect.as_deref(), &plan.vars, bounds).expect("it compiles"));
+    let values = Values { vars: plan.vars.clone(), ..Values::default() };
+    let script = Arc::new(Script::compile(&plan.profile, plan.dialect.as_deref(), &values, bounds).expect("it compiles"));
     let mut sink = Watching { before: 0, seconds: Vec::new() };
     swarm::run(&plan, &script, &Route::plain(server.addr()), &Arc::default(), &mut sink).expect("it runs");
     assert_eq!(server.stop().expect("an account").violations_total, 0);

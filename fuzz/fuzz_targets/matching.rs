@@ -13,11 +13,13 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use volley::dialogue::Bounds;
 use volley::dialogue::Dialogue;
+use volley::dialogue::Effect;
 use volley::dialogue::Next;
 use volley::dialogue::Place;
 use volley::dialogue::Reader;
 use volley::dialogue::Script;
 use volley::dialogue::Stage;
+use volley::dialogue::Values;
 use volley::profile::shipped;
 use volley::profile::vars;
 use volley::tally::Tally;
@@ -25,14 +27,15 @@ use volley::units::MILLI;
 use volley::units::SECOND;
 
 /// A short timeout and a small window, so that their edges are reached.
-const BOUNDS: Bounds = Bounds { measure_from: SECOND, measure_until: 60 * SECOND, timeout: SECOND, window: 11 };
+const BOUNDS: Bounds =
+    Bounds { measure_from: SECOND, measure_until: 60 * SECOND, timeout: SECOND, window: 11, seed: 1, unix_ms: 1_000_000 };
 
 static SCRIPTS: LazyLock<Vec<Script>> = LazyLock::new(|| shipped::names().into_iter().flat_map(scripts).collect());
 
 thread_local! {
     /// What a lane has one of: it outlives the client.
-    static LANES: RefCell<Vec<(Reader, Tally)>> =
-        RefCell::new(SCRIPTS.iter().map(|script| (Reader::default(), Tally::new(script.width()))).collect());
+    static LANES: RefCell<Vec<(Reader, Tally, Vec<Effect>)>> =
+        RefCell::new(SCRIPTS.iter().map(|script| (Reader::default(), Tally::new(script.width()), Vec::new())).collect());
 }
 
 fn scripts(name: &str) -> Vec<Script> {
@@ -40,6 +43,7 @@ fn scripts(name: &str) -> Vec<Script> {
     let sets = [("payload_bytes".to_owned(), "64".to_owned())];
     let sets = if profile.vars.contains_key("payload_bytes") { &sets[..] } else { &[] };
     let values = vars::resolve(&profile, sets, |name| Some(format!("value-of-{name}"))).expect("every variable has a value");
+    let values = Values { vars: values, ..Values::default() };
     let dialects = profile.dialects.iter().map(|d| Some(d.as_str())).chain([None]);
     dialects.map(|dialect| Script::compile(&profile, dialect, &values, BOUNDS).expect("shipped profiles compile")).collect()
 }
@@ -72,7 +76,8 @@ impl Client<'_> {
             }
             b"end" => {
                 self.dialogue.ended(&mut self.stage);
-                self.dialogue.opened(self.stage.script, self.now);
+                self.dialogue.opened(&mut self.stage, self.now);
+                self.act();
             }
             [b'<', b' ', message @ ..] => self.hear(message),
             [b'p', b'o', b'n', b'g', b' ', payload @ ..] => {
@@ -89,7 +94,7 @@ impl Client<'_> {
     }
 
     fn load(&mut self, works: bool) {
-        if !self.dialogue.is_ready() {
+        if !self.dialogue.is_ready() || !self.dialogue.is_its_turn(self.stage.script) {
             return;
         }
         self.out.clear();
@@ -104,17 +109,23 @@ impl Client<'_> {
 
     fn hear(&mut self, message: &[u8]) {
         self.truth.heard += 1;
-        match self.dialogue.message(&mut self.stage, &mut message.to_vec(), self.now) {
-            Next::Reply(reply) => {
-                self.truth.replies += 1;
-                self.out.clear();
-                self.dialogue.reply(self.stage.script, reply, &mut self.out);
-                self.dialogue.reply_sent(&mut self.stage, reply, self.now, self.now);
-            }
-            Next::Answered => self.truth.answers += 1,
-            Next::Nothing | Next::Ready | Next::Flooded => {}
+        if self.dialogue.message(&mut self.stage, &mut message.to_vec(), self.now) == Next::Answered {
+            self.truth.answers += 1;
         }
+        self.act();
         assert!(self.dialogue.outstanding() <= BOUNDS.window);
+    }
+
+    /// Does what the dialogue led to; what is said right behind something is said at once.
+    fn act(&mut self) {
+        while !self.stage.effects.is_empty() {
+            if let Effect::Say(reply) = self.stage.effects.remove(0) {
+                self.out.clear();
+                let (_, http) = self.dialogue.reply(self.stage.script, reply, self.now, &mut self.out);
+                self.truth.replies += u64::from(http.is_none());
+                self.dialogue.reply_sent(&mut self.stage, reply, self.now, true, self.now);
+            }
+        }
     }
 
     fn account(mut self) {
@@ -132,12 +143,12 @@ impl Client<'_> {
 
 fuzz_target!(|data: &[u8]| {
     LANES.with_borrow_mut(|lanes| {
-        for (script, (reader, tally)) in SCRIPTS.iter().zip(lanes) {
+        for (script, (reader, tally, effects)) in SCRIPTS.iter().zip(lanes) {
             tally.reset();
-            let mut dialogue = Dialogue::new(3, script);
-            dialogue.opened(script, MILLI);
-            let stage = Stage { script, reader, tally };
+            let (stage, dialogue) = (Stage { script, reader, tally, effects }, Dialogue::new(3, script));
             let mut client = Client { stage, dialogue, truth: Truth::default(), now: MILLI, out: Vec::new() };
+            client.dialogue.opened(&mut client.stage, MILLI);
+            client.act();
             data.split(|&b| b == b'\n').for_each(|line| client.line(line));
             client.account();
         }

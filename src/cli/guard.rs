@@ -16,6 +16,7 @@ use super::Trouble;
 use super::args::RunArgs;
 use crate::plan::Pacing;
 use crate::plan::Plan;
+use crate::profile::Template;
 use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::grouped;
@@ -154,8 +155,7 @@ pub(super) fn judge_harm(plan: &Plan, allowed: bool) -> Result<(), Trouble> {
     let profile = &plan.profile;
     let Some(harm) = profile.harm.as_ref().filter(|_| !allowed) else { return Ok(()) };
     let refuse = |what: String| Err(Trouble::usage(format!("{what}. Declared harm: {harm}. If that is what you want, pass --allow-harm")));
-    let sent: Vec<&str> =
-        profile.replies.iter().map(|reply| &reply.text).chain([&profile.load.text]).flat_map(|text| text.vars()).collect();
+    let sent: Vec<&str> = profile.templates().flat_map(Template::vars).collect();
     let mut is_guarded = false;
     for (name, var) in profile.vars.iter().filter(|(name, _)| sent.contains(&name.as_str())) {
         let value = plan.vars.get(name).map(String::as_str).unwrap_or_default();

@@ -15,7 +15,9 @@ use crate::plan::Pacing;
 use crate::plan::Plan;
 use crate::plan::Stamps;
 use crate::plan::Target;
+use crate::profile::Fill;
 use crate::profile::Profile;
+use crate::profile::Value;
 use crate::profile::load;
 use crate::profile::shipped;
 use crate::profile::vars;
@@ -98,17 +100,13 @@ pub(super) fn plan(
 ) -> Result<Plan, Trouble> {
     check_times(args)?;
     let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
-    let bind = |t: &crate::profile::Template| {
-        t.bind(|n| values.get(n).map(String::as_str)).map(|b| b.text(0)).map_err(|n| Trouble::usage(format!("variable `{n}` has no value")))
+    let value = |name: &str| {
+        let told = profile.captures.iter().any(|capture| capture == name);
+        values.get(name).map(|text| Value::Text(text)).or(told.then_some(Value::Text("..")))
     };
-    let own = Target::parse(&bind(&profile.endpoint.url)?).map_err(Trouble::usage)?;
-    let mut headers = Vec::new();
-    for (name, template) in &profile.endpoint.headers {
-        if !args.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
-            headers.push((name.clone(), bind(template)?));
-        }
-    }
-    headers.extend(args.headers.iter().cloned());
+    let url = profile.endpoint.url.bind(value).map_err(|name| Trouble::usage(format!("variable `{name}` has no value")))?;
+    // The address of client 0, for people; each client's is made when it is dialed.
+    let own = Target::parse(&url.text(&Fill::default())).map_err(Trouble::usage)?;
     let mut profile = profile;
     if let Some(subprotocol) = &args.subprotocol {
         profile.endpoint.subprotocol = Some(subprotocol.clone());
@@ -117,9 +115,14 @@ pub(super) fn plan(
     Ok(Plan {
         dialect,
         target: own.overlay(target),
-        headers,
+        over: target.clone(),
+        headers: args.headers.clone(),
         vars: values,
+        columns: Vec::new(),
+        rows: Vec::new(),
         clients: args.clients,
+        group: 1,
+        drops: Vec::new(),
         pacing: args.closed.map_or(Pacing::Open(args.rate), Pacing::Closed),
         ramp: Nanos(ramp.0.next_multiple_of(MILLI)),
         warmup: Nanos(args.warmup.0.next_multiple_of(MILLI)),

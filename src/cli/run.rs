@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use super::Trouble;
 use super::args::RunArgs;
@@ -26,7 +28,9 @@ use super::secrets::Typed;
 use super::signals;
 use super::tell;
 use crate::dialogue::Bounds;
+use crate::dialogue::Cast;
 use crate::dialogue::Script;
+use crate::dialogue::Values;
 use crate::plan::Plan;
 use crate::plan::Target;
 use crate::record::Event;
@@ -65,7 +69,10 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let redactor = redact::install(secrets.redactor());
     guard::judge_harm(&plan, args.allow_harm)?;
     let tls = route::protection(args, target.as_ref().map(|_| &plan.target))?;
-    check_limits(&args.limit, &script(&plan)?)?;
+    let rehearsed = script(&plan)?;
+    check_limits(&args.limit, &rehearsed)?;
+    plan.group = rehearsed.cast.group();
+    whole_groups(&plan, &rehearsed.cast)?;
     preflight::check(&plan, args.source_addr.len(), files)?;
     if args.dry_run {
         return dry::run(&mut plan, target.is_none(), &secrets, args);
@@ -74,6 +81,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let address = match &server {
         Some(server) => {
             plan.target.port = server.address.port();
+            plan.over.port = server.address.port();
             server.address
         }
         None => look_up(&mut plan, &secrets, args)?,
@@ -198,8 +206,22 @@ pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
         measure_until: plan.measure_until().0,
         timeout: plan.timeout.0,
         window: plan.window(),
+        seed: plan.seed,
+        unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
     };
-    Script::compile(&plan.profile, plan.dialect.as_deref(), &plan.vars, bounds).map_err(Trouble::usage)
+    let values = Values { vars: plan.vars.clone(), columns: plan.columns.clone(), rows: plan.rows.clone() };
+    Script::compile(&plan.profile, plan.dialect.as_deref(), &values, bounds).map_err(Trouble::usage)
+}
+
+/// Refuses a number of clients that leaves a group without some of its members.
+fn whole_groups(plan: &Plan, cast: &Cast) -> Result<(), Trouble> {
+    let Some(words) = cast.words().filter(|_| !plan.clients.is_multiple_of(plan.group)) else { return Ok(()) };
+    let (less, more) = (plan.clients / plan.group * plan.group, plan.clients.next_multiple_of(plan.group));
+    let less = if less > 0 { format!("{less} or ") } else { String::new() };
+    Err(Trouble::usage(format!(
+        "--clients {} are not whole groups: `{}` plays in groups of {} ({words}). Take {less}{more}",
+        plan.clients, plan.profile.name, plan.group
+    )))
 }
 
 /// Refuses limits that cannot be understood, all at once.

@@ -197,8 +197,7 @@ fn is_shipped(profile: &Profile) -> bool {
 /// Names of the variables that go to the server.
 fn used(profile: &Profile) -> Vec<&str> {
     let headers = profile.endpoint.headers.iter().map(|(_, value)| value);
-    let replies = profile.replies.iter().map(|reply| &reply.text);
-    let all = [&profile.endpoint.url, &profile.load.text].into_iter().chain(headers).chain(replies);
+    let all = [&profile.endpoint.url].into_iter().chain(headers).chain(profile.templates());
     all.flat_map(Template::vars).collect()
 }
 

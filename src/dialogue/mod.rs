@@ -1,31 +1,47 @@
 //! One client's side of the conversation: no socket, no clock.
 //!
 //! Frames and instants go in; messages to send, samples and counts come out. A [`Script`] is the
-//! profile compiled for play, [`Pending`] the sends that await answers, [`Reader`] reads messages.
+//! profile compiled for play, [`Pending`] the sends that await answers, [`Reader`] reads messages. What a
+//! message means is in `hear`, what a client says in `say`.
 
+mod cast;
+mod compile;
+mod crossing;
+mod draw;
 mod flood;
+mod hear;
 mod pending;
 pub mod play;
 mod read;
+mod resume;
+mod say;
 mod script;
+mod seldom;
 
+pub use cast::Cast;
+pub use hear::Cross;
 pub use pending::Match;
 pub use pending::Pending;
 pub use pending::Place;
 pub use pending::Waiting;
+pub use read::CAPTURE_MOST;
 pub use read::Fields;
 pub use read::Reader;
+pub use read::Tag;
 pub use read::Unreadable;
+pub use say::Tick;
 pub use script::Bounds;
+pub use script::Door;
+pub use script::Http;
 pub use script::Script;
 pub use script::Series;
+pub use script::Values;
 
-use crate::profile::Class;
 use crate::tally::Fault;
-use crate::tally::Phase;
 use crate::tally::Sample;
 use crate::tally::Tally;
-use flood::Flood;
+use seldom::Seldom;
+use seldom::Single;
 
 /// What a lane lends to the dialogue of one client while it plays.
 pub struct Stage<'a> {
@@ -35,6 +51,8 @@ pub struct Stage<'a> {
     pub reader: &'a mut Reader,
     /// The lane's tally.
     pub tally: &'a mut Tally,
+    /// What is to be done besides; the lane does it in order.
+    pub effects: &'a mut Vec<Effect>,
 }
 
 /// What is to be done after a message was heard.
@@ -42,22 +60,25 @@ pub struct Stage<'a> {
 pub enum Next {
     /// Nothing.
     Nothing,
-    /// The load may begin.
-    Ready,
-    /// Send reply number n at once, before any other work.
-    Reply(usize),
-    /// A reply was asked for, faster than replies are given; it was counted.
-    Flooded,
     /// An exchange of the load ended; in closed loop the next may be sent.
     Answered,
 }
 
-/// An exchange that at most one of can be open.
-#[derive(Clone, Copy, Debug, Default)]
-struct Single {
-    due: u64,
-    sent: u64,
-    open: bool,
+/// What a message, an opening or something said leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The load may begin.
+    Ready,
+    /// Say reply number n at once, before any other work.
+    Say(usize),
+    /// A reply was asked for, faster than replies are given; it was counted.
+    Flooded,
+    /// Beat number n begins; the first comes after so many nanoseconds.
+    Beat(usize, u64),
+    /// What another client of the group sent was seen.
+    Cross(Cross),
+    /// A broadcast was seen: its series, kind of message, and key.
+    Spread(usize, usize, u64),
 }
 
 /// One client's side of the conversation.
@@ -67,23 +88,9 @@ pub struct Dialogue {
     seldom: Box<Seldom>,
     /// Number of the client; in 32 bits, that a client stays within two lines of cache.
     client: u32,
+    role: u8,
+    state: u8,
     ready: bool,
-}
-
-/// What is not looked at with every message, kept out of the way of what is.
-#[derive(Debug, Default)]
-struct Seldom {
-    /// One per reply, if any reply opens a series.
-    singles: Box<[Single]>,
-    ping: Single,
-    pings: u64,
-    opened_at: u64,
-    /// Bounds the pongs.
-    pongs: Flood,
-    /// Bounds the replies.
-    replies: Flood,
-    /// Bounds what is said of things dropped.
-    dropped: Flood,
 }
 
 impl Dialogue {
@@ -92,22 +99,47 @@ impl Dialogue {
     /// # Panics
     /// When the number does not fit 32 bits; no machine has so many connections.
     pub fn new(client: u64, script: &Script) -> Self {
-        let singles = if script.replies.iter().any(|r| r.expects.is_some()) { script.replies.len() } else { 0 };
-        let seldom = Seldom { singles: vec![Single::default(); singles].into_boxed_slice(), ..Seldom::default() };
+        let role = script.cast.role(client);
+        let seldom = Box::new(Seldom::new(script, role));
         let client = u32::try_from(client).expect("fewer clients than 32 bits count");
-        Dialogue { pending: Pending::default(), seldom: Box::new(seldom), client, ready: false }
+        Dialogue { pending: Pending::default(), seldom, client, role: role as u8, state: 0, ready: false }
     }
 
-    /// The upgrade was answered at `at`. Whether the load may begin at once.
-    pub fn opened(&mut self, script: &Script, at: u64) -> bool {
-        self.seldom.opened_at = at;
-        self.ready = !script.waits_for_ready;
-        self.ready
+    /// The upgrade was answered at `at`: what is said at once and what begins goes to the effects.
+    pub fn opened(&mut self, stage: &mut Stage<'_>, at: u64) {
+        let script = stage.script;
+        let role = &script.roles[usize::from(self.role)];
+        self.seldom.connected(at);
+        self.state = 0;
+        self.ready = !role.waits_for_ready;
+        stage.effects.extend(role.starts.iter().map(|reply| Effect::Say(*reply)));
+        self.begin_beats(stage, crate::profile::From::Open);
+        if self.ready {
+            self.begin_beats(stage, crate::profile::From::Ready);
+            stage.effects.push(Effect::Ready);
+        }
     }
 
     /// Number of the client.
     pub fn client(&self) -> u64 {
         u64::from(self.client)
+    }
+
+    /// Index of its role.
+    pub fn role(&self) -> usize {
+        usize::from(self.role)
+    }
+
+    /// How often it was connected before; 0 before and during its first connection.
+    pub fn attempt(&self) -> u64 {
+        self.seldom.connections.saturating_sub(1)
+    }
+
+    /// Takes what the client was told by HTTP before a connection: capture number and text.
+    pub fn told(&mut self, capture: usize, text: String) {
+        if let Some(place) = self.seldom.captured.get_mut(capture) {
+            *place = text;
+        }
     }
 
     /// Whether the load may be sent.
@@ -116,66 +148,24 @@ impl Dialogue {
         self.ready
     }
 
+    /// Whether the load may be sent in the state the client is in.
+    #[inline]
+    pub fn is_its_turn(&self, script: &Script) -> bool {
+        match &script.roles[usize::from(self.role)].load {
+            Some(load) => load.states.is_empty() || load.states.contains(&self.state),
+            None => false,
+        }
+    }
+
     /// Exchanges of the load that await answers within the timeout.
     #[inline]
     pub fn outstanding(&self) -> u32 {
         self.pending.outstanding()
     }
 
-    /// Takes a place for a load send due at `due` and appends its message to `out`. `now` bounds what
-    /// has lapsed.
-    #[inline]
-    pub fn load(&mut self, script: &Script, due: u64, now: u64, out: &mut Vec<u8>) -> Place {
-        let place = if script.load_series.is_some() {
-            self.pending.take(due, script.bounds.window, now.saturating_sub(script.bounds.timeout))
-        } else {
-            Place::Taken { seq: self.pending.pass(), given_up: 0 }
-        };
-        if let Place::Taken { seq, .. } = place {
-            script.load.render(out, u64::from(self.client), seq, script.pad_to);
-        }
-        place
-    }
-
-    /// The load send `seq` was written at `at`.
-    #[inline]
-    pub fn load_sent(&mut self, stage: &mut Stage<'_>, seq: u64, due: u64, at: u64) {
-        let counts = &mut stage.tally.counts;
-        counts.sent += 1;
-        counts.messages_out[0] += 1;
-        if stage.script.load_series.is_some() {
-            self.pending.sent(seq, at);
-        } else {
-            counts.no_answer_expected += 1;
-        }
-        stage.tally.phase(stage.script.phase_of(due)).lag.record(at.saturating_sub(due));
-    }
-
-    /// The load send `seq`, the newest, could not be written after all.
-    pub fn load_failed(&mut self, seq: u64) {
-        self.pending.untake(seq);
-    }
-
     /// Ends the wait of exchanges past the timeout, so that a closed loop goes on.
     pub fn lapse(&mut self, script: &Script, now: u64) {
         self.pending.lapse(now.saturating_sub(script.bounds.timeout));
-    }
-
-    /// Appends the text of reply number `reply` to `out`.
-    pub fn reply(&self, script: &Script, reply: usize, out: &mut Vec<u8>) {
-        script.replies[reply].text.render(out, u64::from(self.client), 0, 0);
-    }
-
-    /// Reply number `reply` was written at `at`; what asked for it was received at `asked`.
-    pub fn reply_sent(&mut self, stage: &mut Stage<'_>, reply: usize, asked: u64, at: u64) {
-        stage.tally.counts.messages_out[1 + reply] += 1;
-        stage.tally.phase(stage.script.phase_of(asked)).reaction.record(at.saturating_sub(asked));
-        if let Some(series) = stage.script.replies[reply].expects {
-            let single = &mut self.seldom.singles[reply];
-            if std::mem::replace(single, Single { due: at, sent: at, open: true }).open {
-                stage.tally.counts.series_unanswered[series] += 1;
-            }
-        }
     }
 
     /// The payload of the next WebSocket ping: an 8-byte counter.
@@ -249,107 +239,13 @@ impl Dialogue {
         stage.tally.counts.close(code.unwrap_or(1005));
     }
 
-    /// A message arrived, complete at `done`. Its bytes are overwritten.
-    #[inline]
-    pub fn message(&mut self, stage: &mut Stage<'_>, message: &mut [u8], done: u64) -> Next {
-        let script = stage.script;
-        let read = stage.reader.read(message, |fields| {
-            let kind = if script.spellings.is_empty() { Some(0) } else { fields.kind(&script.spellings, &script.tags) };
-            let key = kind.and_then(|k| script.meanings[k].key.as_deref()).and_then(|name| fields.number(name));
-            (kind, key)
-        });
-        match read {
-            Ok((Some(kind), key)) => self.understood(stage, kind, key, done),
-            Ok((None, _)) | Err(_) => {
-                stage.tally.counts.messages_in[script.in_built_in(3)] += 1;
-                stage.tally.fault(Fault::Unparsed);
-                Next::Nothing
-            }
-        }
-    }
-
-    fn understood(&mut self, stage: &mut Stage<'_>, kind: usize, key: Option<u64>, done: u64) -> Next {
-        stage.tally.counts.messages_in[kind] += 1;
-        let meaning = &stage.script.meanings[kind];
-        if let Some(reply) = meaning.reply {
-            if self.seldom.replies.admits(done) {
-                return Next::Reply(reply);
-            }
-            stage.tally.fault(Fault::PingFlood);
-            return Next::Flooded;
-        }
-        if meaning.ready && !self.ready {
-            self.ready = true;
-            let sample = Sample { due: self.seldom.opened_at, sent: self.seldom.opened_at, done };
-            stage.tally.answered(Phase::Measure, stage.script.ready(), kind, sample);
-            return Next::Ready;
-        }
-        match meaning.answers {
-            None => Next::Nothing,
-            Some(series) if stage.script.load_series == Some(series) => self.load_answer(stage, series, kind, key, done),
-            Some(series) => {
-                self.single_answer(stage, series, kind, done);
-                Next::Nothing
-            }
-        }
-    }
-
-    fn load_answer(&mut self, stage: &mut Stage<'_>, series: usize, kind: usize, key: Option<u64>, done: u64) -> Next {
-        let matched = match (stage.script.series[series].class, key) {
-            (Class::Keyed, Some(key)) => self.pending.answer_to(key),
-            (Class::Keyed, None) => {
-                stage.tally.fault(Fault::Unparsed);
-                return Next::Nothing;
-            }
-            _ => self.pending.answer_in_order(),
-        };
-        let counts = &mut stage.tally.counts;
-        match matched {
-            Match::Answers(waiting) => {
-                let sample = Sample { due: waiting.due, sent: waiting.sent, done };
-                if sample.response() > stage.script.bounds.timeout {
-                    counts.late += 1;
-                } else {
-                    counts.answered += 1;
-                }
-                stage.tally.answered(stage.script.phase_of(sample.due), series, kind, sample);
-                Next::Answered
-            }
-            Match::Duplicate => {
-                counts.duplicate += 1;
-                Next::Nothing
-            }
-            Match::Unsolicited => {
-                counts.unsolicited += 1;
-                Next::Nothing
-            }
-        }
-    }
-
-    fn single_answer(&mut self, stage: &mut Stage<'_>, series: usize, kind: usize, done: u64) {
-        let opener = stage.script.replies.iter().position(|r| r.expects == Some(series));
-        match opener.map(|reply| &mut self.seldom.singles[reply]) {
-            Some(single) if single.open => {
-                single.open = false;
-                let sample = Sample { due: single.due, sent: single.sent, done };
-                stage.tally.answered(stage.script.phase_of(sample.due), series, kind, sample);
-            }
-            _ => stage.tally.counts.unsolicited += 1,
-        }
-    }
-
     /// The connection is over: what was in flight will not be answered.
     pub fn ended(&mut self, stage: &mut Stage<'_>) {
         stage.tally.counts.unanswered += self.pending.abandon();
-        for (reply, single) in self.seldom.singles.iter_mut().enumerate() {
-            if std::mem::take(single).open
-                && let Some(series) = stage.script.replies[reply].expects
-            {
-                stage.tally.counts.series_unanswered[series] += 1;
-            }
-        }
+        let counts = &mut stage.tally.counts;
+        self.seldom.ended(stage.script, usize::from(self.role), |series, n| counts.series_unanswered[series] += n);
         if std::mem::take(&mut self.seldom.ping).open {
-            stage.tally.counts.series_unanswered[stage.script.ws_ping()] += 1;
+            counts.series_unanswered[stage.script.ws_ping()] += 1;
         }
         self.ready = false;
     }

@@ -114,6 +114,18 @@ impl Pending {
         Place::Taken { seq, given_up }
     }
 
+    /// Takes the place of send `seq`, which others decided on, whatever has to give way; how many sends were given up
+    /// for it.
+    pub fn put(&mut self, seq: u64, due: u64, window: u32, lapsed_before: u64) -> u64 {
+        self.next = seq;
+        loop {
+            match self.take(due, window, lapsed_before) {
+                Place::Taken { given_up, .. } => return given_up,
+                Place::Full => self.lapse(u64::MAX),
+            }
+        }
+    }
+
     /// Numbers a send that no answer is expected for.
     pub fn pass(&mut self) -> u64 {
         self.next += 1;

@@ -6,11 +6,12 @@ use std::collections::VecDeque;
 
 use super::Bounds;
 use super::Dialogue;
-use super::Next;
+use super::Effect;
 use super::Place;
 use super::Reader;
 use super::Script;
 use super::Stage;
+use super::Values;
 use crate::profile::Profile;
 use crate::profile::talk::Figure;
 use crate::profile::talk::Step;
@@ -34,8 +35,9 @@ pub struct Parting {
 /// # Errors
 /// When the profile cannot be compiled with `vars`.
 pub fn play(talk: &Talk, profile: &Profile, dialect: Option<&str>, vars: &BTreeMap<String, String>) -> Result<Vec<Parting>, String> {
-    let bounds = Bounds { measure_from: 0, measure_until: u64::MAX, timeout: 10 * SECOND, window: 1_024 };
-    let script = Script::compile(profile, dialect, vars, bounds)?;
+    let bounds = Bounds { measure_from: 0, measure_until: u64::MAX, timeout: 10 * SECOND, window: 1_024, seed: 1, unix_ms: 0 };
+    let values = Values { vars: vars.clone(), ..Values::default() };
+    let script = Script::compile(profile, dialect, &values, bounds)?;
     let mut player = Player::new(profile, &script);
     for line in &talk.lines {
         player.now = player.now.saturating_add(MILLI);
@@ -55,6 +57,7 @@ struct Player<'a> {
     dialogue: Dialogue,
     reader: Reader,
     tally: Tally,
+    effects: Vec<Effect>,
     now: u64,
     /// What the client sent and no line has looked at yet.
     said: VecDeque<String>,
@@ -63,18 +66,41 @@ struct Player<'a> {
 
 impl<'a> Player<'a> {
     fn new(profile: &'a Profile, script: &'a Script) -> Self {
-        let mut dialogue = Dialogue::new(0, script);
-        dialogue.opened(script, 0);
-        Player {
+        let mut player = Player {
             profile,
             script,
-            dialogue,
+            dialogue: Dialogue::new(0, script),
             reader: Reader::default(),
             tally: Tally::new(script.width()),
+            effects: Vec::new(),
             now: 0,
             said: VecDeque::new(),
             partings: Vec::new(),
+        };
+        player.act(|dialogue, stage| dialogue.opened(stage, 0));
+        player
+    }
+
+    /// Does something with the dialogue, and then what that leads to.
+    fn act(&mut self, act: impl FnOnce(&mut Dialogue, &mut Stage<'_>)) {
+        let (script, reader, tally) = (self.script, &mut self.reader, &mut self.tally);
+        act(&mut self.dialogue, &mut Stage { script, reader, tally, effects: &mut self.effects });
+        while !self.effects.is_empty() {
+            if let Effect::Say(reply) = self.effects.remove(0) {
+                self.say(reply);
+            }
         }
+    }
+
+    fn say(&mut self, reply: usize) {
+        let (mut out, now) = (Vec::new(), self.now);
+        let (_, http) = self.dialogue.reply(self.script, reply, now, &mut out);
+        if http.is_none() {
+            self.said.push_back(String::from_utf8_lossy(&out).into_owned());
+        }
+        let (script, reader, tally) = (self.script, &mut self.reader, &mut self.tally);
+        let mut stage = Stage { script, reader, tally, effects: &mut self.effects };
+        self.dialogue.reply_sent(&mut stage, reply, now, true, now);
     }
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
@@ -103,24 +129,24 @@ impl<'a> Player<'a> {
         if !self.dialogue.is_ready() {
             return Err("the load may not begin yet".into());
         }
+        if !self.dialogue.is_its_turn(self.script) {
+            return Err("the load may not be sent in this state".into());
+        }
         let mut out = Vec::new();
-        let Place::Taken { seq, .. } = self.dialogue.load(self.script, self.now, self.now, &mut out) else {
+        let now = self.now;
+        let Place::Taken { seq, .. } = self.dialogue.load(self.script, now, now, &mut out) else {
             return Err("the window is full".into());
         };
-        let mut stage = Stage { script: self.script, reader: &mut self.reader, tally: &mut self.tally };
-        self.dialogue.load_sent(&mut stage, seq, self.now, self.now);
+        self.act(|dialogue, stage| dialogue.load_sent(stage, seq, now, now));
         self.said.push_back(String::from_utf8_lossy(&out).into_owned());
         Ok(())
     }
 
     fn hear(&mut self, text: &str) {
-        let mut stage = Stage { script: self.script, reader: &mut self.reader, tally: &mut self.tally };
-        if let Next::Reply(reply) = self.dialogue.message(&mut stage, &mut text.as_bytes().to_vec(), self.now) {
-            let mut out = Vec::new();
-            self.dialogue.reply(self.script, reply, &mut out);
-            self.dialogue.reply_sent(&mut stage, reply, self.now, self.now);
-            self.said.push_back(String::from_utf8_lossy(&out).into_owned());
-        }
+        let now = self.now;
+        self.act(|dialogue, stage| {
+            dialogue.message(stage, &mut text.as_bytes().to_vec(), now);
+        });
     }
 
     fn figure(&self, figure: &Figure) -> u64 {
@@ -139,7 +165,7 @@ impl<'a> Player<'a> {
         let Some(series) = self.script.series.iter().position(|s| s.name == name) else { return 0 };
         let width = self.script.in_kinds.len();
         let kinds = &self.tally.counts.outcomes[series * width..(series + 1) * width];
-        let is_error = |kind: usize| self.profile.messages.get(kind).is_some_and(|m| m.error);
+        let is_error = |kind: usize| self.profile.messages.iter().any(|m| m.error && m.name == self.script.in_kinds[kind]);
         kinds.iter().enumerate().filter(|(kind, _)| is_error(*kind) == error).map(|(_, n)| n).sum()
     }
 }

@@ -3,11 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use super::cast::Cast;
+use super::compile;
 use crate::profile::Bound;
 use crate::profile::Class;
+use crate::profile::From;
+use crate::profile::HttpAt;
+use crate::profile::Lost;
+use crate::profile::Pointer;
 use crate::profile::Profile;
 use crate::profile::TagValue;
-use crate::profile::Template;
 use crate::tally::Phase;
 use crate::tally::Width;
 
@@ -22,6 +27,21 @@ pub struct Bounds {
     pub timeout: u64,
     /// Most unanswered exchanges of the load per client.
     pub window: u32,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Milliseconds since 1970 at instant 0.
+    pub unix_ms: u64,
+}
+
+/// What the variables of a profile stand for in a run.
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    /// Values by name; each is the same for all clients but for the slots in it.
+    pub vars: BTreeMap<String, String>,
+    /// Names of the columns of data, which go before values.
+    pub columns: Vec<String>,
+    /// One row of data for each client in turn; fields in the order of the columns.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// A series of the run.
@@ -38,21 +58,162 @@ pub struct Series {
 /// What one kind of message from the server means, by indices.
 #[derive(Clone, Debug)]
 pub(super) struct Meaning {
-    /// Series it answers.
-    pub(super) answers: Option<usize>,
-    /// Member that holds the key of a keyed answer.
-    pub(super) key: Option<String>,
-    /// Reply it asks for.
+    /// Kind in counts.
+    pub(super) kind: usize,
+    /// States in which it holds; empty for all.
+    pub(super) states: Vec<u8>,
+    pub(super) conditions: Vec<(Pointer, String)>,
+    pub(super) answers: Vec<usize>,
+    pub(super) key: Option<Pointer>,
     pub(super) reply: Option<usize>,
-    /// Whether the load may begin.
     pub(super) ready: bool,
+    pub(super) opens: Vec<usize>,
+    pub(super) captures: Vec<(usize, Pointer)>,
+    pub(super) gauge: Option<(usize, Pointer, u64)>,
+    /// Series, and its place among those of class cadence.
+    pub(super) cadence: Option<(usize, usize)>,
+    pub(super) spread: Option<usize>,
+    pub(super) then: Option<u8>,
+    /// Where the position stands, when what was missed is asked for by it.
+    pub(super) position: Option<Pointer>,
+    /// Beats that begin with it.
+    pub(super) begins: Vec<usize>,
+    /// Nothing but tag and at most one answer: the way of most messages.
+    pub(super) plain: bool,
 }
 
-/// A reply, bound.
+/// How a message is made, bound.
+#[derive(Clone, Debug)]
+pub(super) enum Making {
+    Text(Bound),
+    Hex(Bound),
+    Audio(usize),
+}
+
+impl Default for Making {
+    fn default() -> Self {
+        Making::Text(Bound::default())
+    }
+}
+
+impl Making {
+    /// Whether the message is binary.
+    pub(super) fn is_binary(&self) -> bool {
+        !matches!(self, Making::Text(_))
+    }
+}
+
+/// Something the client says besides its load, bound.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
-    pub(super) text: Bound,
-    pub(super) expects: Option<usize>,
+    pub(super) kind: usize,
+    pub(super) making: Making,
+    pub(super) http: Option<usize>,
+    pub(super) expects: Vec<usize>,
+    pub(super) next: Option<usize>,
+    pub(super) then: Option<u8>,
+    /// Whether a move of a game is made by it.
+    pub(super) moves: bool,
+}
+
+/// When a beat beats.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Every {
+    Fixed(u64),
+    Captured { capture: usize, default: u64 },
+}
+
+/// Something the client says periodically.
+#[derive(Clone, Debug)]
+pub(super) struct Beat {
+    pub(super) reply: usize,
+    pub(super) every: Every,
+    pub(super) from: From,
+    pub(super) jitter: f64,
+    pub(super) times: u64,
+    pub(super) lost: Lost,
+}
+
+/// The load of a role, bound.
+#[derive(Clone, Debug)]
+pub(super) struct Load {
+    pub(super) kind: usize,
+    pub(super) making: Making,
+    pub(super) pad_to: usize,
+    pub(super) http: Option<usize>,
+    /// The series by which sends count as answered.
+    pub(super) series: Option<usize>,
+    /// Further series of one client: each with the place of its sends that wait.
+    pub(super) also: Vec<usize>,
+    /// The series whose answers are seen by others of the group.
+    pub(super) cross: Option<usize>,
+    pub(super) states: Vec<u8>,
+    pub(super) then: Option<u8>,
+    pub(super) moves: bool,
+    /// Most sends that wait at once.
+    pub(super) window: u32,
+    /// Only the slots of plain messages.
+    pub(super) plain: bool,
+}
+
+/// How a role is let in.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Address.
+    pub url: Bound,
+    /// Headers in order.
+    pub headers: Vec<(String, Bound)>,
+    /// HTTP requests before each connection, by index into [`Script::https`].
+    pub calls: Vec<usize>,
+}
+
+/// An HTTP request, bound.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Name, which is that of its kind of answer.
+    pub name: String,
+    /// When it is made.
+    pub at: HttpAt,
+    /// Method.
+    pub method: String,
+    /// Path and query.
+    pub path: Bound,
+    /// Headers in order.
+    pub headers: Vec<(String, Bound)>,
+    /// Body.
+    pub body: Option<Bound>,
+    /// Series of its round trips.
+    pub series: Option<usize>,
+    /// Kind of its answer.
+    pub kind: usize,
+    /// Values taken from the answer.
+    pub captures: Vec<(usize, Pointer)>,
+}
+
+/// How what was missed is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resume {
+    pub(super) ask: usize,
+    pub(super) first: Option<usize>,
+    pub(super) each: Option<usize>,
+}
+
+/// A role, compiled.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// How it is let in.
+    pub door: Door,
+    pub(super) load: Option<Load>,
+    pub(super) starts: Vec<usize>,
+    pub(super) beats: Vec<usize>,
+    /// Whether a message has to come before the load begins.
+    pub(super) waits_for_ready: bool,
+    /// Meanings by tag, in the order of the file.
+    pub(super) tags: Vec<(TagValue, usize)>,
+    /// Meanings without a tag, text and binary.
+    pub(super) untagged: Vec<usize>,
+    pub(super) binaries: Vec<usize>,
+    pub(super) resume: Option<Resume>,
 }
 
 /// A profile compiled for play.
@@ -62,24 +223,35 @@ pub struct Script {
     pub bounds: Bounds,
     /// All series: those of the profile, then the built-in ones.
     pub series: Vec<Series>,
-    /// Kinds of messages sent: the load, replies, then the built-in ones.
+    /// Kinds of messages sent: loads, replies, then the built-in ones.
     pub out_kinds: Vec<String>,
-    /// Kinds of messages received: the profile's, then the built-in ones.
+    /// Kinds of messages received: the profile's, answers of HTTP, then the built-in ones.
     pub in_kinds: Vec<String>,
-    /// Series of the load; `None` when no answer is expected in this dialect.
+    /// Series by which the load counts as answered, of the first role that has one in this dialect.
     pub load_series: Option<usize>,
-    /// Whether a message has to come before the load begins.
-    pub waits_for_ready: bool,
-    pub(super) load: Bound,
-    pub(super) pad_to: usize,
+    /// Who is who.
+    pub cast: Cast,
+    /// Roles in the order of the profile.
+    pub roles: Vec<Role>,
+    /// HTTP requests.
+    pub https: Vec<Http>,
+    /// Numbers of captures.
+    pub captures: usize,
+    /// Data, a row for each client in turn.
+    pub rows: Vec<Vec<String>>,
     pub(super) replies: Vec<Reply>,
+    pub(super) beats: Vec<Beat>,
     pub(super) meanings: Vec<Meaning>,
     pub(super) spellings: Vec<String>,
-    pub(super) tags: Vec<(TagValue, usize)>,
+    /// For each series, its place among those of which a client has at most one exchange open.
+    pub(super) singles: Vec<Option<usize>>,
+    /// Numbers of these, and of cadence series.
+    pub(super) single_count: usize,
+    pub(super) cadence_count: usize,
 }
 
 /// Series that every profile has, after the profile's own.
-const BUILT_IN_SERIES: [(&str, &str); 5] = [
+pub(super) const BUILT_IN_SERIES: [(&str, &str); 5] = [
     ("ws_ping", "WebSocket ping to pong: the server's WebSocket layer, not its application"),
     ("tcp_connect", "TCP connection made"),
     ("tls", "TLS handshake"),
@@ -88,49 +260,15 @@ const BUILT_IN_SERIES: [(&str, &str); 5] = [
 ];
 
 /// Kinds of messages that every profile sends and receives besides its own.
-const BUILT_IN_KINDS: [&str; 3] = ["ws_ping", "ws_pong", "close"];
+pub(super) const BUILT_IN_KINDS: [&str; 3] = ["ws_ping", "ws_pong", "close"];
 
 impl Script {
     /// Compiles `profile` for `dialect` with the values of all its variables.
     ///
     /// # Errors
     /// A variable without a value, or a size that is not a number.
-    pub fn compile(profile: &Profile, dialect: Option<&str>, vars: &BTreeMap<String, String>, bounds: Bounds) -> Result<Self, String> {
-        let bind = |template: &Template| {
-            template
-                .bind(|name| vars.get(name).map(String::as_str))
-                .map_err(|name| format!("variable `{name}` of profile `{}` has no value", profile.name))
-        };
-        let present = |series: Option<usize>| series.filter(|&s| profile.has_series(s, dialect));
-        let mut replies = Vec::new();
-        for rule in &profile.replies {
-            replies.push(Reply { text: bind(&rule.text)?, expects: present(rule.expects) });
-        }
-        let meanings = profile.messages.iter().map(|rule| Meaning {
-            answers: present(rule.answers),
-            key: rule.key.clone(),
-            reply: rule.reply,
-            ready: rule.ready,
-        });
-        let tags = profile.messages.iter().enumerate().flat_map(|(kind, rule)| rule.tags.iter().map(move |tag| (tag.clone(), kind)));
-        let pad_to = match &profile.load.pad_to {
-            None => 0,
-            Some(template) => size(&bind(template)?.text(0), &profile.name)?,
-        };
-        Ok(Script {
-            bounds,
-            series: all_series(profile),
-            out_kinds: kinds(std::iter::once(&profile.load.name).chain(profile.replies.iter().map(|r| &r.name)), &BUILT_IN_KINDS),
-            in_kinds: kinds(profile.messages.iter().map(|m| &m.name), &["ws_ping", "ws_pong", "close", "unknown"]),
-            load_series: present(profile.load.expects),
-            waits_for_ready: profile.messages.iter().any(|m| m.ready),
-            load: bind(&profile.load.text)?,
-            pad_to,
-            replies,
-            meanings: meanings.collect(),
-            spellings: profile.tag.clone(),
-            tags: tags.collect(),
-        })
+    pub fn compile(profile: &Profile, dialect: Option<&str>, values: &Values, bounds: Bounds) -> Result<Self, String> {
+        compile::script(profile, dialect, values, bounds)
     }
 
     /// Numbers of series and kinds.
@@ -138,10 +276,21 @@ impl Script {
         Width { series: self.series.len(), out_kinds: self.out_kinds.len(), in_kinds: self.in_kinds.len() }
     }
 
+    /// Whether clients of `role` have anything to send at their rate.
+    pub fn has_load(&self, role: usize) -> bool {
+        self.roles[role].load.is_some()
+    }
+
     /// The phase an exchange belongs to by its due instant.
     #[inline]
     pub fn phase_of(&self, due: u64) -> Phase {
         if due >= self.bounds.measure_from && due < self.bounds.measure_until { Phase::Measure } else { Phase::Warmup }
+    }
+
+    /// The row of data of a client.
+    pub(super) fn row(&self, client: u64) -> &[String] {
+        let turn = client.checked_rem(self.rows.len() as u64);
+        turn.map_or(&[], |turn| &self.rows[turn as usize])
     }
 
     /// Index of the series of WebSocket pings.
@@ -177,26 +326,5 @@ impl Script {
     /// Index of the kind of a received WebSocket ping, pong, close, or unknown message (0 to 3).
     pub(super) fn in_built_in(&self, which: usize) -> usize {
         self.in_kinds.len() - 4 + which
-    }
-}
-
-fn all_series(profile: &Profile) -> Vec<Series> {
-    let own = profile.series.iter().map(|s| Series { name: s.name.clone(), class: s.class, about: s.about.clone() });
-    let built_in = BUILT_IN_SERIES.iter().map(|(name, about)| Series {
-        name: (*name).to_owned(),
-        class: if *name == "ws_ping" { Class::Keyed } else { Class::Single },
-        about: (*about).to_owned(),
-    });
-    own.chain(built_in).collect()
-}
-
-fn kinds<'a>(own: impl Iterator<Item = &'a String>, built_in: &[&str]) -> Vec<String> {
-    own.cloned().chain(built_in.iter().map(|k| (*k).to_owned())).collect()
-}
-
-fn size(text: &str, profile: &str) -> Result<usize, String> {
-    match text.parse::<usize>() {
-        Ok(size) if size <= 16 << 20 => Ok(size),
-        _ => Err(format!("profile `{profile}`: `{text}` is not a size in bytes from 0 to 16777216")),
     }
 }

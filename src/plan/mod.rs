@@ -4,7 +4,7 @@
 
 mod redial;
 pub mod shape;
-pub mod share;
+mod share;
 mod target;
 
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ pub use redial::nonce;
 pub use shape::Curve;
 pub use shape::OPENING;
 pub use shape::Shape;
+pub use share::Share;
 pub use target::Target;
 
 /// Most unanswered exchanges a client may have in flight, whatever the timeout and rate.
@@ -63,12 +64,22 @@ pub struct Plan {
     pub dialect: Option<String>,
     /// Where to connect.
     pub target: Target,
+    /// What was typed as the target; laid over the address of every role.
+    pub over: Target,
     /// Values of all variables.
     pub vars: BTreeMap<String, String>,
-    /// Headers of the upgrade, bound.
+    /// Headers that were typed; they go before those of the profile.
     pub headers: Vec<(String, String)>,
+    /// Names of the columns of data.
+    pub columns: Vec<String>,
+    /// Data, a row for each client in turn.
+    pub rows: Vec<Vec<String>>,
     /// Virtual clients.
     pub clients: u64,
+    /// Clients in a group.
+    pub group: u64,
+    /// Clients that are dropped without a close, by role, and when in the measured time.
+    pub drops: Vec<(usize, Nanos)>,
     /// How the load is offered.
     pub pacing: Pacing,
     /// Time over which connections are begun.
@@ -92,6 +103,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How clients are split over lanes.
+    pub fn share(&self) -> Share {
+        Share::new(self.lanes, self.group)
+    }
+
     /// Start of the warm-up: the ramp, and the opening of the last client.
     pub fn warmup_from(&self) -> Nanos {
         self.ramp.plus(OPENING)
@@ -185,7 +201,7 @@ mod tests {
     use super::*;
 
     pub(super) fn plan(ramp: Nanos, warmup: Nanos, duration: Nanos) -> Plan {
-        let load = crate::profile::LoadRule { name: "x".into(), text: Default::default(), pad_to: None, expects: None };
+        let load = crate::profile::LoadRule { name: "x".into(), ..Default::default() };
         let profile = Profile {
             name: "x".into(),
             about: String::new(),
@@ -197,19 +213,30 @@ mod tests {
             reconnect: Default::default(),
             closes: Vec::new(),
             series: Vec::new(),
+            roles: vec![crate::profile::RoleRule::alone()],
+            states: Vec::new(),
             tag: Vec::new(),
             messages: Vec::new(),
+            captures: Vec::new(),
             replies: Vec::new(),
-            load,
+            beats: Vec::new(),
+            https: Vec::new(),
+            resume: None,
+            loads: vec![load],
             text: String::new(),
         };
         Plan {
             profile,
             dialect: None,
             target: Target::parse("ws://127.0.0.1:1/").expect("valid"),
+            over: Target::parse("ws://127.0.0.1:1/").expect("valid"),
             vars: BTreeMap::new(),
             headers: Vec::new(),
+            columns: Vec::new(),
+            rows: Vec::new(),
             clients: 1,
+            group: 1,
+            drops: Vec::new(),
             pacing: Pacing::Closed(1),
             ramp,
             warmup,

@@ -18,7 +18,7 @@ pub mod rule;
 pub mod schema;
 mod sending;
 pub mod shipped;
-mod sound;
+pub mod sound;
 pub mod talk;
 pub mod template;
 mod tree;
@@ -196,9 +196,8 @@ impl Profile {
         let loads = self.loads.iter().map(|load| load.payload.template());
         let replies = self.replies.iter().map(|reply| reply.payload.template());
         let roles = self.roles.iter().filter_map(|role| role.url.as_ref());
-        let https = self.https.iter().flat_map(|http| {
-            [&http.url].into_iter().chain(&http.body).chain(http.headers.iter().map(|(_, value)| value))
-        });
+        let https =
+            self.https.iter().flat_map(|http| [&http.url].into_iter().chain(&http.body).chain(http.headers.iter().map(|(_, value)| value)));
         loads.chain(replies).chain(roles).chain(https)
     }
 }

@@ -33,16 +33,8 @@ pub enum Class {
 
 impl Class {
     /// All of them, in the order of lists.
-    pub const ALL: &'static [Class] = &[
-        Class::Keyed,
-        Class::Single,
-        Class::Fifo,
-        Class::Barrier,
-        Class::Cross,
-        Class::Spread,
-        Class::ServerReported,
-        Class::Cadence,
-    ];
+    pub const ALL: &'static [Class] =
+        &[Class::Keyed, Class::Single, Class::Fifo, Class::Barrier, Class::Cross, Class::Spread, Class::ServerReported, Class::Cadence];
 
     /// Its name in profiles and reports.
     pub const fn name(self) -> &'static str {

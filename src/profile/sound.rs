@@ -7,7 +7,7 @@ const PITCH: f64 = 140.0;
 const SYLLABLES: f64 = 4.0;
 
 /// Appends `bytes` bytes of something that has the pitch and the swell of speech; an odd last byte is 0.
-pub(super) fn speech(out: &mut Vec<u8>, bytes: usize) {
+pub fn speech(out: &mut Vec<u8>, bytes: usize) {
     let end = out.len() + bytes;
     for sample in 0..bytes / 2 {
         let t = sample as f64 / RATE;

@@ -77,7 +77,7 @@ fn unfit_for_the_handshake(profile: &Profile, values: &BTreeMap<String, String>)
 }
 
 fn unfit_size(profile: &Profile, values: &BTreeMap<String, String>) -> Option<String> {
-    let pad_to = profile.load.pad_to.as_ref()?;
+    let pad_to = profile.loads.iter().find_map(|load| load.pad_to.as_ref())?;
     let secret = |name: &str| profile.vars.get(name).is_some_and(|var| var.secret);
     let why = pad_size(&filled(pad_to, values)?).err()?;
     match pad_to.vars().next() {

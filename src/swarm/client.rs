@@ -8,12 +8,20 @@ mod outbox;
 
 use std::io;
 
+use super::call::Call;
+use super::call::Called;
 use super::desk::Carried;
 use super::desk::Desk;
+use super::desk::Note;
+use super::desk::Sight;
+use crate::dialogue::Cross;
 use crate::dialogue::Dialogue;
+use crate::dialogue::Effect;
 use crate::dialogue::Next;
 use crate::dialogue::Place;
 use crate::dialogue::Script;
+use crate::dialogue::Tick;
+use crate::profile::Fill;
 use crate::tally::Fault;
 use crate::tally::NotOffered;
 use crate::tally::Phase;
@@ -24,6 +32,7 @@ use crate::wire::Socket;
 use crate::wire::frames::Assembly;
 use crate::wire::frames::Decoder;
 use crate::wire::frames::Heard;
+use crate::wire::frames::Kind;
 use closing::PeerClose;
 use outbox::Outbox;
 
@@ -117,9 +126,8 @@ impl Client {
             desk.tally.phase(Phase::Measure).series[series].response.record(sample.response());
             desk.tally.phase(Phase::Measure).series[series].service.record(sample.service());
         }
-        if self.dialogue.opened(&desk.script, opened.opened_at) {
-            self.begin(desk);
-        }
+        self.dialogue.opened(&mut desk.stage(), opened.opened_at);
+        self.act(desk, opened.opened_at);
         if !opened.early.is_empty() {
             desk.tally.counts.bytes_in += opened.early.len() as u64;
             decoder.take_in(&mut self.assembly, &opened.early);
@@ -132,9 +140,32 @@ impl Client {
         self.dialogue.is_ready()
     }
 
+    /// What an HTTP request told that was made for the client.
+    pub(super) fn told(&mut self, desk: &mut Desk, called: Called) {
+        let http = &desk.script.https[called.http];
+        let (series, kind) = (http.series, http.kind);
+        match called.result {
+            Ok((sample, taken)) => {
+                taken.into_iter().for_each(|(capture, text)| self.dialogue.told(capture, text));
+                if let Some(series) = series {
+                    desk.tally.answered(desk.script.phase_of(sample.due), series, kind, sample);
+                }
+            }
+            Err(failure) => {
+                desk.tally.fault(Fault::HttpCall);
+                desk.fault_text(Fault::HttpCall, &failure.text);
+            }
+        }
+    }
+
+    /// Index of the client's role.
+    pub(super) fn role(&self) -> usize {
+        self.dialogue.role()
+    }
+
     /// The load may begin: a closed loop fills its window, an open one follows the timetable.
     fn begin(&mut self, desk: &mut Desk) {
-        if desk.shape.is_none() {
+        if desk.shape.is_none() && desk.script.has_load(self.dialogue.role()) {
             for _ in 0..desk.script.bounds.window {
                 self.send_closed(desk);
             }
@@ -149,6 +180,7 @@ impl Client {
             State::Absent(why) => Some(why),
             State::Closing | State::Done => Some(NotOffered::Disconnected),
             State::Open if !self.dialogue.is_ready() => Some(NotOffered::NotReady),
+            State::Open if !self.dialogue.is_its_turn(&desk.script) => Some(NotOffered::NotItsTurn),
             State::Open if self.outbox.as_ref().is_some_and(|o| o.is_full()) => Some(NotOffered::BackPressure),
             State::Open => None,
         };
@@ -161,9 +193,20 @@ impl Client {
             Place::Full => desk.tally.counts.not_offered[NotOffered::Window as usize] += 1,
             Place::Taken { seq, given_up } => {
                 desk.tally.counts.unanswered += given_up;
-                self.transmit(desk, Carried::Load { seq, due });
+                match self.dialogue.load_way(&desk.script) {
+                    (binary, None) => self.transmit(desk, Carried::Load { seq, due, binary }),
+                    (_, Some(http)) => self.call_load(desk, http, seq, due, now),
+                }
             }
         }
+    }
+
+    /// A send of the load that is an HTTP request: sent when it is handed over to be made.
+    fn call_load(&mut self, desk: &mut Desk, http: usize, seq: u64, due: u64, now: u64) {
+        let fill = Fill { id: desk.script.key_of(self.dialogue.client(), seq), ..self.dialogue.fill(&desk.script, now, seq) };
+        desk.calls.push(Call::new(&desk.script, http, &fill));
+        let at = desk.clock.now();
+        self.dialogue.load_sent(&mut desk.stage(), seq, due, at);
     }
 
     /// In closed loop: the next send, due now.
@@ -182,6 +225,82 @@ impl Client {
                 self.send_closed(desk);
             }
         }
+    }
+
+    /// Something that the client says periodically falls due, on its connection number `life` within 16 bits; how long
+    /// until the next.
+    pub(super) fn beat_due(&mut self, desk: &mut Desk, beat: usize, life: u16, due: u64) -> Option<u64> {
+        if self.state != State::Open || self.life() != life {
+            return None;
+        }
+        match self.dialogue.beats(&desk.script, beat) {
+            Tick::Say { reply, again } => {
+                self.say(desk, reply, due, false);
+                self.act(desk, due);
+                again
+            }
+            Tick::Skip { again } => again,
+            Tick::Lost => {
+                desk.fault(Fault::BeatLost, "the answer to a heartbeat had not come by the next");
+                self.close(desk, Some(1000));
+                None
+            }
+        }
+    }
+
+    /// Which connection of the client this is, within 16 bits.
+    pub(super) fn life(&self) -> u16 {
+        self.dialogue.attempt() as u16
+    }
+
+    /// Does what the dialogue led to; what happened did so at `at`.
+    pub(super) fn act(&mut self, desk: &mut Desk, at: u64) {
+        while !desk.effects.is_empty() {
+            let mut effects = std::mem::take(&mut desk.effects);
+            for effect in effects.drain(..) {
+                self.do_effect(desk, effect, at);
+            }
+            if desk.effects.is_empty() {
+                desk.effects = effects;
+                return;
+            }
+        }
+    }
+
+    fn do_effect(&mut self, desk: &mut Desk, effect: Effect, at: u64) {
+        let client = self.dialogue.client();
+        match effect {
+            Effect::Ready => self.begin(desk),
+            Effect::Say(reply) => self.say(desk, reply, at, true),
+            Effect::Flooded => self.flooded(desk, at),
+            Effect::Beat(beat, after) => desk.note(client, Note::Beat { beat, from: at, after }),
+            Effect::Cross(cross) => desk.sights.push(Sight::Sent { client, cross }),
+            Effect::Spread(series, kind, key) => desk.sights.push(Sight::Spread { client, series, kind, key, done: at }),
+        }
+    }
+
+    /// Says reply number `reply`: because a message received at `due` asked for it, or because it is due then.
+    fn say(&mut self, desk: &mut Desk, reply: usize, due: u64, asked: bool) {
+        desk.payload.clear();
+        match self.dialogue.reply(&desk.script, reply, due, &mut desk.payload) {
+            (binary, None) => self.transmit(desk, Carried::Said { reply: reply as u16, due, asked, binary }),
+            (_, Some(http)) => {
+                desk.calls.push(Call::new(&desk.script, http, &self.dialogue.fill(&desk.script, due, 0)));
+                let now = desk.clock.now();
+                self.dialogue.reply_sent(&mut desk.stage(), reply, due, asked, now);
+            }
+        }
+    }
+
+    /// Another client of the group, at `place` in it, has seen what this one sent: send `seq` of its load, or what it said
+    /// last. Whether there was such a send.
+    pub(super) fn seen(&mut self, desk: &mut Desk, cross: Cross, seq: Option<u64>, place: usize) -> bool {
+        self.dialogue.seen(&mut desk.stage(), cross, seq, place)
+    }
+
+    /// The oldest send that the client at `place` of the group has not seen: when it was due, and its number.
+    pub(super) fn oldest_unseen(&self, place: usize) -> Option<(u64, u64)> {
+        self.dialogue.oldest_unseen(place)
     }
 
     /// A WebSocket ping falls due.
@@ -246,7 +365,7 @@ impl Client {
         if !is_full || carried == Carried::Close {
             desk.frame(carried);
             self.keep(desk, carried, 0);
-        } else if let Carried::Pong { asked } | Carried::Reply { asked, .. } = carried {
+        } else if let Carried::Pong { asked } | Carried::Said { due: asked, .. } = carried {
             desk.tally.fault(Fault::ReplyDropped);
             if self.dialogue.tells_of_drop(asked) {
                 desk.fault_text(Fault::ReplyDropped, "a pong or reply was dropped: the server does not read");
@@ -282,6 +401,8 @@ impl Client {
             None => self.outbox = None,
             Some(failure) => self.lost(desk, &failure),
         }
+        let now = desk.clock.now();
+        self.act(desk, now);
     }
 
     /// There is something to read; `hung` when the peer has ended its side, which is told once: the
@@ -351,19 +472,16 @@ impl Client {
             return self.heard_after_close(desk, &heard, done);
         }
         match heard {
-            Heard::Message(_, mut message) => {
-                let next = self.dialogue.message(&mut desk.stage(), message.bytes_mut(), done);
+            Heard::Message(kind, mut message) => {
+                let mut stage = desk.stage();
+                let next = match kind {
+                    Kind::Binary => self.dialogue.binary(&mut stage, message.bytes_mut(), done),
+                    _ => self.dialogue.message(&mut stage, message.bytes_mut(), done),
+                };
                 drop(message);
-                match next {
-                    Next::Nothing => {}
-                    Next::Reply(reply) => {
-                        desk.payload.clear();
-                        self.dialogue.reply(&desk.script, reply, &mut desk.payload);
-                        self.transmit(desk, Carried::Reply { reply, asked: done });
-                    }
-                    Next::Flooded => self.flooded(desk, done),
-                    Next::Ready => self.begin(desk),
-                    Next::Answered => desk.answered += 1,
+                desk.answered += u32::from(next == Next::Answered);
+                if !desk.effects.is_empty() {
+                    self.act(desk, done);
                 }
             }
             Heard::Ping(payload) => {

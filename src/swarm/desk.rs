@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use super::call::Call;
+use crate::dialogue::Cross;
 use crate::dialogue::Dialogue;
+use crate::dialogue::Effect;
 use crate::dialogue::Reader;
 use crate::dialogue::Script;
 use crate::dialogue::Stage;
@@ -28,11 +31,11 @@ const TEXT_LENGTH: usize = 200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Carried {
     /// A send of the load.
-    Load { seq: u64, due: u64 },
+    Load { seq: u64, due: u64, binary: bool },
     /// A WebSocket ping.
     Ping { due: u64 },
-    /// A reply to a message received at `asked`.
-    Reply { reply: usize, asked: u64 },
+    /// Something said: because a message received at `due` asked for it, or because it was due then.
+    Said { reply: u16, due: u64, asked: bool, binary: bool },
     /// A pong to a ping received at `asked`.
     Pong { asked: u64 },
     /// A close.
@@ -42,7 +45,8 @@ pub(super) enum Carried {
 impl Carried {
     fn kind(self) -> Kind {
         match self {
-            Carried::Load { .. } | Carried::Reply { .. } => Kind::Text,
+            Carried::Load { binary: true, .. } | Carried::Said { binary: true, .. } => Kind::Binary,
+            Carried::Load { .. } | Carried::Said { .. } => Kind::Text,
             Carried::Ping { .. } => Kind::Ping,
             Carried::Pong { .. } => Kind::Pong,
             Carried::Close => Kind::Close,
@@ -55,12 +59,46 @@ impl Carried {
 pub(super) enum Note {
     /// A close frame was sent; the end of the connection is awaited.
     Closing,
+    /// A beat begins, so many nanoseconds from an instant.
+    Beat {
+        /// Which.
+        beat: usize,
+        /// The instant.
+        from: u64,
+        /// When the first comes.
+        after: u64,
+    },
     /// The connection is over.
     Gone {
         /// Whether the load could be sent on it.
         was_ready: bool,
         /// Whether what ended it allows the client to come back.
         comes_back: bool,
+    },
+}
+
+/// What a client saw that concerns others of its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// What another one sent.
+    Sent {
+        /// Who saw it.
+        client: u64,
+        /// What it is.
+        cross: Cross,
+    },
+    /// A broadcast.
+    Spread {
+        /// Who saw it.
+        client: u64,
+        /// Its series.
+        series: usize,
+        /// Kind of the message.
+        kind: usize,
+        /// What tells it from others.
+        key: u64,
+        /// When it was seen.
+        done: u64,
     },
 }
 
@@ -114,6 +152,12 @@ pub(super) struct Desk {
     pub(super) connections: Connections,
     /// Connections of all lanes.
     pub(super) crowd: Arc<Crowd>,
+    /// What a dialogue led to and is not done yet.
+    pub(super) effects: Vec<Effect>,
+    /// What was seen that concerns other clients of the group.
+    pub(super) sights: Vec<Sight>,
+    /// HTTP requests to be made.
+    pub(super) calls: Vec<Call>,
     /// What clients told, by their numbers.
     pub(super) notes: Vec<(u64, Note)>,
     /// Texts of the faults of this slice.
@@ -130,7 +174,7 @@ impl Desk {
     /// The stage for a dialogue.
     #[inline]
     pub(super) fn stage(&mut self) -> Stage<'_> {
-        Stage { script: &self.script, reader: &mut self.reader, tally: &mut self.tally }
+        Stage { script: &self.script, reader: &mut self.reader, tally: &mut self.tally, effects: &mut self.effects }
     }
 
     /// The frame of the payload that was laid down.
@@ -144,9 +188,9 @@ impl Desk {
     pub(super) fn left(&mut self, dialogue: &mut Dialogue, carried: Carried, at: u64) {
         let mut stage = self.stage();
         match carried {
-            Carried::Load { seq, due } => dialogue.load_sent(&mut stage, seq, due, at),
+            Carried::Load { seq, due, .. } => dialogue.load_sent(&mut stage, seq, due, at),
             Carried::Ping { due } => dialogue.ping_sent(&mut stage, due, at),
-            Carried::Reply { reply, asked } => dialogue.reply_sent(&mut stage, reply, asked, at),
+            Carried::Said { reply, due, asked, .. } => dialogue.reply_sent(&mut stage, usize::from(reply), due, asked, at),
             Carried::Pong { asked } => dialogue.pong_sent(&mut stage, asked, at),
             Carried::Close => dialogue.close_sent(&mut stage),
         }

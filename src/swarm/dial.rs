@@ -17,11 +17,17 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use super::Control;
+use super::call::Call;
+use super::call::Called;
 use super::health::DialerWatch;
+use crate::dialogue::Door;
+use crate::dialogue::Script;
 use crate::plan::Plan;
 use crate::plan::Stamps;
+use crate::plan::Target;
 use crate::plan::nonce;
-use crate::plan::share;
+use crate::profile::Fill;
+use crate::tally::Fault;
 use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::SECOND;
@@ -43,12 +49,28 @@ const LAST: u64 = SECOND;
 /// How often it is looked whether everything is to be left.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What became of a client's connection.
+/// What became of what was asked for a client.
 pub(super) struct Dialed {
     /// Place of the client in its lane.
     pub(super) place: usize,
-    /// The connection.
-    pub(super) result: Result<Opened, Failure>,
+    /// What it is.
+    pub(super) what: Done,
+}
+
+/// What the dialer did.
+pub(super) enum Done {
+    /// HTTP requests were made, and a connection behind them.
+    Connection(Vec<Called>, Box<Result<Opened, Failure>>),
+    /// An HTTP request was made.
+    Call(Called),
+}
+
+/// What a lane asks of the dialer.
+pub(super) enum Order {
+    /// A connection to be made again.
+    Dial(Dial),
+    /// An HTTP request to be made.
+    Call(Call),
 }
 
 /// A connection to be made. A lane asks for at most one of each client at a time, and hears of each.
@@ -69,16 +91,17 @@ pub(super) struct Dial {
 /// When the runtime cannot be made.
 pub(super) fn dial_all(
     plan: Arc<Plan>,
+    script: Arc<Script>,
     route: &Route,
     clock: Clock,
     lanes: Vec<Sender<Dialed>>,
-    asked: UnboundedReceiver<Dial>,
+    asked: UnboundedReceiver<Order>,
     control: &Control,
 ) -> std::io::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         let mut watch = DialerWatch::new();
-        let mut dialer = Dialer::new(plan, route, clock, lanes);
+        let mut dialer = Dialer::new(plan, script, route, clock, lanes);
         dialer.serve(asked, control).await;
         dialer.finish(control).await;
         watch.busy()
@@ -88,6 +111,7 @@ pub(super) fn dial_all(
 /// The dialer at work.
 struct Dialer {
     plan: Arc<Plan>,
+    script: Arc<Script>,
     clock: Clock,
     lanes: Vec<Sender<Dialed>>,
     /// What the openings of each lane have in common.
@@ -105,22 +129,23 @@ struct Dialer {
 }
 
 impl Dialer {
-    fn new(plan: Arc<Plan>, route: &Route, clock: Clock, lanes: Vec<Sender<Dialed>>) -> Self {
+    fn new(plan: Arc<Plan>, script: Arc<Script>, route: &Route, clock: Clock, lanes: Vec<Sender<Dialed>>) -> Self {
         let openings = openings(&plan, route, clock);
         let pace = if route.address.ip().is_loopback() { PACE_HERE } else { PACE_AWAY };
         let places = Arc::new(Semaphore::new(plan.dials as usize));
         let (tasks, again) = (JoinSet::new(), BinaryHeap::new());
-        Dialer { plan, clock, lanes, openings, pace, places, tasks, first: 0, again, paced: 0 }
+        Dialer { plan, script, clock, lanes, openings, pace, places, tasks, first: 0, again, paced: 0 }
     }
 
     /// Dials until nobody can ask any more, or the load is over.
-    async fn serve(&mut self, mut asked: UnboundedReceiver<Dial>, control: &Control) {
+    async fn serve(&mut self, mut asked: UnboundedReceiver<Order>, control: &Control) {
         loop {
             let turn = turn(self.next_at(), self.places.clone(), self.clock);
             tokio::select! {
                 biased;
-                dial = asked.recv() => match dial {
-                    Some(dial) => self.again.push(Reverse(dial)),
+                order = asked.recv() => match order {
+                    Some(Order::Dial(dial)) => self.again.push(Reverse(dial)),
+                    Some(Order::Call(call)) => self.call(call),
                     None => return,
                 },
                 place = turn => {
@@ -160,17 +185,32 @@ impl Dialer {
 
     fn begin(&mut self, dial: Dial, place: Option<OwnedSemaphorePermit>) {
         while self.tasks.try_join_next().is_some() {}
-        let plan = &self.plan;
-        let lane = share::lane_of(dial.client, plan.lanes);
-        let (lane, opening) = (self.lanes[lane].clone(), self.openings[lane].clone());
-        let number = share::place_of(dial.client, plan.lanes);
-        let nonce = nonce(plan.seed, dial.client, dial.dial);
+        let (plan, script) = (self.plan.clone(), self.script.clone());
+        let (lane, opening, number) = self.of(dial.client);
         self.tasks.spawn(async move {
-            let result = opening.open(dial.client, nonce).await;
+            let (calls, result) = open(&plan, &script, &opening, dial).await;
             // A lane that has ended no longer wants it.
-            let _ = lane.send(Dialed { place: number, result });
+            let _ = lane.send(Dialed { place: number, what: Done::Connection(calls, Box::new(result)) });
             drop(place);
         });
+    }
+
+    /// Makes an HTTP request.
+    fn call(&mut self, call: Call) {
+        while self.tasks.try_join_next().is_some() {}
+        let (plan, script) = (self.plan.clone(), self.script.clone());
+        let (lane, opening, number) = self.of(call.client);
+        self.tasks.spawn(async move {
+            let called = call.make(&script, &opening, &plan.target.authority()).await;
+            let _ = lane.send(Dialed { place: number, what: Done::Call(called) });
+        });
+    }
+
+    /// The lane of a client, what its openings have in common, and the client's place in it.
+    fn of(&self, client: u64) -> (Sender<Dialed>, Arc<Opening>, usize) {
+        let share = self.plan.share();
+        let lane = share.lane_of(client);
+        (self.lanes[lane].clone(), self.openings[lane].clone(), share.place_of(client))
     }
 
     /// Awaits the handshakes in progress, so that a connection that the server counts is counted here.
@@ -184,17 +224,48 @@ impl Dialer {
     }
 }
 
+/// Makes the HTTP requests that go before a connection, then the connection.
+async fn open(plan: &Plan, script: &Script, opening: &Opening, dial: Dial) -> (Vec<Called>, Result<Opened, Failure>) {
+    let door = &script.roles[script.cast.role(dial.client)].door;
+    let mut captured = vec![String::new(); script.captures];
+    let mut calls = Vec::new();
+    for &http in &door.calls {
+        let call = Call::new(script, http, &fill(script, dial, &captured));
+        let mut called = call.make(script, opening, &plan.target.authority()).await;
+        match &mut called.result {
+            Err(failure) => return (calls, Err(failure.clone())),
+            Ok((_, taken)) => taken.iter().for_each(|(capture, text)| captured[*capture].clone_from(text)),
+        }
+        calls.push(called);
+    }
+    let fill = fill(script, dial, &captured);
+    let result = match Target::parse(&door.url.text(&fill)) {
+        Err(why) => Err(Failure::new(Fault::Io, format!("the address of client {}: {why}", dial.client))),
+        Ok(own) => opening.open(dial.client, &asking(plan, door, &own, &fill), nonce(plan.seed, dial.client, dial.dial)).await,
+    };
+    (calls, result)
+}
+
+fn fill<'a>(script: &'a Script, dial: Dial, captured: &'a [String]) -> Fill<'a> {
+    script.introduce(dial.client, u64::from(dial.dial), captured)
+}
+
+/// What a client asks for: headers that were typed go before those of the profile.
+fn asking(plan: &Plan, door: &Door, own: &Target, fill: &Fill<'_>) -> Asking {
+    let is_typed = |name: &str| plan.headers.iter().any(|(typed, _)| typed.eq_ignore_ascii_case(name));
+    let own_headers = door.headers.iter().filter(|(name, _)| !is_typed(name)).map(|(name, value)| (name.clone(), value.text(fill)));
+    Asking {
+        authority: plan.target.authority(),
+        path_and_query: own.overlay(&plan.over).path_and_query,
+        headers: own_headers.chain(plan.headers.iter().cloned()).collect(),
+        subprotocol: plan.profile.endpoint.subprotocol.clone(),
+    }
+}
+
 /// What the openings of each lane have in common.
 fn openings(plan: &Plan, route: &Route, clock: Clock) -> Vec<Arc<Opening>> {
-    let asking = Asking {
-        authority: plan.target.authority(),
-        path_and_query: plan.target.path_and_query.clone(),
-        headers: plan.headers.clone(),
-        subprotocol: plan.profile.endpoint.subprotocol.clone(),
-    };
     let opening = |_| Opening {
         route: Route { tls: route.tls.as_ref().map(Protection::of_lane), ..route.clone() },
-        asking: asking.clone(),
         stamps: plan.stamps == Stamps::Kernel,
         clock,
         timeout: plan.timeout.to_std(),

@@ -8,6 +8,7 @@
 //! tick would cap a client at 1,000 exchanges a second.
 
 mod arrivals;
+mod group;
 
 use std::io;
 use std::sync::Arc;
@@ -26,8 +27,8 @@ use super::client::Client;
 use super::course::Course;
 use super::desk::Crowd;
 use super::desk::Desk;
-use super::dial::Dial;
 use super::dial::Dialed;
+use super::dial::Order;
 use super::health::Watch;
 use super::wheel::Beat;
 use super::wheel::Entry;
@@ -36,7 +37,6 @@ use crate::dialogue::Reader;
 use crate::dialogue::Script;
 use crate::plan::Plan;
 use crate::plan::Stamps;
-use crate::plan::share;
 use crate::tally::Connections;
 use crate::tally::FaultTexts;
 use crate::tally::Slice;
@@ -47,6 +47,7 @@ use crate::units::SECOND;
 use crate::wire::Clock;
 use crate::wire::frames::Decoder;
 use crate::wire::frames::Encoder;
+use group::Groups;
 
 /// Length of a tick.
 const TICK: u64 = MILLI;
@@ -69,8 +70,8 @@ const STOPPING: u64 = SECOND;
 pub(super) struct Lines {
     /// Connections from the dialer.
     pub(super) dialed: Receiver<Dialed>,
-    /// Connections to be made again, to the dialer; hung up once the load is over.
-    pub(super) dials: Option<UnboundedSender<Dial>>,
+    /// Connections to be made again and HTTP requests, to the dialer; hung up once the load is over.
+    pub(super) dials: Option<UnboundedSender<Order>>,
     /// Slices to the collector.
     pub(super) slices: Sender<Slice>,
     /// Tallies that the collector is done with.
@@ -92,6 +93,10 @@ pub(super) struct Lane {
     courses: Vec<Course>,
     /// Clients whose connection was asked for and is neither made nor failed yet.
     dialing: usize,
+    /// HTTP requests whose answers have not come.
+    calling: usize,
+    /// What members of groups see of each other.
+    groups: Groups,
     wheel: Wheel,
     taken: Vec<Entry>,
     /// In closed loop: places of clients that may send again, once per answered exchange.
@@ -119,9 +124,9 @@ impl Lane {
         lines: Lines,
     ) -> io::Result<Self> {
         let shape = plan.shape();
-        let numbers = || share::clients_of(number, plan.lanes, plan.clients);
+        let numbers = || plan.share().clients_of(number, plan.clients);
         let clients: Vec<Client> = numbers().map(|c| Client::new(c, &script, shape.map_or(0.0, |s| s.first(c)))).collect();
-        let wheel = timetable(&plan, &clients, numbers());
+        let wheel = timetable(&plan, &script, &clients, numbers());
         let tally = Box::new(Tally::new(script.width()));
         let desk = Desk {
             plan: plan.clone(),
@@ -136,6 +141,9 @@ impl Lane {
             tally,
             connections: Connections::default(),
             crowd: lines.crowd.clone(),
+            effects: Vec::new(),
+            sights: Vec::new(),
+            calls: Vec::new(),
             notes: Vec::new(),
             fault_texts: FaultTexts::new(),
             encoder: Encoder::new(plan.seed.wrapping_add(number as u64)),
@@ -147,6 +155,8 @@ impl Lane {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             events: vec![EpollEvent::empty(); EVENTS],
             dialing: clients.len(),
+            calling: 0,
+            groups: Groups::default(),
             courses: vec![Course::new(); clients.len()],
             clients,
             wheel,
@@ -200,7 +210,7 @@ impl Lane {
     /// Waits for peers as long as nothing is due, when none of them said anything in the last turn: busy
     /// lanes serve a tick with one wake-up, idle ones need none.
     fn idle(&mut self) {
-        if std::mem::take(&mut self.is_stirring) || self.dialing > 0 {
+        if std::mem::take(&mut self.is_stirring) || self.dialing > 0 || self.calling > 0 {
             return;
         }
         let ticks = self.wheel.quiet_for(self.desk.clock.now(), IDLE);
@@ -222,10 +232,9 @@ impl Lane {
 
     /// Adopts the connections that were made since the last turn.
     fn take_dialed(&mut self) {
-        while self.dialing > 0
+        while self.dialing + self.calling > 0
             && let Ok(dialed) = self.lines.dialed.try_recv()
         {
-            self.dialing -= 1;
             self.adopt(dialed);
         }
     }
@@ -250,10 +259,13 @@ impl Lane {
                     Beat::Load => self.send(place, due, now),
                     Beat::Ping => self.ping(place, due),
                     Beat::Deadline => self.deadline(place as usize, due),
+                    Beat::Said { beat, life } => self.said(place, beat, life, due),
+                    Beat::Drop => self.clients[place as usize].cut(&mut self.desk),
                 }
             }
         }
         self.taken = taken;
+        self.call();
     }
 
     #[inline]
@@ -278,6 +290,16 @@ impl Lane {
         let next = due + every.0;
         if next < self.plan.measure_until().0 {
             self.wheel.enter(place, Beat::Ping, next);
+        }
+    }
+
+    fn said(&mut self, place: u32, beat: u8, life: u16, due: u64) {
+        if self.desk.is_draining {
+            return;
+        }
+        if let Some(again) = self.clients[place as usize].beat_due(&mut self.desk, usize::from(beat), life, due) {
+            let next = (due + again.max(MILLI)).next_multiple_of(MILLI);
+            self.wheel.enter(place, Beat::Said { beat, life }, next);
         }
     }
 
@@ -317,7 +339,11 @@ impl Lane {
                 self.again.extend(std::iter::repeat_n(event.data() as u32, answered as usize));
             }
         }
+        if !self.desk.sights.is_empty() {
+            self.settle_sights();
+        }
         self.send_again();
+        self.call();
         ready
     }
 
@@ -393,10 +419,15 @@ impl Lane {
 }
 
 /// The first beats of every client.
-fn timetable(plan: &Plan, clients: &[Client], numbers: impl Iterator<Item = u64>) -> Wheel {
+fn timetable(plan: &Plan, script: &Script, clients: &[Client], numbers: impl Iterator<Item = u64>) -> Wheel {
     let mut wheel = Wheel::new();
     for (place, (client, number)) in clients.iter().zip(numbers).enumerate() {
-        if let Some(due) = plan.shape().and_then(|s| s.due_from(client.first, 0)) {
+        for (_, at) in plan.drops.iter().filter(|(role, _)| *role == client.role()) {
+            wheel.enter(place as u32, Beat::Drop, plan.measure_from().plus(*at).0.next_multiple_of(MILLI));
+        }
+        if script.has_load(client.role())
+            && let Some(due) = plan.shape().and_then(|s| s.due_from(client.first, 0))
+        {
             wheel.enter(place as u32, Beat::Load, due.0);
         }
         if let Some(due) = plan.first_ping(number) {

@@ -3,6 +3,7 @@
 //! [`run`] gets its sink and its stop signal handed in, prints nothing and always ends: at the end
 //! of the plan, when stopped, or when it makes no sense to go on.
 
+mod call;
 mod client;
 mod course;
 mod desk;
@@ -121,8 +122,8 @@ pub fn run(plan: &Arc<Plan>, script: &Arc<Script>, route: &Route, control: &Arc<
     }
     drop((slices_in, to_dialer));
     let dialer = {
-        let (plan, route, control) = (plan.clone(), route.clone(), control.clone());
-        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(plan, &route, clock, dialed, dials, &control))?
+        let (plan, script, route, control) = (plan.clone(), script.clone(), route.clone(), control.clone());
+        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(plan, script, &route, clock, dialed, dials, &control))?
     };
     let mut collector = Collector::new(plan, spares, control);
     while let Ok(slice) = slices.recv() {

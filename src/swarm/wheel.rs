@@ -16,6 +16,15 @@ pub(super) enum Beat {
     Ping,
     /// A deadline of the connection: of its opening, or of its close.
     Deadline,
+    /// Something the client says periodically.
+    Said {
+        /// Which of the profile's.
+        beat: u8,
+        /// The connection it belongs to, counted within 16 bits.
+        life: u16,
+    },
+    /// The connection is dropped because the plan says so.
+    Drop,
 }
 
 /// One entry of the timetable.

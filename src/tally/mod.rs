@@ -93,6 +93,12 @@ pub struct Counts {
     pub duplicate: u64,
     /// Answers that fit no exchange.
     pub unsolicited: u64,
+    /// Messages that came again because a client asked for what it had missed.
+    pub replayed: u64,
+    /// Sights of sends that came only so.
+    pub recovered: u64,
+    /// Groups whose answers could not be told by their keys and were taken in order instead.
+    pub fallbacks: u64,
     /// Messages sent by kind.
     pub messages_out: Vec<u64>,
     /// Messages received by kind.
@@ -130,6 +136,9 @@ impl Counts {
             unanswered: 0,
             duplicate: 0,
             unsolicited: 0,
+            replayed: 0,
+            recovered: 0,
+            fallbacks: 0,
             messages_out: vec![0; width.out_kinds],
             messages_in: vec![0; width.in_kinds],
             bytes_out: 0,
@@ -173,6 +182,9 @@ impl Counts {
         self.unanswered += other.unanswered;
         self.duplicate += other.duplicate;
         self.unsolicited += other.unsolicited;
+        self.replayed += other.replayed;
+        self.recovered += other.recovered;
+        self.fallbacks += other.fallbacks;
         self.bytes_out += other.bytes_out;
         self.bytes_in += other.bytes_in;
         self.late_wakeups += other.late_wakeups;

@@ -121,6 +121,10 @@ named_enum! {
         Unparsed => "unparsed",
         /// Pings came faster than they are answered; those beyond were not answered.
         PingFlood => "ping_flood",
+        /// The answer to something said periodically had not come by the next time.
+        BeatLost => "beat_lost",
+        /// An HTTP request that belongs to the conversation failed.
+        HttpCall => "http_call",
         /// A pong or reply was dropped because the peer does not read.
         ReplyDropped => "reply_dropped",
         /// The process ran out of files.
@@ -166,6 +170,8 @@ named_enum! {
         NotReady => "not_ready",
         /// The client had lost its connection, or never got one.
         Disconnected => "disconnected",
+        /// It was not the client's turn.
+        NotItsTurn => "not_its_turn",
         /// The window of unanswered exchanges was full.
         Window => "window",
         /// The peer did not read and the send buffers were full.

@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod clock;
 pub mod frames;
+pub mod http;
 pub mod socket;
 pub mod tls;
 mod unverified;
@@ -100,8 +101,6 @@ pub struct Opened {
 pub struct Opening {
     /// How the server is reached.
     pub route: Route,
-    /// What is asked for.
-    pub asking: upgrade::Asking,
     /// Whether the kernel stamps what is received.
     pub stamps: bool,
     /// The run clock.
@@ -111,20 +110,20 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Connects for client number `client` and asks for the upgrade with the key that `nonce` makes.
+    /// Connects for client number `client` and asks for the upgrade as `asking` says, with the key that `nonce` makes.
     ///
     /// # Errors
     /// The kind of fault with its text.
-    pub async fn open(&self, client: u64, nonce: u128) -> Result<Opened, Failure> {
+    pub async fn open(&self, client: u64, asking: &upgrade::Asking, nonce: u128) -> Result<Opened, Failure> {
         let (tcp, tcp_connect) = self.connect(client).await?;
         let (stamped, stamp) = socket::Stamped::new(tcp);
         let Some(protection) = &self.route.tls else {
-            let (stamped, early, upgrade) = self.ask(stamped, nonce, &stamp).await?;
+            let (stamped, early, upgrade) = self.ask(stamped, asking, nonce, &stamp).await?;
             let socket = Socket::new(bare(stamped)?);
             return Ok(Opened { socket, early: early.into(), opened_at: upgrade.done, tcp_connect, tls: None, upgrade });
         };
         let (stream, tls) = self.protect(protection, stamped).await?;
-        let (stream, early, upgrade) = self.ask(stream, nonce, &stamp).await?;
+        let (stream, early, upgrade) = self.ask(stream, asking, nonce, &stamp).await?;
         let (stamped, connection) = stream.into_inner();
         let mut connection = tls::Tls::new(connection);
         let early = [early.to_vec(), connection.early()].concat();
@@ -159,12 +158,12 @@ impl Opening {
         }
     }
 
-    async fn ask<S>(&self, stream: S, nonce: u128, last_stamp: &LastStamp) -> Result<(S, Bytes, Sample), Failure>
+    async fn ask<S>(&self, stream: S, asking: &upgrade::Asking, nonce: u128, last_stamp: &LastStamp) -> Result<(S, Bytes, Sample), Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let asked = self.clock.now();
-        let (stream, early) = match tokio::time::timeout(self.timeout, upgrade::ask(stream, &self.asking, nonce)).await {
+        let (stream, early) = match tokio::time::timeout(self.timeout, upgrade::ask(stream, asking, nonce)).await {
             Err(_) => {
                 return Err(Failure::new(Fault::UpgradeTimeout, format!("the upgrade was not answered within {:?}", self.timeout)));
             }

@@ -134,7 +134,7 @@ fn check(response: &Response<Incoming>, asking: &Asking, key: &str) -> Result<()
 }
 
 /// A refusal, with the status, `Retry-After` and the beginning of its body.
-async fn refused(response: Response<Incoming>) -> Failure {
+pub(super) async fn refused(response: Response<Incoming>) -> Failure {
     let status = response.status();
     let retry = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let retry_after = retry.as_deref().and_then(|text| retry_after(text, SystemTime::now()));
@@ -170,7 +170,7 @@ fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     Some(asked.min(RETRY_AFTER_MOST))
 }
 
-fn broken(error: hyper::Error) -> Failure {
+pub(super) fn broken(error: hyper::Error) -> Failure {
     let io = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<std::io::Error>());
     match io {
         Some(io) => super::failure(io, "the upgrade"),

@@ -52,8 +52,8 @@ impl Connection {
     fn open(runtime: &tokio::runtime::Runtime, address: SocketAddr, path: &str, nonce: u128) -> io::Result<(Self, Vec<u8>)> {
         let asking = Asking { authority: address.to_string(), path_and_query: path.into(), headers: Vec::new(), subprotocol: None };
         let (route, clock, timeout) = (Route::plain(address), Clock::start(), Duration::from_secs(10));
-        let opening = Opening { route, asking, stamps: true, clock, timeout };
-        let opened = runtime.block_on(opening.open(0, nonce)).map_err(|failure| io::Error::other(failure.text))?;
+        let opening = Opening { route, stamps: true, clock, timeout };
+        let opened = runtime.block_on(opening.open(0, &asking, nonce)).map_err(|failure| io::Error::other(failure.text))?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let both = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
         epoll.add(&opened.socket, EpollEvent::new(both, 0))?;

@@ -109,6 +109,13 @@ impl Client {
         self.end(desk, State::Absent(NotOffered::Disconnected));
     }
 
+    /// Drops the connection without a word, because the plan says so.
+    pub(in crate::swarm) fn cut(&mut self, desk: &mut Desk) {
+        if self.state == State::Open {
+            self.end(desk, State::Absent(NotOffered::Disconnected));
+        }
+    }
+
     /// Drops the connection; what was in flight stays unanswered, what was queued was not offered.
     fn end(&mut self, desk: &mut Desk, state: State) {
         if self.socket.take().is_some() {

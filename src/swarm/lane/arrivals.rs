@@ -3,39 +3,68 @@
 use std::sync::mpsc::TryRecvError;
 
 use super::Lane;
-use crate::plan::share;
 use crate::swarm::desk::Note;
 use crate::swarm::dial::Dial;
 use crate::swarm::dial::Dialed;
+use crate::swarm::dial::Done;
+use crate::swarm::dial::Order;
 use crate::swarm::wheel::Beat;
+use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::SECOND;
+use crate::wire::Failure;
+use crate::wire::Opened;
 
 /// How long the end of one connection is awaited during the run, once a close frame was sent.
 const CLOSE_WAIT: u64 = 5 * SECOND;
 
 impl Lane {
-    /// Takes what became of a client's connection.
-    pub(super) fn adopt(&mut self, Dialed { place, result }: Dialed) {
+    /// Takes what became of what was asked for a client.
+    pub(super) fn adopt(&mut self, Dialed { place, what }: Dialed) {
+        match what {
+            Done::Call(called) => {
+                self.calling -= 1;
+                self.clients[place].told(&mut self.desk, called);
+            }
+            Done::Connection(calls, result) => {
+                self.dialing -= 1;
+                calls.into_iter().for_each(|called| self.clients[place].told(&mut self.desk, called));
+                match *result {
+                    Err(failure) => self.not_connected(place, &failure),
+                    Ok(opened) => self.connected(place, opened),
+                }
+            }
+        }
+    }
+
+    fn not_connected(&mut self, place: usize, failure: &Failure) {
+        self.clients[place].failed(&mut self.desk, failure);
+        self.courses[place].failed(self.desk.clock.now());
+        if !failure.fault.is_lasting() && failure.status.is_none_or(|status| self.plan.retries_status(status)) {
+            let asked = failure.retry_after.map(|time| Nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)));
+            self.redial(place, asked);
+        }
+    }
+
+    fn connected(&mut self, place: usize, opened: Opened) {
         let (client, course) = (&mut self.clients[place], &mut self.courses[place]);
-        match result {
-            Err(failure) => {
-                client.failed(&mut self.desk, &failure);
-                course.failed(self.desk.clock.now());
-                if !failure.fault.is_lasting() && failure.status.is_none_or(|status| self.plan.retries_status(status)) {
-                    let asked = failure.retry_after.map(|time| Nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)));
-                    self.redial(place, asked);
-                }
-            }
-            Ok(opened) => {
-                self.desk.connections.reconnects += u64::from(course.opened(opened.tcp_connect.due));
-                let ready_by = opened.opened_at.saturating_add(self.plan.timeout.0);
-                client.opened(&mut self.desk, &mut self.decoder, opened);
-                if client.is_connected() && !client.is_ready() {
-                    self.wheel.enter(place as u32, Beat::Deadline, course.set_deadline(ready_by));
-                }
-                self.listen_to(place);
-            }
+        self.desk.connections.reconnects += u64::from(course.opened(opened.tcp_connect.due));
+        let ready_by = opened.opened_at.saturating_add(self.plan.timeout.0);
+        client.opened(&mut self.desk, &mut self.decoder, opened);
+        if client.is_connected() && !client.is_ready() {
+            self.wheel.enter(place as u32, Beat::Deadline, course.set_deadline(ready_by));
+        }
+        self.listen_to(place);
+    }
+
+    /// Hands HTTP requests to the dialer.
+    pub(super) fn call(&mut self) {
+        if self.desk.calls.is_empty() {
+            return;
+        }
+        for call in self.desk.calls.drain(..) {
+            let sent = self.lines.dials.as_ref().is_some_and(|line| line.send(Order::Call(call)).is_ok());
+            self.calling += usize::from(sent);
         }
     }
 
@@ -46,11 +75,15 @@ impl Lane {
         }
         let mut notes = std::mem::take(&mut self.desk.notes);
         for (client, note) in notes.drain(..) {
-            let place = share::place_of(client, self.plan.lanes);
+            let place = self.plan.share().place_of(client);
             match note {
                 Note::Closing => {
                     let until = self.desk.clock.now() + CLOSE_WAIT;
                     self.wheel.enter(place as u32, Beat::Deadline, self.courses[place].set_deadline(until));
+                }
+                Note::Beat { beat, from, after } => {
+                    let due = (from + after).next_multiple_of(MILLI);
+                    self.wheel.enter(place as u32, Beat::Said { beat: beat as u8, life: self.clients[place].life() }, due);
                 }
                 Note::Gone { was_ready, comes_back } => {
                     self.courses[place].ended(was_ready);
@@ -65,11 +98,11 @@ impl Lane {
 
     /// Asks for the next connection of a client that has none, unless it stays away.
     fn redial(&mut self, place: usize, retry_after: Option<Nanos>) {
-        let (client, now) = (share::client_at(self.number, place, self.plan.lanes), self.desk.clock.now());
+        let (client, now) = (self.plan.share().client_at(self.number, place), self.desk.clock.now());
         let Some(line) = &self.lines.dials else { return };
         if let Some((at, dial)) = self.courses[place].comes_back(&self.plan, client, now, retry_after) {
             // A dialer that has ended dials for nobody any more, since the load is over.
-            self.dialing += usize::from(line.send(Dial { at, client, dial }).is_ok());
+            self.dialing += usize::from(line.send(Order::Dial(Dial { at, client, dial })).is_ok());
         }
     }
 
@@ -87,7 +120,6 @@ impl Lane {
                 Err(error) => return error == TryRecvError::Disconnected,
                 Ok(dialed) => {
                     let place = dialed.place;
-                    self.dialing -= 1;
                     self.adopt(dialed);
                     self.clients[place].close(&mut self.desk, Some(1000));
                 }

@@ -1,0 +1,93 @@
+//! What is not looked at with every message, kept out of the way of what is.
+
+use super::crossing::Crossing;
+use super::flood::Flood;
+use super::pending::Pending;
+use super::resume::Position;
+use super::script::Script;
+
+/// An exchange that at most one of can be open.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Single {
+    pub(super) due: u64,
+    pub(super) sent: u64,
+    pub(super) open: bool,
+}
+
+/// What one client keeps besides its pending sends.
+#[derive(Debug, Default)]
+pub(super) struct Seldom {
+    /// By [`Script::singles`].
+    pub(super) singles: Box<[Single]>,
+    /// Sends that await the answers of further series of the load, and how many of each were given up.
+    pub(super) also: Box<[(Pending, u64)]>,
+    /// Sends that others of the group see.
+    pub(super) crossing: Option<Box<Crossing>>,
+    pub(super) ping: Single,
+    pub(super) pings: u64,
+    pub(super) opened_at: u64,
+    pub(super) connections: u64,
+    /// Replies said, for what is drawn for each.
+    pub(super) said: u64,
+    /// Moves of a game made on this connection.
+    pub(super) plies: u64,
+    pub(super) captured: Box<[String]>,
+    /// When the last message of each cadence series came.
+    pub(super) cadences: Box<[u64]>,
+    /// How often each beat of the role came on this connection.
+    pub(super) beats: Box<[u64]>,
+    pub(super) position: Position,
+    /// Bounds the pongs.
+    pub(super) pongs: Flood,
+    /// Bounds the replies.
+    pub(super) replies: Flood,
+    /// Bounds what is said of things dropped.
+    pub(super) dropped: Flood,
+}
+
+impl Seldom {
+    pub(super) fn new(script: &Script, role: usize) -> Self {
+        let load = script.roles[role].load.as_ref();
+        let receivers = |series: usize| {
+            let sees = |role: usize| script.sees(role, series);
+            // The sender does not see its own.
+            (script.cast.count(sees) - u64::from(sees(role))) as u32
+        };
+        let also = load.map_or(0, |load| load.also.len());
+        Seldom {
+            singles: vec![Single::default(); script.single_count].into_boxed_slice(),
+            also: (0..also).map(|_| (Pending::default(), 0)).collect(),
+            crossing: load.and_then(|load| load.cross).map(|series| Box::new(Crossing::new(receivers(series)))),
+            captured: vec![String::new(); script.captures].into_boxed_slice(),
+            cadences: vec![0; script.cadence_count].into_boxed_slice(),
+            beats: vec![0; script.beats.len()].into_boxed_slice(),
+            ..Seldom::default()
+        }
+    }
+
+    /// A connection was made at `at`.
+    pub(super) fn connected(&mut self, at: u64) {
+        self.opened_at = at;
+        self.connections += 1;
+        self.plies = 0;
+        self.beats.fill(0);
+        self.cadences.fill(0);
+        self.position.connected();
+    }
+
+    /// The connection is over; `lost` is told of each series with exchanges that were open.
+    pub(super) fn ended(&mut self, script: &Script, role: usize, mut lost: impl FnMut(usize, u64)) {
+        for (series, place) in script.singles.iter().enumerate() {
+            if place.is_some_and(|place| std::mem::take(&mut self.singles[place]).open) {
+                lost(series, 1);
+            }
+        }
+        let Some(load) = &script.roles[role].load else { return };
+        for ((pending, given_up), series) in self.also.iter_mut().zip(&load.also) {
+            lost(*series, pending.abandon() + std::mem::take(given_up));
+        }
+        if let (Some(crossing), Some(series)) = (&mut self.crossing, load.cross) {
+            lost(series, crossing.abandon());
+        }
+    }
+}
