@@ -27,6 +27,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("anstream", &["cli"]),
     ("anstyle", &["cli", "report/text"]),
     ("toml", &["profile/load"]),
+    ("csv", &["cli/data"]),
     ("annotate_snippets", &["profile/diagnose"]),
     ("simd_json", &["dialogue/read"]),
     ("serde_json", &["record", "mock", "report", "cli"]),

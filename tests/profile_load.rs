@@ -211,7 +211,10 @@ fn the_base_has_no_mistake() {
     let profile = load::from_text("demo.toml", BASE).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(profile.series.len(), 2);
     assert_eq!(profile.messages.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["echo", "ping", "announce"]);
-    assert_eq!((profile.messages[0].answers, profile.messages[1].reply, profile.replies[0].expects), (Some(0), Some(0), Some(1)));
+    assert_eq!(
+        (&profile.messages[0].answers[..], profile.messages[1].reply, &profile.replies[0].expects[..]),
+        (&[0][..], Some(0), &[1][..])
+    );
     assert_eq!(profile.text, BASE);
 }
 

@@ -80,6 +80,12 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
+/// `ROLE@TIME`.
+fn drop_at(text: &str) -> Result<(String, Nanos), String> {
+    let (role, time) = text.split_once('@').ok_or_else(|| format!("`{text}` is not ROLE@TIME; write for example consumer@20s"))?;
+    Ok((role.to_owned(), time.parse()?))
+}
+
 /// `10/s`, or `1/s..10/s:60s` for a ramp.
 fn load_rate(text: &str) -> Result<crate::plan::Curve, String> {
     let Some((from, rest)) = text.split_once("..") else {
@@ -159,6 +165,12 @@ pub(super) struct RunArgs {
     /// Give a variable of the profile a value, or that of a file with NAME=@FILE; repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, help_heading = "What")]
     pub(super) set: Vec<(String, String)>,
+    /// Values of variables for each client, a row each: a .csv file whose first line names variables, or .ndjson.
+    #[arg(long, value_name = "FILE", help_heading = "What")]
+    pub(super) data: Option<PathBuf>,
+    /// Let clients share the rows of --data when there are fewer rows than clients.
+    #[arg(long, requires = "data", help_heading = "What")]
+    pub(super) data_wrap: bool,
     /// Add a header to the upgrade; repeat for more.
     #[arg(short = 'H', long = "header", value_name = "'Name: value'", value_parser = header, help_heading = "What")]
     pub(super) headers: Vec<(String, String)>,
@@ -237,6 +249,9 @@ pub(super) struct RunArgs {
     /// Local addresses to connect from in turn, by commas; each has some 28,000 ports towards a server.
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Wire")]
     pub(super) source_addr: Vec<std::net::IpAddr>,
+    /// Drop all connections of a role without a close, so long after the start of the measured time, as consumer@20s; repeat for more.
+    #[arg(long, value_name = "ROLE@TIME", value_parser = drop_at, help_heading = "Wire")]
+    pub(super) drop: Vec<(String, Nanos)>,
     /// Show what would be done, and do nothing.
     #[arg(long, help_heading = "Safety")]
     pub(super) dry_run: bool,

@@ -158,14 +158,16 @@ pub(super) fn judge_harm(plan: &Plan, allowed: bool) -> Result<(), Trouble> {
     let sent: Vec<&str> = profile.templates().flat_map(Template::vars).collect();
     let mut is_guarded = false;
     for (name, var) in profile.vars.iter().filter(|(name, _)| sent.contains(&name.as_str())) {
-        let value = plan.vars.get(name).map(String::as_str).unwrap_or_default();
+        let column = plan.columns.iter().position(|column| column == name);
+        let of_rows = column.into_iter().flat_map(|column| plan.rows.iter().map(move |row| row[column].as_str()));
+        let values: Vec<&str> = plan.vars.get(name).map(String::as_str).into_iter().chain(of_rows).collect();
         match &var.harmless {
-            Some(harmless) if harmless != value => {
+            Some(harmless) if values.iter().any(|value| value != harmless) => {
                 return refuse(format!("`{name}` is harmless only as `{harmless}`, and has another value"));
             }
             Some(_) => is_guarded = true,
             // What ends its text could write members of its own.
-            None if value.contains(['"', '\\']) => {
+            None if values.iter().any(|value| value.contains(['"', '\\'])) => {
                 return refuse(format!("the value of `{name}` has a quote or backslash, and goes into a message"));
             }
             None => {}

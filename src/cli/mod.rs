@@ -2,6 +2,7 @@
 
 mod args;
 mod child;
+mod data;
 mod doctor;
 mod dry;
 mod guard;

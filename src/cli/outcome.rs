@@ -197,7 +197,7 @@ fn series(plan: &Plan, script: &Script) -> Vec<SeriesRecord> {
         name: s.name.clone(),
         class: s.class,
         about: s.about.clone(),
-        role: "client".into(),
+        role: script.role_of(i).unwrap_or("client").to_owned(),
         load: script.load_series == Some(i),
     };
     script.series.iter().enumerate().filter(|(i, _)| exists(*i)).map(record).collect()
@@ -276,6 +276,13 @@ fn settle(manifest: &mut Manifest, dir: &Path, plan: &Plan, script: &Script) -> 
         if unsolicited > 0 {
             flags.push("fifo_excess".into());
         }
+    }
+    if run.rows.iter().any(|r| r.fallbacks > 0) {
+        // Said aloud: these figures hold only if the server kept the order.
+        for series in script.series.iter().filter(|s| s.class == Class::Cross) {
+            finish.flags.entry(series.name.clone()).or_default().push("keys_changed".into());
+        }
+        tell!("warning: keys did not come back as they were sent; sends were matched in order instead");
     }
     if plan.stamps == crate::plan::Stamps::Read {
         for series in &script.series {

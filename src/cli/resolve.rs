@@ -9,6 +9,7 @@ use std::path::Path;
 use super::Trouble;
 use super::args::RunArgs;
 use super::args::StampsArg;
+use super::data::Data;
 use super::secrets;
 use super::tell;
 use crate::plan::Pacing;
@@ -54,6 +55,14 @@ pub(super) fn profile(name: &str, colour: bool) -> Result<Profile, Trouble> {
 /// The values of all variables.
 pub(super) fn variables(profile: &Profile, sets: &[(String, String)]) -> Result<BTreeMap<String, String>, Trouble> {
     vars::resolve(profile, sets, |name| std::env::var(name).ok()).map_err(|problems| Trouble::usage(problems.join("\nerror: ")))
+}
+
+/// The rows of `--data`; none without it.
+pub(super) fn data(args: &RunArgs, profile: &Profile) -> Result<Data, Trouble> {
+    match &args.data {
+        Some(path) => Data::read(path, profile, args.clients, args.data_wrap),
+        None => Ok(Data::default()),
+    }
 }
 
 /// The pairs of `--set` with `@FILE` read; `@@` stands for a value that begins with `@`.
@@ -122,7 +131,7 @@ pub(super) fn plan(
         rows: Vec::new(),
         clients: args.clients,
         group: 1,
-        drops: Vec::new(),
+        drops: drops(args, &profile)?,
         pacing: args.closed.map_or(Pacing::Open(args.rate), Pacing::Closed),
         ramp: Nanos(ramp.0.next_multiple_of(MILLI)),
         warmup: Nanos(args.warmup.0.next_multiple_of(MILLI)),
@@ -138,6 +147,19 @@ pub(super) fn plan(
         message_cap: MESSAGE_CAP,
         profile,
     })
+}
+
+/// Roles to be dropped, by index, and when.
+fn drops(args: &RunArgs, profile: &Profile) -> Result<Vec<(usize, Nanos)>, Trouble> {
+    let names: Vec<&str> = profile.roles.iter().map(|role| role.name.as_str()).collect();
+    let drop = |(role, time): &(String, Nanos)| match names.iter().position(|name| name == role) {
+        None => Err(Trouble::usage(format!("--drop: profile `{}` has no role `{role}`; it has {}", profile.name, names.join(", ")))),
+        Some(_) if *time >= args.duration => {
+            Err(Trouble::usage(format!("--drop {role}@{time} lies behind the measured time of {}", args.duration)))
+        }
+        Some(index) => Ok((index, *time)),
+    };
+    args.drop.iter().map(drop).collect()
 }
 
 fn check_times(args: &RunArgs) -> Result<(), Trouble> {

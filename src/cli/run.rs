@@ -14,6 +14,7 @@ use std::time::UNIX_EPOCH;
 use super::Trouble;
 use super::args::RunArgs;
 use super::child::Server;
+use super::data::Data;
 use super::dry;
 use super::guard;
 use super::outcome;
@@ -54,7 +55,8 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
     let sets = resolve::sets(&profile, &args.set)?;
-    let values = resolve::variables(&profile, &sets)?;
+    let data = resolve::data(args, &profile)?;
+    let values = resolve::variables(&profile, &with_row(&sets, &data))?;
     let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
     let target = args.target.as_deref().map(Target::parse).transpose().map_err(Trouble::usage)?;
     if let Some(target) = &target {
@@ -64,7 +66,10 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     // Everything that can be wrong with the plan is said before a server is started or looked for.
     let placeholder = Target { host: "127.0.0.1".into(), port: 1, tls: false, path_and_query: "/".into() };
     let mut plan = resolve::plan(args, profile, values, target.as_ref().unwrap_or(&placeholder), lanes)?;
-    let typed = Typed { sets: &sets, headers: &args.headers, target: target.as_ref(), subprotocol: args.subprotocol.as_deref() };
+    plan.columns.clone_from(&data.columns);
+    plan.rows.clone_from(&data.rows);
+    let typed =
+        Typed { data: &data, sets: &sets, headers: &args.headers, target: target.as_ref(), subprotocol: args.subprotocol.as_deref() };
     let secrets = Secrets::of(&plan, &typed)?;
     let redactor = redact::install(secrets.redactor());
     guard::judge_harm(&plan, args.allow_harm)?;
@@ -211,6 +216,12 @@ pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
     };
     let values = Values { vars: plan.vars.clone(), columns: plan.columns.clone(), rows: plan.rows.clone() };
     Script::compile(&plan.profile, plan.dialect.as_deref(), &values, bounds).map_err(Trouble::usage)
+}
+
+/// What was set, and for the variables that data have, the values of its first row: those of client 0.
+fn with_row(sets: &[(String, String)], data: &Data) -> Vec<(String, String)> {
+    let row = data.columns.iter().cloned().zip(data.rows.first().into_iter().flatten().cloned());
+    sets.iter().cloned().chain(row).collect()
 }
 
 /// Refuses a number of clients that leaves a group without some of its members.

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Trouble;
+use super::data::Data;
 use super::redact::Redactor;
 use super::redact::SHORTEST;
 use super::redact::looks_secret;
@@ -26,6 +27,8 @@ const OPEN_HEADERS: [&str; 9] =
 
 /// What was typed that may be secret.
 pub(super) struct Typed<'a> {
+    /// Rows of `--data`.
+    pub(super) data: &'a Data,
     /// Pairs of `--set`, files read.
     pub(super) sets: &'a [(String, String)],
     /// Headers of `-H`.
@@ -55,7 +58,7 @@ impl Secrets {
         let defaults = plan.profile.vars.values().filter_map(|var| var.default.clone());
         let public = if is_shipped(&plan.profile) { defaults.collect() } else { Vec::new() };
         let mut secrets = Secrets { public, ..Secrets::default() };
-        secrets.variables(plan, typed.sets)?;
+        secrets.variables(plan, typed.sets, typed.data)?;
         typed.headers.iter().try_for_each(|(name, value)| secrets.header(name, value))?;
         if let Some(target) = typed.target {
             secrets.query(target, TOKEN);
@@ -84,16 +87,21 @@ impl Secrets {
     }
 
     /// Secret variables: their values, and those that a later `--set` took the place of.
-    fn variables(&mut self, plan: &Plan, sets: &[(String, String)]) -> Result<(), Trouble> {
+    fn variables(&mut self, plan: &Plan, sets: &[(String, String)], data: &Data) -> Result<(), Trouble> {
         let profile = &plan.profile;
         let used = used(profile);
         for (name, var) in profile.vars.iter().filter(|(name, _)| is_secret(profile, name)) {
-            let given = sets.iter().filter(|(set, _)| set == name).map(|(_, value)| value);
-            for value in given.chain(plan.vars.get(name)) {
+            let given = sets.iter().filter(|(set, _)| set == name).map(|(_, value)| value.as_str());
+            let given = given.chain(plan.vars.get(name).map(String::as_str)).chain(data.values(name));
+            for value in given {
                 if var.secret && value.len() < SHORTEST && !self.is_public(value) {
                     return Err(too_short(&format!("variable `{name}`")));
                 }
                 self.add(value);
+                // With slots in it each client has a value of its own; what they have in common is hidden.
+                let pieces = Template::parse(value).parts;
+                let texts = pieces.iter().filter_map(|part| if let Part::Text(text) = part { Some(text) } else { None });
+                texts.filter(|text| pieces.len() > 1 && text.len() >= TOKEN).for_each(|text| self.add(text));
             }
             let is_carried = used.contains(&name.as_str()) && plan.vars.get(name).is_some_and(|value| !self.is_public(value));
             if is_carried {
@@ -247,7 +255,13 @@ mod tests {
         let target = args.target.as_deref().map(|url| Target::parse(url).expect("an address"));
         let own = Target::parse("ws://127.0.0.1:1/").expect("an address");
         let plan = resolve::plan(&args, profile, values, target.as_ref().unwrap_or(&own), 1).map_err(|trouble| trouble.text)?;
-        let typed = Typed { sets: &args.set, headers: &args.headers, target: target.as_ref(), subprotocol: args.subprotocol.as_deref() };
+        let typed = Typed {
+            data: &Data::default(),
+            sets: &args.set,
+            headers: &args.headers,
+            target: target.as_ref(),
+            subprotocol: args.subprotocol.as_deref(),
+        };
         let mut secrets = Secrets::of(&plan, &typed).map_err(|trouble| trouble.text)?;
         secrets.values.sort();
         secrets.values.dedup();

@@ -281,6 +281,13 @@ impl Script {
         self.roles[role].load.is_some()
     }
 
+    /// The role whose load opens the exchanges of a series, if one does.
+    pub fn role_of(&self, series: usize) -> Option<&str> {
+        let opens = |load: &Load| load.series == Some(series) || load.cross == Some(series) || load.also.contains(&series);
+        let role = self.roles.iter().position(|role| role.load.as_ref().is_some_and(opens))?;
+        Some(&self.cast.names[role])
+    }
+
     /// The phase an exchange belongs to by its due instant.
     #[inline]
     pub fn phase_of(&self, due: u64) -> Phase {

@@ -208,7 +208,7 @@ pub struct Finish {
     pub stop: Option<Stop>,
     /// Load exchanges without an answer.
     pub unanswered: u64,
-    /// Doubts about series, by series name: `fifo_unsettled`, `fifo_excess`, `read_stamps`.
+    /// Doubts about series, by series name: `fifo_unsettled`, `fifo_excess`, `keys_changed`, `read_stamps`.
     pub flags: BTreeMap<String, Vec<String>>,
     /// Most connections open at one instant.
     pub peak_connections: u64,
@@ -274,6 +274,15 @@ pub struct CounterRow {
     pub duplicate: u64,
     /// Answers that fit no exchange.
     pub unsolicited: u64,
+    /// Messages that came again because a client asked for what it had missed.
+    #[serde(default)]
+    pub replayed: u64,
+    /// Sights of sends that came only so.
+    #[serde(default)]
+    pub recovered: u64,
+    /// Groups whose keys did not come back unchanged.
+    #[serde(default)]
+    pub fallbacks: u64,
     /// Load sends that did not happen, by cause.
     pub not_offered: BTreeMap<String, u64>,
     /// Messages sent by kind.

@@ -207,6 +207,8 @@ fn counts(view: &View) -> Vec<String> {
         ("no answer expected", c.no_answer_expected),
         ("duplicate", c.duplicate),
         ("unsolicited", c.unsolicited),
+        ("replayed", c.replayed),
+        ("recovered by replay", c.recovered),
     ];
     let counts = always.into_iter().chain(sometimes.into_iter().filter(|(_, n)| *n > 0));
     let k = &view.summary.connections;

@@ -108,6 +108,12 @@ pub struct SummaryCounts {
     pub duplicate: u64,
     /// Answers that fit no exchange.
     pub unsolicited: u64,
+    /// Messages that came again because a client asked for what it had missed.
+    #[serde(default)]
+    pub replayed: u64,
+    /// Sights of sends that came only so.
+    #[serde(default)]
+    pub recovered: u64,
     /// All messages sent, by kind.
     pub messages_out: BTreeMap<String, u64>,
     /// All messages received, by kind.

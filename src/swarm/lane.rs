@@ -8,6 +8,7 @@
 //! tick would cap a client at 1,000 exchanges a second.
 
 mod arrivals;
+mod beats;
 mod group;
 
 use std::io;
@@ -47,6 +48,7 @@ use crate::units::SECOND;
 use crate::wire::Clock;
 use crate::wire::frames::Decoder;
 use crate::wire::frames::Encoder;
+use beats::timetable;
 use group::Groups;
 
 /// Length of a tick.
@@ -281,28 +283,6 @@ impl Lane {
         }
     }
 
-    fn ping(&mut self, place: u32, due: u64) {
-        let Some(every) = self.plan.profile.ping_every else { return };
-        if self.desk.is_draining {
-            return;
-        }
-        self.clients[place as usize].ping_due(&mut self.desk, due);
-        let next = due + every.0;
-        if next < self.plan.measure_until().0 {
-            self.wheel.enter(place, Beat::Ping, next);
-        }
-    }
-
-    fn said(&mut self, place: u32, beat: u8, life: u16, due: u64) {
-        if self.desk.is_draining {
-            return;
-        }
-        if let Some(again) = self.clients[place as usize].beat_due(&mut self.desk, usize::from(beat), life, due) {
-            let next = (due + again.max(MILLI)).next_multiple_of(MILLI);
-            self.wheel.enter(place, Beat::Said { beat, life }, next);
-        }
-    }
-
     /// Reads until nothing is ready, or the tick of `now` is over: peers that talk without end must not
     /// keep the lane from its timetable.
     fn drain_ready(&mut self, now: u64) {
@@ -416,23 +396,4 @@ impl Lane {
         }
         self.clients.iter_mut().for_each(|c| c.drop_now(&mut self.desk));
     }
-}
-
-/// The first beats of every client.
-fn timetable(plan: &Plan, script: &Script, clients: &[Client], numbers: impl Iterator<Item = u64>) -> Wheel {
-    let mut wheel = Wheel::new();
-    for (place, (client, number)) in clients.iter().zip(numbers).enumerate() {
-        for (_, at) in plan.drops.iter().filter(|(role, _)| *role == client.role()) {
-            wheel.enter(place as u32, Beat::Drop, plan.measure_from().plus(*at).0.next_multiple_of(MILLI));
-        }
-        if script.has_load(client.role())
-            && let Some(due) = plan.shape().and_then(|s| s.due_from(client.first, 0))
-        {
-            wheel.enter(place as u32, Beat::Load, due.0);
-        }
-        if let Some(due) = plan.first_ping(number) {
-            wheel.enter(place as u32, Beat::Ping, due.0);
-        }
-    }
-    wheel
 }

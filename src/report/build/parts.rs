@@ -126,6 +126,8 @@ fn counts(run: &Run) -> SummaryCounts {
             (&mut c.no_answer_expected, row.no_answer_expected),
             (&mut c.duplicate, row.duplicate),
             (&mut c.unsolicited, row.unsolicited),
+            (&mut c.replayed, row.replayed),
+            (&mut c.recovered, row.recovered),
             (&mut c.bytes_out, row.bytes_out),
             (&mut c.bytes_in, row.bytes_in),
             (&mut given_up, row.unanswered),

@@ -295,6 +295,11 @@ fn traffic(view: &View) -> String {
     row(&mut body, &[("", "Bytes read"), ("n", &bytes_text(counts.bytes_in))]);
     row(&mut body, &[("", "Duplicate answers"), ("n", &grouped(counts.duplicate))]);
     row(&mut body, &[("", "Unsolicited answers"), ("n", &grouped(counts.unsolicited))]);
+    for (name, n) in [("Replayed after a loss", counts.replayed), ("Recovered by replay alone", counts.recovered)] {
+        if n > 0 {
+            row(&mut body, &[("", name), ("n", &grouped(n))]);
+        }
+    }
     table("Connections and traffic", "account", &headings(&["Connections and traffic", "#Count"]), &body)
 }
 

@@ -1,0 +1,52 @@
+//! What falls due besides the load: pings, and what a profile has its clients say periodically.
+
+use super::Lane;
+use crate::dialogue::Script;
+use crate::plan::Plan;
+use crate::swarm::client::Client;
+use crate::swarm::wheel::Beat;
+use crate::swarm::wheel::Wheel;
+use crate::units::MILLI;
+
+impl Lane {
+    pub(super) fn ping(&mut self, place: u32, due: u64) {
+        let Some(every) = self.plan.profile.ping_every else { return };
+        if self.desk.is_draining {
+            return;
+        }
+        self.clients[place as usize].ping_due(&mut self.desk, due);
+        let next = due + every.0;
+        if next < self.plan.measure_until().0 {
+            self.wheel.enter(place, Beat::Ping, next);
+        }
+    }
+
+    pub(super) fn said(&mut self, place: u32, beat: u8, life: u16, due: u64) {
+        if self.desk.is_draining {
+            return;
+        }
+        if let Some(again) = self.clients[place as usize].beat_due(&mut self.desk, usize::from(beat), life, due) {
+            let next = (due + again.max(MILLI)).next_multiple_of(MILLI);
+            self.wheel.enter(place, Beat::Said { beat, life }, next);
+        }
+    }
+}
+
+/// The first beats of every client.
+pub(super) fn timetable(plan: &Plan, script: &Script, clients: &[Client], numbers: impl Iterator<Item = u64>) -> Wheel {
+    let mut wheel = Wheel::new();
+    for (place, (client, number)) in clients.iter().zip(numbers).enumerate() {
+        for (_, at) in plan.drops.iter().filter(|(role, _)| *role == client.role()) {
+            wheel.enter(place as u32, Beat::Drop, plan.measure_from().plus(*at).0.next_multiple_of(MILLI));
+        }
+        if script.has_load(client.role())
+            && let Some(due) = plan.shape().and_then(|s| s.due_from(client.first, 0))
+        {
+            wheel.enter(place as u32, Beat::Load, due.0);
+        }
+        if let Some(due) = plan.first_ping(number) {
+            wheel.enter(place as u32, Beat::Ping, due.0);
+        }
+    }
+    wheel
+}
