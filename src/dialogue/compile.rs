@@ -52,6 +52,7 @@ pub(super) fn script(profile: &Profile, dialect: Option<&str>, values: &Values, 
         bounds,
         series: all_series(profile),
         load_series: roles.iter().find_map(|role| role.load.as_ref()?.series),
+        opens: compiler.present(&profile.endpoint.opens),
         single_count: singles.iter().flatten().count(),
         cadence_count: profile.messages.iter().filter(|message| message.cadence.is_some()).count(),
         cast,
@@ -147,7 +148,8 @@ impl<'a> Compiler<'a> {
         let profile = self.profile;
         let opened = |series: usize| {
             let reply = profile.replies.iter().any(|reply| reply.expects.contains(&series));
-            reply || profile.messages.iter().any(|message| message.opens.contains(&series))
+            let message = profile.messages.iter().any(|message| message.opens.contains(&series));
+            reply || message || profile.endpoint.opens.contains(&series)
         };
         let mut next = 0;
         let mut place = |series: usize| {
@@ -160,11 +162,10 @@ impl<'a> Compiler<'a> {
 
     fn role(&self, role: usize) -> Result<Role, String> {
         let profile = self.profile;
-        let admits = |only: &profile::Only| only.admits(role, self.dialect);
+        let admits = |only: &profile::Only| only.admits(role, self.dialect, |name| self.values.vars.get(name).map(String::as_str));
         let meanings = || profile.messages.iter().enumerate().filter(|(_, rule)| admits(&rule.only));
         let url = profile.roles[role].url.as_ref().unwrap_or(&profile.endpoint.url);
-        let calls =
-            profile.https.iter().enumerate().filter(|(_, http)| http.at == HttpAt::Connect && admits(&http.only) && self.is_made(http));
+        let calls = profile.https.iter().enumerate().filter(|(_, http)| http.at == HttpAt::Connect && admits(&http.only));
         let resume = profile.resume.as_ref().filter(|rule| admits(&rule.only));
         let says = |reply: usize| admits(&profile.replies[reply].only);
         Ok(Role {
@@ -173,7 +174,7 @@ impl<'a> Compiler<'a> {
                 headers: self.bind_all(&profile.endpoint.headers)?,
                 calls: calls.map(|(index, _)| index).collect(),
             },
-            load: profile.load_of(role, self.dialect).map(|rule| self.load(rule)).transpose()?,
+            load: profile.loads.iter().find(|load| admits(&load.only)).map(|rule| self.load(rule)).transpose()?,
             starts: (0..profile.replies.len()).filter(|&reply| profile.replies[reply].start && says(reply)).collect(),
             beats: (0..profile.beats.len()).filter(|&beat| says(profile.beats[beat].reply)).collect(),
             waits_for_ready: meanings().any(|(_, rule)| rule.ready),
@@ -182,11 +183,6 @@ impl<'a> Compiler<'a> {
             binaries: meanings().filter(|(_, rule)| rule.binary).map(|(index, _)| index).collect(),
             resume: resume.map(|rule| Resume { ask: rule.ask, first: rule.first, each: rule.each }),
         })
-    }
-
-    fn is_made(&self, http: &profile::HttpRule) -> bool {
-        let Some((name, value)) = &http.when else { return true };
-        self.values.vars.get(name) == Some(value)
     }
 
     fn load(&self, rule: &LoadRule) -> Result<Load, String> {
@@ -244,6 +240,7 @@ impl<'a> Compiler<'a> {
             reply: rule.reply,
             ready: rule.ready,
             opens: self.present(&rule.opens),
+            cancels: rule.cancels.clone(),
             captures: rule.captures.clone(),
             gauge: rule.gauge.as_ref().filter(|gauge| present(&gauge.series)).map(|g| (g.series, g.value.clone(), g.unit)),
             cadence: rule.cadence.filter(present).map(|series| (series, cadences)),

@@ -103,6 +103,15 @@ impl Dialogue {
                 next = Next::Answered;
             }
         }
+        // Behind the answers: what opens now is not answered by what opens it.
+        for &series in &meaning.cancels {
+            if let Some(place) = script.singles[series] {
+                self.seldom.singles[place].open = false;
+            }
+        }
+        for &series in &meaning.opens {
+            self.open_single(stage, series, done, done);
+        }
         next
     }
 
@@ -145,10 +154,6 @@ impl Dialogue {
                 stage.tally.fault(Fault::PingFlood);
                 stage.effects.push(Effect::Flooded);
             }
-        }
-        // Last, so that an answer to what was open before is not one to what opens now.
-        for &series in &meaning.opens {
-            self.open_single(stage, series, done, done);
         }
         replayed
     }

@@ -112,12 +112,22 @@ impl Dialogue {
         self.seldom.connected(at);
         self.state = 0;
         self.ready = !role.waits_for_ready;
+        for &series in &script.opens {
+            if self.sees(script, series) {
+                self.open_single(stage, series, at, at);
+            }
+        }
         stage.effects.extend(role.starts.iter().map(|reply| Effect::Say(*reply)));
         self.begin_beats(stage, crate::profile::From::Open);
         if self.ready {
             self.begin_beats(stage, crate::profile::From::Ready);
             stage.effects.push(Effect::Ready);
         }
+    }
+
+    /// Whether clients of its role hear anything that answers `series`.
+    fn sees(&self, script: &Script, series: usize) -> bool {
+        script.sees(usize::from(self.role), series)
     }
 
     /// Number of the client.

@@ -68,6 +68,7 @@ pub(super) struct Meaning {
     pub(super) reply: Option<usize>,
     pub(super) ready: bool,
     pub(super) opens: Vec<usize>,
+    pub(super) cancels: Vec<usize>,
     pub(super) captures: Vec<(usize, Pointer)>,
     pub(super) gauge: Option<(usize, Pointer, u64)>,
     /// Series, and its place among those of class cadence.
@@ -239,6 +240,8 @@ pub struct Script {
     pub captures: usize,
     /// Data, a row for each client in turn.
     pub rows: Vec<Vec<String>>,
+    /// Series whose exchange begins when the connection is open.
+    pub(super) opens: Vec<usize>,
     pub(super) replies: Vec<Reply>,
     pub(super) beats: Vec<Beat>,
     pub(super) meanings: Vec<Meaning>,

@@ -207,7 +207,7 @@ mod tests {
             about: String::new(),
             dialects: Vec::new(),
             harm: None,
-            endpoint: crate::profile::Endpoint { url: Default::default(), headers: Vec::new(), subprotocol: None },
+            endpoint: crate::profile::Endpoint { url: Default::default(), headers: Vec::new(), subprotocol: None, opens: Vec::new() },
             vars: BTreeMap::new(),
             ping_every: None,
             reconnect: Default::default(),

@@ -28,7 +28,7 @@ const SLOTS: &[Slot] = &[Slot::Client];
 /// Reads `[endpoint]`.
 pub(super) fn endpoint(check: &mut Check<'_, '_>) -> Endpoint {
     let Some(table) = check.root.table("endpoint") else {
-        return Endpoint { url: Template::default(), headers: Vec::new(), subprotocol: None };
+        return Endpoint { url: Template::default(), headers: Vec::new(), subprotocol: None, opens: Vec::new() };
     };
     let url = table.text("url").map(|said| url(check, said)).unwrap_or_default();
     let subprotocol = table.text("subprotocol");
@@ -42,7 +42,7 @@ pub(super) fn endpoint(check: &mut Check<'_, '_>) -> Endpoint {
     };
     header_names(check, &headers);
     let headers = headers.iter().filter_map(|(name, value)| Some((name.text.to_owned(), header_value(check, *name, (*value)?))));
-    Endpoint { url, headers: headers.collect(), subprotocol: subprotocol.map(|said| said.text.to_owned()) }
+    Endpoint { url, headers: headers.collect(), subprotocol: subprotocol.map(|said| said.text.to_owned()), opens: Vec::new() }
 }
 
 fn url(check: &mut Check<'_, '_>, said: Said<'_>) -> Template {

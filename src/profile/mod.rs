@@ -112,6 +112,8 @@ pub struct Endpoint {
     pub headers: Vec<(String, Template)>,
     /// Subprotocol asked for.
     pub subprotocol: Option<String>,
+    /// Series of class single whose exchange begins when the connection is open.
+    pub opens: Vec<usize>,
 }
 
 /// A variable of the profile.
@@ -184,11 +186,6 @@ impl Profile {
     pub fn has_series(&self, index: usize, dialect: Option<&str>) -> bool {
         let rule = &self.series[index];
         rule.dialects.is_empty() || dialect.is_some_and(|d| rule.dialects.iter().any(|x| x == d))
-    }
-
-    /// The load of a role in `dialect`; `None` when it sends none.
-    pub fn load_of(&self, role: usize, dialect: Option<&str>) -> Option<&LoadRule> {
-        self.loads.iter().find(|load| load.only.admits(role, dialect))
     }
 
     /// All templates of what goes to the server besides address and headers.

@@ -92,15 +92,18 @@ pub struct Only {
     pub roles: Vec<usize>,
     /// Dialects; empty for all.
     pub dialects: Vec<String>,
-    /// States of the client by index into `Profile::states`; empty for all.
+    /// States of the client, 0 for the one it begins in, n for `Profile::states[n - 1]`; empty for all.
     pub states: Vec<usize>,
+    /// It holds only in runs in which this variable has this value; no variable means always.
+    pub when: Option<(String, String)>,
 }
 
 impl Only {
-    /// Whether it holds for clients of `role` in `dialect`.
-    pub fn admits(&self, role: usize, dialect: Option<&str>) -> bool {
+    /// Whether it holds for clients of `role` in `dialect`, with the values of variables that `value` knows.
+    pub fn admits<'v>(&self, role: usize, dialect: Option<&str>, value: impl Fn(&str) -> Option<&'v str>) -> bool {
         let here = self.dialects.is_empty() || dialect.is_some_and(|d| self.dialects.iter().any(|x| x == d));
-        here && (self.roles.is_empty() || self.roles.contains(&role))
+        let now = self.when.as_ref().is_none_or(|(name, wanted)| value(name) == Some(wanted));
+        here && now && (self.roles.is_empty() || self.roles.contains(&role))
     }
 }
 
@@ -159,6 +162,8 @@ pub struct MessageRule {
     pub ready: bool,
     /// Series of class single whose exchange begins with it.
     pub opens: Vec<usize>,
+    /// Series of class single whose open exchange ends with it without being an answer or a loss.
+    pub cancels: Vec<usize>,
     /// Captures taken from it: index into `Profile::captures`, and where the value stands.
     pub captures: Vec<(usize, Pointer)>,
     /// Number recorded from it.
@@ -302,8 +307,6 @@ pub struct HttpRule {
     pub series: Option<usize>,
     /// Captures taken from the JSON body of its answer.
     pub captures: Vec<(usize, Pointer)>,
-    /// It is made only if this variable has one of these values; no variable means always.
-    pub when: Option<(String, String)>,
 }
 
 /// How a client that came back asks for what it missed, and how that is audited.
