@@ -115,7 +115,7 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
     let words = mock::Words { profile: profile.into(), dialect: dialect.map(Into::into), delay, ..mock::Words::default() };
     let server = mock::spawn(mock::Config::new(&words).expect("right words")).expect("a server");
     let profile = shipped::get(profile).expect("it ships");
-    let values = vars::resolve(&profile, &[], |_| None).expect("all have defaults");
+    let values = vars::resolve(&profile, dialect, &[], |_| None).expect("all have defaults");
     let over = Target::parse(&format!("ws://{}/", server.addr())).expect("an address");
     let plan = Arc::new(Plan {
         dialect: dialect.map(Into::into),

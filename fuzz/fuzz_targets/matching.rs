@@ -42,7 +42,7 @@ fn scripts(name: &str) -> Vec<Script> {
     let profile = shipped::get(name).expect("shipped profiles load");
     let sets = [("payload_bytes".to_owned(), "64".to_owned())];
     let sets = if profile.vars.contains_key("payload_bytes") { &sets[..] } else { &[] };
-    let values = vars::resolve(&profile, sets, |name| Some(format!("value-of-{name}"))).expect("every variable has a value");
+    let values = vars::resolve(&profile, None, sets, |name| Some(format!("value-of-{name}"))).expect("every variable has a value");
     let values = Values { vars: values, ..Values::default() };
     let dialects = profile.dialects.iter().map(|d| Some(d.as_str())).chain([None]);
     dialects.map(|dialect| Script::compile(&profile, dialect, &values, BOUNDS).expect("shipped profiles compile")).collect()

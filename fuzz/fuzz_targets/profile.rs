@@ -16,7 +16,7 @@ fuzz_target!(|text: &str| {
         Ok(profile) => profile,
         Err(mistakes) => return assert!(!mistakes.to_string().is_empty()),
     };
-    let values = match vars::resolve(&profile, &[], |name| Some(format!("value of {name}"))) {
+    let values = match vars::resolve(&profile, None, &[], |name| Some(format!("value of {name}"))) {
         Ok(values) => values,
         Err(problems) => return assert!(!problems.is_empty()),
     };

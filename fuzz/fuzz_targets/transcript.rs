@@ -23,7 +23,7 @@ fuzz_target!(|text: &str| {
     };
     assert!(talk.lines.iter().all(|line| (1..=lines).contains(&line.number)));
     for profile in PROFILES.iter() {
-        let values = vars::resolve(profile, &[], |name| Some(format!("value-of-{name}"))).expect("every variable has a value");
+        let values = vars::resolve(profile, None, &[], |name| Some(format!("value-of-{name}"))).expect("every variable has a value");
         for dialect in profile.dialects.iter().map(Some).chain([None]) {
             let dialect = dialect.map(String::as_str);
             talk::unknown_series(&talk, profile, dialect);

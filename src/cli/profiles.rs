@@ -60,7 +60,7 @@ fn check_talk(profile: &Profile, file: &str, dialect: Option<&str>, text: &str) 
     if !unknown.is_empty() {
         return Err(wrong(unknown.iter().map(|m| at(m.line, &m.message)).collect()));
     }
-    let values = resolve::variables(profile, &[])?;
+    let values = resolve::variables(profile, dialect, &[])?;
     let partings = play::play(&talk, profile, dialect, &values).map_err(Trouble::usage)?;
     if partings.is_empty() { Ok(()) } else { Err(wrong(partings.iter().map(|p| at(p.line, &p.message)).collect())) }
 }

@@ -53,8 +53,8 @@ pub(super) fn profile(name: &str, colour: bool) -> Result<Profile, Trouble> {
 }
 
 /// The values of all variables.
-pub(super) fn variables(profile: &Profile, sets: &[(String, String)]) -> Result<BTreeMap<String, String>, Trouble> {
-    vars::resolve(profile, sets, |name| std::env::var(name).ok()).map_err(|problems| Trouble::usage(problems.join("\nerror: ")))
+pub(super) fn variables(profile: &Profile, dialect: Option<&str>, sets: &[(String, String)]) -> Result<BTreeMap<String, String>, Trouble> {
+    vars::resolve(profile, dialect, sets, |name| std::env::var(name).ok()).map_err(|problems| Trouble::usage(problems.join("\nerror: ")))
 }
 
 /// The rows of `--data`; none without it.

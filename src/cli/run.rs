@@ -55,9 +55,9 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
     let sets = resolve::sets(&profile, &args.set)?;
-    let data = resolve::data(args, &profile)?;
-    let values = resolve::variables(&profile, &with_row(&sets, &data))?;
     let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
+    let data = resolve::data(args, &profile)?;
+    let values = resolve::variables(&profile, dialect.as_deref(), &with_row(&sets, &data))?;
     let target = args.target.as_deref().map(Target::parse).transpose().map_err(Trouble::usage)?;
     if let Some(target) = &target {
         guard::judge_name(&target.host, args)?;

@@ -251,7 +251,7 @@ mod tests {
         let typed = ["volley", "run", profile].into_iter().chain(more.iter().copied());
         let Ok(Cli { command: Command::Run(args) }) = Cli::try_parse_from(typed) else { panic!("{more:?}") };
         let profile = resolve::profile(profile, false).map_err(|trouble| trouble.text)?;
-        let values = resolve::variables(&profile, &args.set).map_err(|trouble| trouble.text)?;
+        let values = resolve::variables(&profile, None, &args.set).map_err(|trouble| trouble.text)?;
         let target = args.target.as_deref().map(|url| Target::parse(url).expect("an address"));
         let own = Target::parse("ws://127.0.0.1:1/").expect("an address");
         let plan = resolve::plan(&args, profile, values, target.as_ref().unwrap_or(&own), 1).map_err(|trouble| trouble.text)?;

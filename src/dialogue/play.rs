@@ -181,10 +181,10 @@ mod tests {
     fn every_shipped_transcript_is_what_its_profile_says() {
         for name in shipped::names() {
             let profile = shipped::get(name).expect("shipped profiles load");
-            let values = vars::resolve(&profile, &[], |_| None).expect("shipped profiles have defaults");
             assert!(!shipped::talks(name).is_empty(), "{name} has no transcript");
             for shipped in shipped::talks(name) {
                 let talk = talk::parse(shipped.text).expect("shipped transcripts parse");
+                let values = vars::resolve(&profile, shipped.dialect, &[], |_| None).expect("shipped profiles have defaults");
                 let partings = play(&talk, &profile, shipped.dialect, &values).expect("compiles");
                 assert_eq!(partings, [], "{}", shipped.file);
             }
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn waiting_longer_than_the_clock_goes_is_no_panic() {
         let profile = shipped::get("echo").expect("loads");
-        let values = vars::resolve(&profile, &[("payload_bytes".into(), "0".into())], |_| None).expect("defaults");
+        let values = vars::resolve(&profile, None, &[("payload_bytes".into(), "0".into())], |_| None).expect("defaults");
         let text = format!("load\n{}> {{\"id\":0,\"pad\":\"\"}}\n< {{\"id\":0}}\n= echo 1\n", "wait 270000h\n".repeat(20));
         let talk = talk::parse(&text).expect("parses");
         assert_eq!(play(&talk, &profile, None, &values), Ok(Vec::new()));
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_transcript_that_is_not_true_is_found_out() {
         let profile = shipped::get("echo").expect("loads");
-        let values = vars::resolve(&profile, &[("payload_bytes".into(), "0".into())], |_| None).expect("defaults");
+        let values = vars::resolve(&profile, None, &[("payload_bytes".into(), "0".into())], |_| None).expect("defaults");
         let talk = talk::parse("load\n> {\"id\":0}\n< {\"id\":0}\n= echo 2\nload\n").expect("parses");
         let lines: Vec<usize> = play(&talk, &profile, None, &values).expect("compiles").iter().map(|p| p.line).collect();
         assert_eq!(lines, [2, 4, 5]);

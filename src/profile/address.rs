@@ -8,6 +8,7 @@ use super::template::Part;
 use super::template::Slot;
 use super::template::Template;
 use super::tree::Said;
+use super::tree::Table;
 
 /// Headers that the handshake writes itself.
 const OWN_HEADERS: &[&str] = &[
@@ -23,7 +24,7 @@ const OWN_HEADERS: &[&str] = &[
 ];
 
 /// Slots filled in an address and its headers: nothing was sent yet.
-const SLOTS: &[Slot] = &[Slot::Client];
+const SLOTS: &[Slot] = Slot::OF_CLIENT;
 
 /// Reads `[endpoint]`.
 pub(super) fn endpoint(check: &mut Check<'_, '_>) -> Endpoint {
@@ -36,16 +37,21 @@ pub(super) fn endpoint(check: &mut Check<'_, '_>) -> Endpoint {
         let message = format!("`{}` cannot be a subprotocol", quoted(said.text));
         check.mistakes.add(said.span, message, "use letters, digits and -._~+, without blanks");
     }
+    let headers = headers(check, table, SLOTS);
+    Endpoint { url, headers, subprotocol: subprotocol.map(|said| said.text.to_owned()), opens: Vec::new() }
+}
+
+/// Reads the headers under `headers`.
+pub(super) fn headers(check: &mut Check<'_, '_>, table: &Table, slots: &[Slot]) -> Vec<(String, Template)> {
     let headers: Vec<(Said<'_>, Option<Said<'_>>)> = match table.table("headers") {
         Some(headers) => headers.entries.iter().map(|entry| (entry.said_key(), headers.text(&entry.key))).collect(),
         None => Vec::new(),
     };
     header_names(check, &headers);
-    let headers = headers.iter().filter_map(|(name, value)| Some((name.text.to_owned(), header_value(check, *name, (*value)?))));
-    Endpoint { url, headers: headers.collect(), subprotocol: subprotocol.map(|said| said.text.to_owned()), opens: Vec::new() }
+    headers.iter().filter_map(|(name, value)| Some((name.text.to_owned(), header_value(check, *name, (*value)?, slots)))).collect()
 }
 
-fn url(check: &mut Check<'_, '_>, said: Said<'_>) -> Template {
+pub(super) fn url(check: &mut Check<'_, '_>, said: Said<'_>) -> Template {
     let template = check.template(said, "an address", SLOTS);
     if let Some((message, hint)) = url_mistake(said.text, &template) {
         check.mistakes.add(said.span, message, hint);
@@ -100,10 +106,10 @@ fn header_names(check: &mut Check<'_, '_>, headers: &[(Said<'_>, Option<Said<'_>
     }
 }
 
-fn header_value(check: &mut Check<'_, '_>, name: Said<'_>, value: Said<'_>) -> Template {
+fn header_value(check: &mut Check<'_, '_>, name: Said<'_>, value: Said<'_>, slots: &[Slot]) -> Template {
     if let Some(c) = value.text.chars().find(|c| !(c.is_ascii_graphic() || *c == ' ' || *c == '\t')) {
         let message = format!("`{}` cannot stand in the value of header `{}`", c, quoted(name.text));
         check.mistakes.add(value.span, message, "use visible ASCII and blanks");
     }
-    check.template(value, "a header", SLOTS)
+    check.template(value, "a header", slots)
 }

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use super::Profile;
-use super::RoleRule;
 use super::Var;
 use super::address;
 use super::diagnose::Mistakes;
@@ -21,6 +20,7 @@ use super::template::Template;
 use super::tree::Said;
 use super::tree::Span;
 use super::tree::Table;
+use super::tree::Value;
 use crate::units::Nanos;
 
 /// How often a client pings when the profile does not say.
@@ -33,11 +33,12 @@ pub(super) fn profile(root: &Table, text: &str, mistakes: &mut Mistakes) -> Prof
     let mut check = Check { root, source: text, mistakes };
     let (name, about) = (check.name(), check.about(root));
     let dialects = check.dialects();
-    let vars = check.vars();
-    let endpoint = address::endpoint(&mut check);
+    let vars = check.vars(&dialects);
+    let mut endpoint = address::endpoint(&mut check);
     let ping_every = check.ping();
     let (reconnect, closes) = (reconnect::reconnect(&mut check), reconnect::closes(&mut check));
-    let exchange = exchange::exchange(&mut check, &dialects);
+    let exchange = exchange::exchange(&mut check);
+    endpoint.opens = exchange.opens;
     Profile {
         name,
         about,
@@ -49,15 +50,15 @@ pub(super) fn profile(root: &Table, text: &str, mistakes: &mut Mistakes) -> Prof
         reconnect,
         closes,
         series: exchange.series,
-        roles: vec![RoleRule::alone()],
-        states: Vec::new(),
+        roles: exchange.roles,
+        states: exchange.states,
         tag: exchange.tag,
         messages: exchange.messages,
-        captures: Vec::new(),
+        captures: exchange.captures,
         replies: exchange.replies,
-        beats: Vec::new(),
-        https: Vec::new(),
-        resume: None,
+        beats: exchange.beats,
+        https: exchange.https,
+        resume: exchange.resume,
         loads: exchange.loads,
         text: text.to_owned(),
     }
@@ -101,17 +102,24 @@ impl<'t> Check<'t, '_> {
         said.iter().map(|dialect| dialect.text.to_owned()).collect()
     }
 
-    fn vars(&mut self) -> BTreeMap<String, Var> {
+    fn vars(&mut self, dialects: &[String]) -> BTreeMap<String, Var> {
         let root = self.root;
-        root.named("vars").map(|(name, table)| (name.text.to_owned(), self.var(name, table))).collect()
+        root.named("vars").map(|(name, table)| (name.text.to_owned(), self.var(name, table, dialects))).collect()
     }
 
-    fn var(&mut self, name: Said<'_>, table: &Table) -> Var {
+    fn var(&mut self, name: Said<'_>, table: &Table, dialects: &[String]) -> Var {
         if Slot::ALL.iter().any(|slot| slot.name() == name.text) {
             let message = format!("`{}` cannot be a variable: volley fills {{{}}} itself", name.text, name.text);
             self.mistakes.add(name.span, message, "give it another name");
         } else {
             self.identifier("variable", name);
+        }
+        let known: Vec<&str> = dialects.iter().map(String::as_str).collect();
+        let mut by_dialect = BTreeMap::new();
+        for entry in table.table("dialect").into_iter().flat_map(|values| &values.entries) {
+            if let (Some(index), Value::Text(text)) = (self.refer("dialect", entry.said_key(), &known), &entry.node.value) {
+                by_dialect.insert(dialects[index].clone(), text.clone());
+            }
         }
         let env = table.text("env");
         if let Some(env) = env.filter(|env| !names::is_env_name(env.text)) {
@@ -120,7 +128,7 @@ impl<'t> Check<'t, '_> {
         }
         Var {
             default: table.text("default").map(|default| default.text.to_owned()),
-            by_dialect: BTreeMap::new(),
+            by_dialect,
             env: env.map(|env| env.text.to_owned()),
             about: self.about(table),
             secret: table.flag("secret"),
@@ -182,7 +190,9 @@ impl<'t> Check<'t, '_> {
     pub(super) fn template(&mut self, said: Said<'_>, place: &str, slots: &[Slot]) -> Template {
         let template = Template::parse(said.text);
         let root = self.root;
-        let vars: Vec<&str> = root.named("vars").map(|(name, _)| name.text).collect();
+        let captures = root.tables("message").chain(root.tables("http")).filter_map(|(_, table)| table.table("capture"));
+        let captures = captures.flat_map(|capture| capture.entries.iter().map(|entry| entry.key.as_str()));
+        let vars: Vec<&str> = root.named("vars").map(|(name, _)| name.text).chain(captures).collect();
         let mut seen: Vec<&Part> = Vec::new();
         for part in template.parts.iter() {
             match part {
@@ -207,6 +217,13 @@ impl<'t> Check<'t, '_> {
         template
     }
 
+    /// Names of variables and captures that stand in any text of the profile.
+    pub(super) fn used_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        used(self.root, &mut names);
+        names
+    }
+
     /// The place of `{name}` inside `said`; all of it when the text is written with escapes.
     pub(super) fn inside(&self, said: Said<'_>, name: &str) -> Span {
         let slot = format!("{{{name}}}");
@@ -214,6 +231,18 @@ impl<'t> Check<'t, '_> {
         match written.find(&slot) {
             Some(at) => Span { start: said.span.start + at, end: said.span.start + at + slot.len() },
             None => said.span,
+        }
+    }
+}
+
+fn used(table: &Table, names: &mut Vec<String>) {
+    let mut nodes: Vec<_> = table.entries.iter().map(|entry| &entry.node).collect();
+    while let Some(node) = nodes.pop() {
+        match &node.value {
+            Value::Text(text) => names.extend(Template::parse(text).vars().map(str::to_owned)),
+            Value::List(items) => nodes.extend(items),
+            Value::Table(inner) => nodes.extend(inner.entries.iter().map(|entry| &entry.node)),
+            Value::Whole(_) | Value::Fraction(_) | Value::Flag(_) | Value::Other(_) => {}
         }
     }
 }

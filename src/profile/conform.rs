@@ -77,13 +77,15 @@ impl Conform<'_> {
         let span = node.span;
         match (&key.kind, &mut node.value) {
             (Kind::Text, Value::Text(_)) | (Kind::Flag, Value::Flag(_)) => {}
-            (Kind::Size, Value::Text(_) | Value::Whole(_)) => {}
+            (Kind::Size, Value::Text(_) | Value::Whole(_)) | (Kind::Names, Value::Text(_)) => {}
             (Kind::Whole, Value::Whole(_)) | (Kind::Number, Value::Whole(_) | Value::Fraction(_)) => {}
-            (Kind::Texts | Kind::Tags | Kind::Wholes, Value::List(items)) => self.items(items, key),
+            (Kind::Texts | Kind::Names | Kind::Tags | Kind::Wholes, Value::List(items)) => self.items(items, key),
             (Kind::TextTable, Value::Table(table)) => self.text_values(table, key),
             (Kind::Table(keys), Value::Table(table)) => self.table(table, keys, &titled(format!("[{}]", key.name), span)),
             (Kind::Named(keys), Value::Table(table)) => self.named(table, keys, key),
-            (Kind::Tables(keys), Value::List(items)) => self.tables(items, keys, key),
+            (Kind::ValueTable, Value::Table(table)) => self.values(table, key),
+            (Kind::Tables(keys) | Kind::OneOrMore(keys), Value::List(items)) => self.tables(items, keys, key),
+            (Kind::OneOrMore(keys), Value::Table(table)) => self.table(table, keys, &titled(format!("[{}]", key.name), span)),
             _ => self.wrong_type(node, key),
         }
     }
@@ -91,7 +93,7 @@ impl Conform<'_> {
     fn items(&mut self, items: &[Node], key: &'static Key) {
         for item in items {
             match (&key.kind, &item.value) {
-                (Kind::Texts | Kind::Tags, Value::Text(_)) | (Kind::Wholes | Kind::Tags, Value::Whole(_)) => {}
+                (Kind::Texts | Kind::Names | Kind::Tags, Value::Text(_)) | (Kind::Wholes | Kind::Tags, Value::Whole(_)) => {}
                 (kind, other) => {
                     let wanted = match kind {
                         Kind::Tags => "texts and whole numbers",
@@ -109,6 +111,15 @@ impl Conform<'_> {
         for entry in &table.entries {
             if !matches!(entry.node.value, Value::Text(_)) {
                 let message = format!("`{}` must be text, this is {}", quoted(&entry.key), entry.node.value.kind());
+                self.mistakes.add(entry.node.span, message, format!("write for example {}", key.example));
+            }
+        }
+    }
+
+    fn values(&mut self, table: &Table, key: &'static Key) {
+        for entry in &table.entries {
+            if matches!(entry.node.value, Value::List(_) | Value::Table(_) | Value::Other(_)) {
+                let message = format!("`{}` must be text, a number or a flag, this is {}", quoted(&entry.key), entry.node.value.kind());
                 self.mistakes.add(entry.node.span, message, format!("write for example {}", key.example));
             }
         }
@@ -145,8 +156,9 @@ impl Conform<'_> {
             Kind::Size => "text or a whole number",
             Kind::Whole => "a whole number",
             Kind::Number => "a number",
+            Kind::Names => "text or a list of texts",
             Kind::Texts | Kind::Tags | Kind::Wholes => "a list",
-            Kind::TextTable | Kind::Table(_) | Kind::Named(_) => "a table",
+            Kind::TextTable | Kind::ValueTable | Kind::Table(_) | Kind::Named(_) | Kind::OneOrMore(_) => "a table",
             Kind::Tables(_) => "a list of tables",
         };
         let message = format!("`{}` must be {wanted}, this is {}", key.name, node.value.kind());
@@ -161,7 +173,7 @@ fn titled(title: String, span: Span) -> Place {
 /// A key as it is spoken of: `text`, or `[load]` when it is a table.
 fn shown(key: &Key) -> String {
     match key.kind {
-        Kind::Table(_) => format!("[{}]", key.name),
+        Kind::Table(_) | Kind::OneOrMore(_) => format!("[{}]", key.name),
         _ => format!("`{}`", key.name),
     }
 }

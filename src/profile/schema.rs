@@ -32,18 +32,24 @@ pub enum Kind {
     Number,
     /// A list of texts.
     Texts,
+    /// A text, or a list of texts.
+    Names,
     /// A list of whole numbers.
     Wholes,
     /// A list of texts and whole numbers.
     Tags,
     /// A table with any keys, each a text.
     TextTable,
-    /// A table: `[load]`.
+    /// A table with any keys, each a text, a number or a flag.
+    ValueTable,
+    /// A table: `[read]`.
     Table(&'static [Key]),
     /// A table of tables with names of the user's choice: `[series.echo]`.
     Named(&'static [Key]),
     /// A list of tables: `[[message]]`.
     Tables(&'static [Key]),
+    /// A table, or a list of such: `[load]` or `[[load]]`.
+    OneOrMore(&'static [Key]),
 }
 
 const fn required(name: &'static str, kind: Kind, example: &'static str) -> Key {
@@ -61,15 +67,19 @@ pub const PROFILE: &[Key] = &[
     optional("dialects", Kind::Texts, r#"dialects = ["docs", "server"]"#),
     optional("harm", Kind::Text, r#"harm = "what the messages do in the real world""#),
     required("endpoint", Kind::Table(ENDPOINT), "[endpoint]"),
+    optional("roles", Kind::Named(ROLE), "[roles.producer]"),
     optional("vars", Kind::Named(VAR), "[vars.token]"),
     optional("ping", Kind::Table(PING), "[ping]"),
     optional("reconnect", Kind::Table(RECONNECT), "[reconnect]"),
     optional("close", Kind::Tables(CLOSE), "[[close]]"),
+    optional("http", Kind::Tables(HTTP), "[[http]]"),
     optional("series", Kind::Named(SERIES), "[series.echo]"),
     optional("read", Kind::Table(READ), "[read]"),
     optional("message", Kind::Tables(MESSAGE), "[[message]]"),
     optional("reply", Kind::Tables(REPLY), "[[reply]]"),
-    required("load", Kind::Table(LOAD), "[load]"),
+    optional("beat", Kind::Tables(BEAT), "[[beat]]"),
+    optional("resume", Kind::Table(RESUME), "[resume]"),
+    required("load", Kind::OneOrMore(LOAD), "[load]"),
 ];
 
 /// `[endpoint]`
@@ -77,12 +87,21 @@ pub const ENDPOINT: &[Key] = &[
     required("url", Kind::Text, r#"url = "ws://127.0.0.1:9001/""#),
     optional("subprotocol", Kind::Text, r#"subprotocol = "chat.v2""#),
     optional("headers", Kind::TextTable, r#"User-Agent = "volley""#),
+    optional("opens", Kind::Names, r#"opens = "hello""#),
+];
+
+/// `[roles.NAME]`
+pub const ROLE: &[Key] = &[
+    required("about", Kind::Text, r#"about = "one line for help""#),
+    optional("count", Kind::Size, "count = 2"),
+    optional("url", Kind::Text, r#"url = "ws://127.0.0.1:9001/player/{client}""#),
 ];
 
 /// `[vars.NAME]`
 pub const VAR: &[Key] = &[
     required("about", Kind::Text, r#"about = "one line for help""#),
     optional("default", Kind::Text, r#"default = "10""#),
+    optional("dialect", Kind::TextTable, r#"dialect = { server = "authenticate" }"#),
     optional("env", Kind::Text, r#"env = "MY_TOKEN""#),
     optional("secret", Kind::Flag, "secret = true"),
     optional("harmless", Kind::Text, r#"harmless = "Stop""#),
@@ -110,6 +129,21 @@ pub const CLOSE: &[Key] = &[
     required("then", Kind::Text, r#"then = "stop""#),
 ];
 
+/// `[[http]]`
+pub const HTTP: &[Key] = &[
+    required("name", Kind::Text, r#"name = "mint""#),
+    required("at", Kind::Text, r#"at = "connect""#),
+    required("url", Kind::Text, r#"url = "/auth/user?id={client}""#),
+    optional("method", Kind::Text, r#"method = "POST""#),
+    optional("headers", Kind::TextTable, r#"x-api-key = "{api_key}""#),
+    optional("body", Kind::Text, r#"body = '{"id":{id}}'"#),
+    optional("series", Kind::Text, r#"series = "token_mint""#),
+    optional("capture", Kind::TextTable, r#"capture = { token = "token" }"#),
+    optional("roles", Kind::Names, r#"roles = "producer""#),
+    optional("dialects", Kind::Names, r#"dialects = "docs""#),
+    optional("when", Kind::Text, r#"when = "mint=http""#),
+];
+
 /// `[series.NAME]`
 pub const SERIES: &[Key] = &[
     required("class", Kind::Text, r#"class = "keyed""#),
@@ -124,24 +158,79 @@ pub const READ: &[Key] = &[optional("tag", Kind::Texts, r#"tag = ["type"]"#)];
 pub const MESSAGE: &[Key] = &[
     required("name", Kind::Text, r#"name = "ack""#),
     optional("tag", Kind::Tags, r#"tag = [0, "Ack"]"#),
-    optional("answers", Kind::Text, r#"answers = "echo""#),
+    optional("binary", Kind::Flag, "binary = true"),
+    optional("where", Kind::ValueTable, r#"where = { status = "ready" }"#),
+    optional("answers", Kind::Names, r#"answers = "echo""#),
     optional("key", Kind::Text, r#"key = "id""#),
     optional("error", Kind::Flag, "error = true"),
     optional("reply", Kind::Text, r#"reply = "pong""#),
     optional("ready", Kind::Flag, "ready = true"),
+    optional("opens", Kind::Names, r#"opens = "first_candidate""#),
+    optional("cancels", Kind::Names, r#"cancels = "direct""#),
+    optional("capture", Kind::TextTable, r#"capture = { room = "/data/room" }"#),
+    optional("gauge", Kind::Text, r#"gauge = "own_latency""#),
+    optional("value", Kind::Text, r#"value = "/data/ownLatency""#),
+    optional("unit", Kind::Text, r#"unit = "ms""#),
+    optional("cadence", Kind::Text, r#"cadence = "ping_interval""#),
+    optional("spread", Kind::Text, r#"spread = "fanout_spread""#),
+    optional("then", Kind::Text, r#"then = "waiting""#),
+    optional("states", Kind::Names, r#"states = "start""#),
+    optional("roles", Kind::Names, r#"roles = "consumer""#),
+    optional("dialects", Kind::Names, r#"dialects = "docs""#),
+    optional("when", Kind::Text, r#"when = "kind=scalar""#),
 ];
 
 /// `[[reply]]`
 pub const REPLY: &[Key] = &[
     required("name", Kind::Text, r#"name = "pong""#),
-    required("text", Kind::Text, r#"text = '{"type":"pong"}'"#),
-    optional("expects", Kind::Text, r#"expects = "announce""#),
+    optional("text", Kind::Text, r#"text = '{"type":"pong"}'"#),
+    optional("hex", Kind::Text, r#"hex = "00ff""#),
+    optional("audio", Kind::Size, "audio = 32000"),
+    optional("http", Kind::Text, r#"http = "complete""#),
+    optional("expects", Kind::Names, r#"expects = "announce""#),
+    optional("start", Kind::Flag, "start = true"),
+    optional("next", Kind::Text, r#"next = "second""#),
+    optional("then", Kind::Text, r#"then = "asked""#),
+    optional("roles", Kind::Names, r#"roles = "consumer""#),
+    optional("dialects", Kind::Names, r#"dialects = "docs""#),
+    optional("when", Kind::Text, r#"when = "kind=scalar""#),
+];
+
+/// `[[beat]]`
+pub const BEAT: &[Key] = &[
+    required("name", Kind::Text, r#"name = "heartbeat""#),
+    required("say", Kind::Text, r#"say = "heartbeat""#),
+    required("every", Kind::Text, r#"every = "30s""#),
+    optional("default", Kind::Text, r#"default = "40s""#),
+    optional("from", Kind::Text, r#"from = "open""#),
+    optional("jitter", Kind::Number, "jitter = 1.0"),
+    optional("times", Kind::Whole, "times = 1"),
+    optional("lost", Kind::Text, r#"lost = "close""#),
+];
+
+/// `[resume]`
+pub const RESUME: &[Key] = &[
+    required("message", Kind::Text, r#"message = "dispatch""#),
+    required("position", Kind::Text, r#"position = "seq""#),
+    required("ask", Kind::Text, r#"ask = "replay""#),
+    optional("first", Kind::Text, r#"first = "replay_first""#),
+    optional("each", Kind::Text, r#"each = "replayed""#),
+    optional("roles", Kind::Names, r#"roles = "consumer""#),
+    optional("dialects", Kind::Names, r#"dialects = "docs""#),
 ];
 
 /// `[load]`
 pub const LOAD: &[Key] = &[
     required("name", Kind::Text, r#"name = "echo""#),
-    required("text", Kind::Text, r#"text = '{"id":{id}}'"#),
+    optional("text", Kind::Text, r#"text = '{"id":{id}}'"#),
+    optional("hex", Kind::Text, r#"hex = "00ff""#),
+    optional("audio", Kind::Size, r#"audio = "{chunk_bytes}""#),
+    optional("http", Kind::Text, r#"http = "publish""#),
     optional("pad_to", Kind::Size, r#"pad_to = "{payload_bytes}""#),
-    optional("expects", Kind::Text, r#"expects = "echo""#),
+    optional("expects", Kind::Names, r#"expects = "echo""#),
+    optional("then", Kind::Text, r#"then = "moved""#),
+    optional("states", Kind::Names, r#"states = "my_turn""#),
+    optional("roles", Kind::Names, r#"roles = "producer""#),
+    optional("dialects", Kind::Names, r#"dialects = "docs""#),
+    optional("when", Kind::Text, r#"when = "kind=scalar""#),
 ];

@@ -101,6 +101,11 @@ impl Table {
         self.list(key).iter().filter_map(said)
     }
 
+    /// The text under `key`, or the texts of the list under it.
+    pub(super) fn names(&self, key: &str) -> impl Iterator<Item = Said<'_>> {
+        self.text(key).into_iter().chain(self.texts(key))
+    }
+
     /// The table under `key`.
     pub(super) fn table(&self, key: &str) -> Option<&Table> {
         inner(self.get(key)?)
@@ -112,9 +117,10 @@ impl Table {
         entries.iter().filter_map(|entry| Some((entry.said_key(), inner(&entry.node)?)))
     }
 
-    /// The tables in the list under `key`, with their places: `[[message]]`.
+    /// The tables in the list under `key`, with their places: `[[message]]`. A single table counts as a list of one.
     pub(super) fn tables(&self, key: &str) -> impl Iterator<Item = (Span, &Table)> {
-        self.list(key).iter().filter_map(|node| Some((node.span, inner(node)?)))
+        let single = self.get(key).filter(|node| matches!(node.value, Value::Table(_)));
+        single.into_iter().chain(self.list(key)).filter_map(|node| Some((node.span, inner(node)?)))
     }
 }
 

@@ -10,7 +10,7 @@ use super::sending::pad_size;
 use super::template::Part;
 use super::template::Template;
 
-/// A value for every variable of `profile`. `sets` are pairs of `--set`, the last of a name wins;
+/// A value for every variable of `profile` in `dialect`. `sets` are pairs of `--set`, the last of a name wins;
 /// `env` looks up the environment, where an empty value counts as none.
 ///
 /// # Errors
@@ -19,6 +19,7 @@ use super::template::Template;
 /// variables are never in them.
 pub fn resolve(
     profile: &Profile,
+    dialect: Option<&str>,
     sets: &[(String, String)],
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, String>, Vec<String>> {
@@ -27,7 +28,7 @@ pub fn resolve(
     for (name, var) in &profile.vars {
         let set = sets.iter().rev().find(|(set, _)| set == name).map(|(_, value)| value.clone());
         let from_env = || var.env.as_deref().and_then(&env).filter(|value| !value.is_empty());
-        match set.or_else(from_env).or_else(|| var.default.clone()) {
+        match set.or_else(from_env).or_else(|| dialect.and_then(|d| var.by_dialect.get(d)).or(var.default.as_ref()).cloned()) {
             Some(value) => drop(values.insert(name.clone(), value)),
             None => problems.push(missing(name, &var.about, var.env.as_deref())),
         }
@@ -131,7 +132,7 @@ pad_to = "{size}"
     fn resolved(sets: &[(&str, &str)], env: &[(&str, &str)]) -> Result<BTreeMap<String, String>, Vec<String>> {
         let profile = load::from_text("demo.toml", PROFILE).expect("a good profile");
         let sets: Vec<(String, String)> = sets.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        resolve(&profile, &sets, |wanted| env.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).into()))
+        resolve(&profile, None, &sets, |wanted| env.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).into()))
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn plan(profile: &str, url: &str, more: &[&str]) -> Plan {
         true => load::from_text("test.toml", profile).unwrap_or_else(|why| panic!("{why}")),
         false => resolve::profile(profile, false).expect("a profile"),
     };
-    let values = resolve::variables(&profile, &args.set).expect("values");
+    let values = resolve::variables(&profile, None, &args.set).expect("values");
     resolve::plan(&args, profile, values, &Target::parse(url).expect("an address"), 1).expect("a plan")
 }
 
