@@ -72,6 +72,126 @@ counted! {
         Ping = "ping",
         /// OpenShock: the answer to a pong.
         LatencyAnnounce = "latency_announce",
+        /// Terra.
+        Heartbeat = "heartbeat",
+        /// Terra.
+        HeartbeatAck = "heartbeat_ack",
+        /// Terra.
+        Hello = "hello",
+        /// Terra.
+        Identify = "identify",
+        /// Terra.
+        Ready = "ready",
+        /// Terra.
+        Dispatch = "dispatch",
+        /// Terra.
+        Submit = "submit",
+        /// Terra.
+        Replay = "replay",
+        /// A first message with a credential.
+        Auth = "auth",
+        /// The answer to one.
+        AuthSuccess = "auth_success",
+        /// LiveStyler.
+        SessionStart = "session_start",
+        /// LiveStyler.
+        NodeStatus = "node_status",
+        /// LiveStyler.
+        ServerProvisioning = "server_provisioning",
+        /// LiveStyler.
+        Offer = "offer",
+        /// LiveStyler.
+        Answer = "answer",
+        /// LiveStyler.
+        Candidate = "candidate",
+        /// Notifications.
+        Subscribe = "subscribe",
+        /// Notifications.
+        Subscribed = "subscribed",
+        /// Notifications.
+        Unsubscribe = "unsubscribe",
+        /// Notifications.
+        Unsubscribed = "unsubscribed",
+        /// Notifications.
+        Notification = "notification",
+        /// Notifications.
+        ChatMessage = "chat_message",
+        /// Notifications.
+        StatusUpdate = "status_update",
+        /// The server is ready for a conversation.
+        Connected = "connected",
+        /// Sound.
+        Audio = "audio",
+        /// Subtitles.
+        Subtitle = "subtitle",
+        /// Dubbing.
+        DubbedAudio = "dubbed_audio",
+        /// Dubbing.
+        SyncStatus = "sync_status",
+        /// Dubbing.
+        LatencyReport = "latency_report",
+        /// Trivia, voice.
+        Transcript = "transcript",
+        /// Trivia.
+        Trivia = "trivia",
+        /// Chess.
+        Move = "move",
+        /// Chess.
+        GameState = "game_state",
+        /// Chess.
+        GameOver = "game_over",
+        /// Chess.
+        Chat = "chat",
+        /// Chess.
+        Resign = "resign",
+        /// Chess.
+        Draw = "draw",
+        /// Direct messages.
+        Message = "message",
+        /// Direct messages.
+        Typing = "typing",
+        /// Direct messages.
+        Read = "read",
+        /// Direct messages.
+        ReadReceipt = "read_receipt",
+        /// Direct messages.
+        React = "react",
+        /// Direct messages.
+        Reaction = "reaction",
+        /// Pairing.
+        CompanionConnected = "companion_connected",
+        /// Pairing.
+        Authenticating = "authenticating",
+        /// Pairing.
+        PairingSuccess = "pairing_success",
+        /// Pairing.
+        PairingFailed = "pairing_failed",
+        /// Pairing.
+        SessionExpired = "session_expired",
+        /// Diagnostics.
+        Snapshot = "snapshot",
+        /// Diagnostics.
+        Update = "update",
+        /// Diagnostics, pairing.
+        Refresh = "refresh",
+        /// Voice.
+        Commit = "commit",
+        /// Voice.
+        Cancel = "cancel",
+        /// Voice.
+        Cancelled = "cancelled",
+        /// Voice.
+        TranscriptFinal = "transcript_final",
+        /// Voice.
+        LlmChunk = "llm_chunk",
+        /// Voice.
+        TtsAudio = "tts_audio",
+        /// Voice.
+        Response = "response",
+        /// Voice.
+        Complete = "complete",
+        /// What the server says of a mistake.
+        Error = "error",
         /// A message that a fault put in the place of an answer.
         Faulty = "faulty",
         /// Control frame.
@@ -110,6 +230,26 @@ counted! {
         Intensity = "intensity_above_100",
         /// A pong without a ping.
         PongUnasked = "pong_unasked",
+        /// A message before the client had introduced itself.
+        TooEarly = "before_identification",
+        /// A second introduction.
+        Again = "identified_twice",
+        /// A message that this role may not send.
+        WrongRole = "wrong_role",
+        /// A message of a kind that does not exist.
+        UnknownKind = "unknown_kind",
+        /// A message without what it needs.
+        Missing = "missing_field",
+        /// Text where binary is read, or the reverse.
+        WrongFrame = "wrong_kind_of_frame",
+        /// A heartbeat that did not come in time.
+        HeartbeatMissed = "heartbeat_missed",
+        /// A move that the rules of the game forbid, or out of turn.
+        IllegalMove = "illegal_move",
+        /// A credential that is none.
+        BadCredential = "bad_credential",
+        /// More of something than may be.
+        TooMany = "too_many",
     }
 }
 
@@ -161,8 +301,8 @@ pub(super) struct Counts {
 impl Counts {
     pub(super) fn new() -> Self {
         Counts {
-            received: Default::default(),
-            sent: Default::default(),
+            received: [0; Kind::NAMES.len()],
+            sent: [0; Kind::NAMES.len()],
             dropped: Default::default(),
             violations: Default::default(),
             bytes_in: 0,
@@ -238,6 +378,8 @@ impl Counts {
             violations: named(Violation::NAMES, &self.violations),
             violations_total: self.violations.iter().sum(),
             hold: Hold::of(&self.hold),
+            figures: BTreeMap::new(),
+            http: BTreeMap::new(),
         }
     }
 }
@@ -281,6 +423,12 @@ pub struct Account {
     pub violations_total: u64,
     /// How long answers were held.
     pub hold: Hold,
+    /// What else a protocol counts.
+    #[serde(default)]
+    pub figures: BTreeMap<String, u64>,
+    /// Plain HTTP requests, by method and route, then by status.
+    #[serde(default)]
+    pub http: BTreeMap<String, BTreeMap<u16, u64>>,
 }
 
 /// Connections of a server.

@@ -145,7 +145,8 @@ impl Client {
     }
 
     /// Counts what will never be sent.
-    pub(super) fn bury(self, desk: &mut Desk) {
+    pub(super) fn bury(mut self, desk: &mut Desk) {
+        self.talk.gone(desk);
         desk.gathered_bytes -= self.decoder.weight();
         if let Some(backlog) = self.backlog {
             desk.backlog_bytes -= backlog.len();

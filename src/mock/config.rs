@@ -20,17 +20,64 @@ pub enum Protocol {
     Echo,
     /// OpenShock's live control gateway.
     OpenShockLive,
+    /// Terra's streaming of readings.
+    Terra,
+    /// LiveStyler's signalling.
+    LiveStyler,
+    /// The channel notification service.
+    Notify,
+    /// Live subtitles.
+    Subtitles,
+    /// Live dubbing.
+    Dubbing,
+    /// Live trivia.
+    Trivia,
+    /// Chess.
+    Chess,
+    /// Direct messages.
+    Dm,
+    /// Device pairing.
+    Pairing,
+    /// Admin diagnostics.
+    Diagnostics,
+    /// Voice support.
+    Voice,
 }
 
 impl Protocol {
     /// All of them, in the order of lists.
-    pub const ALL: [Protocol; 2] = [Protocol::Echo, Protocol::OpenShockLive];
+    pub const ALL: [Protocol; 13] = [
+        Protocol::Echo,
+        Protocol::OpenShockLive,
+        Protocol::Terra,
+        Protocol::LiveStyler,
+        Protocol::Notify,
+        Protocol::Subtitles,
+        Protocol::Dubbing,
+        Protocol::Trivia,
+        Protocol::Chess,
+        Protocol::Dm,
+        Protocol::Pairing,
+        Protocol::Diagnostics,
+        Protocol::Voice,
+    ];
 
     /// The name of its profile.
     pub const fn name(self) -> &'static str {
         match self {
             Protocol::Echo => "echo",
             Protocol::OpenShockLive => "openshock-live",
+            Protocol::Terra => "terra",
+            Protocol::LiveStyler => "livestyler-signal",
+            Protocol::Notify => "channel-notify",
+            Protocol::Subtitles => "media-subtitles",
+            Protocol::Dubbing => "media-dubbing",
+            Protocol::Trivia => "media-trivia",
+            Protocol::Chess => "media-chess",
+            Protocol::Dm => "media-dm",
+            Protocol::Pairing => "media-pairing",
+            Protocol::Diagnostics => "media-diagnostics",
+            Protocol::Voice => "media-voice",
         }
     }
 
@@ -41,7 +88,12 @@ impl Protocol {
 
     /// Whether it comes in two dialects.
     const fn has_dialects(self) -> bool {
-        matches!(self, Protocol::OpenShockLive)
+        !matches!(self, Protocol::Echo | Protocol::Terra | Protocol::LiveStyler | Protocol::Notify)
+    }
+
+    /// Whether its connections share a world, and so a lane.
+    pub(super) const fn is_shared(self) -> bool {
+        !matches!(self, Protocol::Echo | Protocol::OpenShockLive)
     }
 }
 
@@ -140,6 +192,9 @@ impl Config {
         let capacity = words.capacity.unwrap_or(usize::MAX);
         if !(1..=LANES_CAP).contains(&lanes) {
             mistakes.push(format!("lanes {lanes}: between 1 and {LANES_CAP}"));
+        }
+        if lanes > 1 && profile.is_shared() {
+            mistakes.push(format!("lanes {lanes}: the connections of `{}` talk to each other, on one lane", profile.name()));
         }
         if !(125..=1 << 30).contains(&message_cap) {
             mistakes.push(format!("message cap {message_cap}: between 125 bytes and 1 GiB"));

@@ -4,7 +4,9 @@
 //! buffer for the next write; what may not waits in one queue for the whole lane, ordered by its
 //! instant. Knows neither sockets nor what the messages mean.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use crate::units::Nanos;
 
@@ -31,7 +33,9 @@ use super::queue::Mark;
 use super::queue::Queue;
 use super::queue::Then;
 use super::queue::Waiting;
+use super::story::Post;
 use super::trouble::Delay;
+use super::world::World;
 
 /// How long an answer waits for the one it changes places with.
 const KEPT_FOR: Nanos = Nanos::from_secs(5);
@@ -79,13 +83,17 @@ pub(super) struct Desk {
     pub(super) backlog_bytes: usize,
     /// Bytes of messages read in part.
     pub(super) gathered_bytes: usize,
+    /// What all connections share.
+    pub(super) world: Arc<Mutex<World>>,
+    /// What connections said to others.
+    pub(super) posts: VecDeque<Post>,
     overtakes: bool,
     spoilers: Vec<Spoiler>,
     quirks: Vec<Striker<Connection>>,
 }
 
 impl Desk {
-    pub(super) fn new(config: Arc<Config>) -> Self {
+    pub(super) fn new(config: Arc<Config>, world: Arc<Mutex<World>>) -> Self {
         let answers = Striker::of(&config.faults, |fault| if let Fault::Answer(answer) = fault { Some(answer) } else { None });
         let spoilers = answers.into_iter().map(|striker| Spoiler::new(striker, &config)).collect();
         Desk {
@@ -96,6 +104,8 @@ impl Desk {
             queue: Queue::default(),
             backlog_bytes: 0,
             gathered_bytes: 0,
+            world,
+            posts: VecDeque::new(),
             overtakes: config.delay.is_some_and(Delay::overtakes) && config.profile.answers_overtake(),
             spoilers,
             quirks: Striker::of(&config.faults, |fault| if let Fault::Connection(what) = fault { Some(what) } else { None }),

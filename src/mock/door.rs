@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -26,6 +27,7 @@ use tokio::task::LocalSet;
 
 use super::account::Connections;
 use super::config::Config;
+use super::config::Dialect;
 use super::fault::Fault;
 use super::fault::Striker;
 use super::fault::handshake::Handshake;
@@ -34,9 +36,14 @@ use super::greeting::NOT_HTTP;
 use super::lane::Arrival;
 use super::openshock;
 use super::peer;
+use super::story;
+use super::story::Call;
+use super::world::World;
+use crate::wire::Clock;
 use crate::wire::accept;
 use crate::wire::accept::Asked;
 use crate::wire::accept::Outcome;
+use crate::wire::accept::Plain;
 use crate::wire::accept::Refusal;
 use crate::wire::accept::Verdict;
 
@@ -77,11 +84,32 @@ enum Decision {
     NotHttp,
 }
 
+/// Where a connection was asked for.
+#[derive(Debug, Default)]
+struct Place {
+    path: String,
+    query: Option<String>,
+}
+
 /// Leave to do a handshake; none when the semaphore was closed, which it never is.
 type Permit = Result<OwnedSemaphorePermit, AcquireError>;
 
+/// What the door shares with the lanes.
+pub(super) struct Shared {
+    /// What the server does.
+    pub(super) config: Arc<Config>,
+    /// What all connections share.
+    pub(super) world: Arc<Mutex<World>>,
+    /// The server's clock.
+    pub(super) clock: Clock,
+    /// Open connections.
+    pub(super) open: Arc<AtomicU64>,
+}
+
 struct Door {
     config: Arc<Config>,
+    world: Arc<Mutex<World>>,
+    clock: Clock,
     posts: Vec<Post>,
     open: Arc<AtomicU64>,
     strikers: RefCell<Vec<Striker<Handshake>>>,
@@ -92,16 +120,11 @@ struct Door {
 ///
 /// # Errors
 /// When the runtime cannot be made or the listener is none.
-pub(super) fn run(
-    config: Arc<Config>,
-    listener: std::net::TcpListener,
-    stop: &Notify,
-    posts: Vec<Post>,
-    open: Arc<AtomicU64>,
-) -> io::Result<Callers> {
+pub(super) fn run(shared: Shared, listener: std::net::TcpListener, stop: &Notify, posts: Vec<Post>) -> io::Result<Callers> {
+    let Shared { config, world, clock, open } = shared;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let strikers = Striker::of(&config.faults, |fault| if let Fault::Handshake(what) = fault { Some(what) } else { None });
-    let door = Rc::new(Door { config, posts, open, strikers: RefCell::new(strikers), callers: RefCell::default() });
+    let door = Rc::new(Door { config, world, clock, posts, open, strikers: RefCell::new(strikers), callers: RefCell::default() });
     LocalSet::new().block_on(&runtime, door.clone().accept(listener, stop))?;
     Ok(door.callers.take())
 }
@@ -134,10 +157,11 @@ impl Door {
     /// is never behind what the peer has seen.
     async fn greet(&self, stream: TcpStream, permit: Permit) {
         stream.set_nodelay(true).ok();
-        let mut query = None;
+        let mut place = Place::default();
         let mut odd = None;
-        let outcome = accept::accept(stream, HANDSHAKE, |asked| {
-            query.clone_from(&asked.query);
+        let serve = |asked: &Asked, plain| self.serve(asked, plain);
+        let outcome = accept::accept(stream, HANDSHAKE, serve, |asked| {
+            place = Place { path: asked.path.clone(), query: asked.query.clone() };
             match self.decide(asked) {
                 Decision::Usual(verdict) => verdict,
                 other => {
@@ -147,7 +171,7 @@ impl Door {
             }
         });
         match (outcome.await, odd) {
-            (Outcome::Open { stream, leftover }, _) => self.open(stream, None, leftover.to_vec(), query),
+            (Outcome::Open { stream, leftover }, _) => self.open(stream, None, leftover.to_vec(), place),
             (Outcome::Refused(stream), _) => {
                 self.count(|callers| callers.connections.refused += 1);
                 accept::finish(stream).await;
@@ -158,7 +182,7 @@ impl Door {
             }
             (Outcome::Silent { stream, leftover }, Some(Decision::Odd(greeting))) => {
                 drop(permit);
-                self.greet_oddly(stream, greeting, leftover.to_vec(), query).await;
+                self.greet_oddly(stream, greeting, leftover.to_vec(), place).await;
             }
             (Outcome::Silent { mut stream, .. }, Some(_)) => {
                 self.count(|callers| callers.connections.refused += 1);
@@ -174,9 +198,9 @@ impl Door {
     }
 
     /// Answers 101 as a fault has it; a peer that leaves meanwhile has failed.
-    async fn greet_oddly(&self, mut stream: TcpStream, greeting: Greeting, leftover: Vec<u8>, query: Option<String>) {
+    async fn greet_oddly(&self, mut stream: TcpStream, greeting: Greeting, leftover: Vec<u8>, place: Place) {
         if greeting.early {
-            return self.open(stream, Some(greeting.head), leftover, query);
+            return self.open(stream, Some(greeting.head), leftover, place);
         }
         let written = match greeting.pause {
             Some(pause) => slowly(&mut stream, &greeting.head, pause.to_std()).await,
@@ -186,12 +210,12 @@ impl Door {
             },
         };
         match written {
-            Ok(()) => self.open(stream, None, leftover, query),
+            Ok(()) => self.open(stream, None, leftover, place),
             Err(_) => self.count(|callers| callers.connections.failed += 1),
         }
     }
 
-    fn open(&self, stream: TcpStream, head: Option<Vec<u8>>, leftover: Vec<u8>, query: Option<String>) {
+    fn open(&self, stream: TcpStream, head: Option<Vec<u8>>, leftover: Vec<u8>, place: Place) {
         let Ok(socket) = stream.into_std() else {
             return self.count(|callers| callers.connections.failed += 1);
         };
@@ -201,7 +225,7 @@ impl Door {
             connections.accepted += 1;
             connections.open_peak = connections.open_peak.max(open);
         });
-        self.post(Arrival { socket, head, leftover, query, ordinal });
+        self.post(Arrival { socket, head, leftover, path: place.path, query: place.query, ordinal });
     }
 
     fn count(&self, change: impl FnOnce(&mut Callers)) {
@@ -214,6 +238,27 @@ impl Door {
         if post.sender.send(arrival).is_ok() {
             post.bell.write(1).ok();
         }
+    }
+
+    /// Answers a plain HTTP request, if there is anything at its path.
+    fn serve(&self, asked: &Asked, plain: Plain) -> Option<Refusal> {
+        let header = |name: &str| asked.header(name).map(str::to_owned);
+        let call = Call {
+            method: plain.method.as_str(),
+            path: &asked.path,
+            query: story::query(asked.query.as_deref()),
+            header: &header,
+            body: serde_json::from_slice(&plain.body).unwrap_or_default(),
+            now: self.clock.now(),
+            settings: &self.config.settings,
+            docs: self.config.dialect == Dialect::Docs,
+        };
+        let answer = self.world.lock().ok()?.serve(self.config.profile, &call)?;
+        // What the request has to say to connections, their lane takes when the bell rings.
+        self.posts.iter().for_each(|post| {
+            post.bell.write(1).ok();
+        });
+        Some(answer)
     }
 
     /// What becomes of a handshake: the first fault that strikes decides. One that spoils the 101 strikes

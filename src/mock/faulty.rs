@@ -83,9 +83,9 @@ enum Speech {
 impl Speech {
     fn of(config: &Config) -> Self {
         match (config.profile, config.dialect) {
-            (Protocol::Echo, _) => Speech::Echo,
             (Protocol::OpenShockLive, Dialect::Docs) => Speech::OpenShockDocs,
             (Protocol::OpenShockLive, Dialect::Server) => Speech::OpenShockServer,
+            _ => Speech::Echo,
         }
     }
 

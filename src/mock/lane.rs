@@ -6,6 +6,7 @@
 
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
@@ -35,8 +36,10 @@ use super::config::Config;
 use super::desk::Desk;
 use super::line::Line;
 use super::peer::Peer;
+use super::story::Post;
 use super::talk::Talk;
 use super::trouble::Random;
+use super::world::World;
 use crate::wire::Clock;
 
 /// Bytes read at once; shared by all connections of the lane.
@@ -59,6 +62,8 @@ pub(super) struct Arrival {
     pub(super) head: Option<Vec<u8>>,
     /// Bytes that came behind the request.
     pub(super) leftover: Vec<u8>,
+    /// Path of the request.
+    pub(super) path: String,
     /// Query of the request.
     pub(super) query: Option<String>,
     /// Which connection of the server it is, from 0.
@@ -97,6 +102,7 @@ impl Lane {
     /// When the system gives no more files.
     pub(super) fn new(
         config: Arc<Config>,
+        world: Arc<Mutex<World>>,
         clock: Clock,
         inbox: Receiver<Arrival>,
         bell: &EventFd,
@@ -116,7 +122,7 @@ impl Lane {
             clock,
             inbox,
             open,
-            desk: Desk::new(config),
+            desk: Desk::new(config, world),
             slots: Vec::new(),
             free: Vec::new(),
             again: Vec::new(),
@@ -158,6 +164,7 @@ impl Lane {
                 TIMER => self.armed = None,
                 token => self.event(token, event.events()),
             }
+            self.deliver();
             // What became due meanwhile does not wait for the rest of the events.
             if self.desk.queue.next_at().is_some_and(|at| at <= self.desk.now) {
                 self.release();
@@ -167,6 +174,7 @@ impl Lane {
             self.event(token, EpollFlags::EPOLLIN);
         }
         self.release();
+        self.deliver();
         Ok(count)
     }
 
@@ -182,7 +190,21 @@ impl Lane {
         Ok(())
     }
 
+    /// Says what connections, and plain HTTP requests, have said to others.
+    fn deliver(&mut self) {
+        while let Some(Post { to, what }) = self.desk.posts.pop_front() {
+            let Some(mut client) = self.take(to) else { continue };
+            client.talk.told(what, &mut self.desk);
+            let result = client.flush(&mut self.desk, self.clock);
+            self.back(client, result);
+        }
+    }
+
     fn arrivals(&mut self) {
+        self.desk.now = self.clock.now();
+        if let Ok(mut world) = self.desk.world.lock() {
+            self.desk.posts.extend(world.posts.drain(..));
+        }
         while let Ok(arrival) = self.inbox.try_recv() {
             self.enter(arrival);
         }
@@ -197,7 +219,7 @@ impl Lane {
         let token = u64::from(self.slots[index as usize].generation) << 32 | u64::from(index);
         let random = Random::new(self.desk.config.seed, arrival.ordinal);
         let line = Line::new(token, self.desk.quirks(), random);
-        let peer = Peer::new(self.desk.config.profile, arrival.query.as_deref(), self.desk.now);
+        let peer = Peer::new(self.desk.config.profile, &arrival.path, arrival.query.as_deref(), self.desk.now);
         let mut client = Box::new(Client::new(arrival.socket, Talk::new(line, peer)));
         let all = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         let watched = self.epoll.add(&client.socket, EpollEvent::new(all, token)).map_err(|_| Gone);

@@ -13,22 +13,33 @@
 
 mod account;
 mod backlog;
+mod chess;
 mod client;
 mod codec;
 mod config;
 mod desk;
+mod diagnostics;
+mod dm;
 mod door;
 mod fault;
 mod faulty;
 mod greeting;
 mod lane;
 mod line;
+mod livestyler;
+mod media;
+mod notify;
 mod openshock;
+mod pairing;
 mod peer;
 mod queue;
 mod settings;
+mod story;
 mod talk;
+mod terra;
 mod trouble;
+mod voice;
+mod world;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -36,6 +47,7 @@ use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -58,8 +70,8 @@ pub use config::Words;
 pub use fault::Planned;
 pub use fault::Row as FaultRow;
 pub use fault::TABLE as FAULTS;
-pub use settings::VARIABLES;
 pub use settings::Variable;
+pub use settings::variables;
 pub use trouble::Delay;
 pub use trouble::Stall;
 
@@ -68,6 +80,7 @@ use account::Counts;
 use account::Dropped;
 use door::Post;
 use lane::Lane;
+use world::World;
 
 /// Tells one server to stop, from any thread and any number of times. Clones tell the same server.
 #[derive(Clone, Debug)]
@@ -110,16 +123,22 @@ pub fn serve(config: Config, listener: TcpListener, stop: &StopSignal) -> io::Re
     let config = Arc::new(config);
     let clock = Clock::start();
     let open = Arc::new(AtomicU64::new(0));
+    let world = Arc::new(Mutex::new(World::default()));
     let (mut posts, mut lanes) = (Vec::new(), Vec::new());
     for _ in 0..config.lanes {
         let (sender, inbox) = mpsc::channel();
         let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        lanes.push(Lane::new(config.clone(), clock, inbox, &bell, &stop.0.event, open.clone())?);
+        lanes.push(Lane::new(config.clone(), world.clone(), clock, inbox, &bell, &stop.0.event, open.clone())?);
         posts.push(Post { sender, bell });
     }
     let (callers, counts) = std::thread::scope(|scope| {
         let threads: Vec<_> = lanes.into_iter().map(|lane| scope.spawn(move || lane.run())).collect();
-        let callers = door::run(config.clone(), listener, &stop.0.notify, posts, open.clone());
+        let callers = door::run(
+            door::Shared { config: config.clone(), world: world.clone(), clock, open: open.clone() },
+            listener,
+            &stop.0.notify,
+            posts,
+        );
         // A door that failed must not leave the lanes running.
         stop.give();
         let counts: Vec<_> = threads.into_iter().map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
@@ -133,7 +152,11 @@ pub fn serve(config: Config, listener: TcpListener, stop: &StopSignal) -> io::Re
     all.dropped(Dropped::No101, callers.silenced);
     all.faults.extend(callers.faults);
     callers.connections.ended = all.ended;
-    Ok(all.account(config.profile.name(), config.dialect_name(), callers.connections))
+    let mut account = all.account(config.profile.name(), config.dialect_name(), callers.connections);
+    if let Ok(world) = world.lock() {
+        (account.figures, account.http) = (world.figures(), world.http());
+    }
+    Ok(account)
 }
 
 /// A server in a thread of its own.

@@ -2,6 +2,8 @@
 //!
 //! Knows what to answer, not when or how it travels.
 
+use serde_json::Value;
+
 use super::account::Kind;
 use super::account::Violation;
 use super::codec::PING;
@@ -13,6 +15,9 @@ use super::line::Line;
 use super::openshock;
 use super::openshock::OpenShock;
 use super::queue::Beat;
+use super::story::Scene;
+use super::story::Story;
+use super::world;
 use crate::wire::accept::Asked;
 use crate::wire::accept::Verdict;
 
@@ -27,6 +32,7 @@ pub(super) fn verdict(asked: &Asked, config: &Config) -> Verdict {
             Verdict::Accept(asked.subprotocols().find(|offered| Some(*offered) == ours).map(Into::into))
         }
         Protocol::OpenShockLive => openshock::verdict(asked, &config.settings),
+        other => world::verdict(other, asked, config),
     }
 }
 
@@ -37,14 +43,33 @@ pub(super) enum Peer {
     Echo,
     /// OpenShock's gateway.
     OpenShock(OpenShock),
+    /// One of those that tell each other things.
+    Story(Box<dyn Story>),
 }
 
 impl Peer {
-    /// The conversation of a connection asked for with `query`, open since `now`.
-    pub(super) fn new(protocol: Protocol, query: Option<&str>, now: u64) -> Self {
-        match protocol {
-            Protocol::Echo => Peer::Echo,
-            Protocol::OpenShockLive => Peer::OpenShock(OpenShock::new(query, now)),
+    /// The conversation of a connection asked for with `path` and `query`, open since `now`.
+    pub(super) fn new(protocol: Protocol, path: &str, query: Option<&str>, now: u64) -> Self {
+        match (protocol, world::story(protocol, path, query)) {
+            (_, Some(story)) => Peer::Story(story),
+            (Protocol::OpenShockLive, None) => Peer::OpenShock(OpenShock::new(query, now)),
+            (_, None) => Peer::Echo,
+        }
+    }
+
+    /// Lets a story have its say.
+    fn tell(story: &mut dyn Story, desk: &mut Desk, line: &mut Line, say: impl FnOnce(&mut dyn Story, &mut Scene<'_>)) {
+        let world = desk.world.clone();
+        // A thread that panicked while it held the lock has ended the server.
+        if let Ok(mut world) = world.lock() {
+            say(story, &mut Scene::new(desk, line, &mut world));
+        }
+    }
+
+    /// The connection is over.
+    pub(super) fn gone(&mut self, desk: &Desk, line: &Line) {
+        if let (Peer::Story(story), Ok(mut world)) = (self, desk.world.lock()) {
+            story.gone(&mut world, line.token);
         }
     }
 
@@ -54,6 +79,7 @@ impl Peer {
             Peer::Echo if line.quirks.extra => desk.news(line, Kind::Echo, TEXT, EXTRA_ECHO),
             Peer::Echo => {}
             Peer::OpenShock(gateway) => gateway.opened(desk, line),
+            Peer::Story(story) => Peer::tell(story.as_mut(), desk, line, |story, scene| story.opened(scene)),
         }
         if let Some(period) = line.quirks.flood_ns {
             desk.wake(line, desk.now + period, Beat::Flood);
@@ -71,14 +97,28 @@ impl Peer {
                 desk.answer(line, Kind::Echo, opcode, body);
             }
             Peer::OpenShock(gateway) => gateway.heard(desk, line, body),
+            Peer::Story(story) => Peer::tell(story.as_mut(), desk, line, |story, scene| match opcode {
+                TEXT => {
+                    let message: Option<Value> = serde_json::from_slice(body).ok();
+                    if message.is_none() {
+                        scene.received(Kind::Unparsed);
+                        scene.violated(Violation::BadJson);
+                    }
+                    story.text(scene, message.as_ref());
+                }
+                _ => story.binary(scene, body),
+            }),
         }
     }
 
     /// A beat of this conversation came round; it was due `at`.
     pub(super) fn beat(&mut self, desk: &mut Desk, line: &mut Line, beat: Beat, at: u64) {
-        match self {
-            Peer::Echo => desk.news(line, Kind::WsPing, PING, &at.to_be_bytes()),
-            Peer::OpenShock(gateway) => gateway.beat(desk, line, beat, at),
+        match (self, beat) {
+            (Peer::OpenShock(gateway), _) => gateway.beat(desk, line, beat, at),
+            (Peer::Story(story), Beat::Story(beat)) => {
+                Peer::tell(story.as_mut(), desk, line, |story, scene| story.beat(scene, beat));
+            }
+            (Peer::Echo | Peer::Story(_), _) => desk.news(line, Kind::WsPing, PING, &at.to_be_bytes()),
         }
         if let (Beat::Flood, Some(period)) = (beat, line.quirks.flood_ns) {
             // Not before the next turn, so that a flood too fast to keep up with cannot hold the lane.
@@ -92,6 +132,7 @@ impl Peer {
             match self {
                 Peer::Echo => desk.news(line, Kind::Echo, TEXT, EXTRA_ECHO),
                 Peer::OpenShock(gateway) => gateway.event(desk, line),
+                Peer::Story(_) => desk.news(line, Kind::Faulty, TEXT, EXTRA_ECHO),
             }
         }
     }
@@ -99,7 +140,7 @@ impl Peer {
     /// What the conversation is about has gone offline.
     pub(super) fn offline(&mut self, desk: &mut Desk, line: &mut Line) {
         match self {
-            Peer::Echo => {}
+            Peer::Echo | Peer::Story(_) => {}
             Peer::OpenShock(gateway) => gateway.offline(desk, line),
         }
     }
@@ -107,7 +148,7 @@ impl Peer {
     /// Code and reason of the answer to a client's Close.
     pub(super) fn farewell(&self, code: Option<u16>) -> (Option<u16>, &'static str) {
         match self {
-            Peer::Echo => (code, ""),
+            Peer::Echo | Peer::Story(_) => (code, ""),
             Peer::OpenShock(_) => OpenShock::farewell(),
         }
     }

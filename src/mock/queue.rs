@@ -56,6 +56,8 @@ pub(super) struct Mark {
 pub(super) enum Beat {
     /// Its protocol's own period.
     App,
+    /// One of the beats of a story, by its number.
+    Story(u8),
     /// An unsolicited pong.
     KeepAlive,
     /// The next ping of a flood.

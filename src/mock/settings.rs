@@ -2,6 +2,8 @@
 //!
 //! Knows what a variable may hold, not what it changes.
 
+use std::collections::BTreeMap;
+
 use crate::units::Nanos;
 
 use super::config::Protocol;
@@ -32,6 +34,8 @@ pub(super) struct Settings {
     pub(super) permission: bool,
     pub(super) exclusive_until: Option<String>,
     pub(super) bulk_acks: BulkAcks,
+    /// What stories are told, by name.
+    pub(super) told: BTreeMap<&'static str, String>,
 }
 
 /// A variable of a server.
@@ -45,12 +49,66 @@ pub struct Variable {
     read: fn(&mut Settings, &str) -> Option<()>,
 }
 
+impl Settings {
+    /// A text that a story was told.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.told.get(name).map(String::as_str)
+    }
+
+    /// A number that a story was told, or its default.
+    pub(super) fn number(&self, name: &str, default: u64) -> u64 {
+        self.text(name).and_then(|text| text.parse().ok()).unwrap_or(default)
+    }
+
+    /// A time that a story was told, or its default.
+    pub(super) fn time(&self, name: &str, default: Nanos) -> Nanos {
+        self.text(name).and_then(|text| text.parse().ok()).unwrap_or(default)
+    }
+
+    /// Whether a story was told that something is so; it is so by `default`.
+    pub(super) fn flag(&self, name: &str, default: bool) -> bool {
+        self.text(name).map_or(default, |text| text == "true")
+    }
+}
+
+/// Declares variables of stories: name, what it may hold, one line for lists.
+macro_rules! told {
+    ($profile:ident: $($name:literal $kind:ident $about:literal,)*) => {
+        [$(Variable {
+            profile: Protocol::$profile,
+            name: $name,
+            about: $about,
+            read: |to, text| $kind(text).then(|| drop(to.told.insert($name, text.into()))),
+        },)*]
+    };
+}
+
+fn any(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+fn number(text: &str) -> bool {
+    text.parse::<u32>().is_ok()
+}
+
+fn time(text: &str) -> bool {
+    pause(text).is_some()
+}
+
+fn flag(text: &str) -> bool {
+    matches!(text, "true" | "false")
+}
+
 const fn open_shock(name: &'static str, about: &'static str, read: fn(&mut Settings, &str) -> Option<()>) -> Variable {
     Variable { profile: Protocol::OpenShockLive, name, about, read }
 }
 
-/// Every variable of every profile.
-pub const VARIABLES: &[Variable] = &[
+/// Every variable of every profile: those of the first two, then of the stories.
+pub fn variables() -> impl Iterator<Item = &'static Variable> + Clone {
+    VARIABLES.iter().chain(STORIES.iter().flat_map(|story| story.iter()))
+}
+
+const VARIABLES: &[Variable] = &[
     Variable {
         profile: Protocol::Echo,
         name: "subprotocol",
@@ -104,6 +162,78 @@ pub const VARIABLES: &[Variable] = &[
     }),
 ];
 
+/// Variables of the stories.
+const STORIES: &[&[Variable]] = &[
+    &told! { Terra:
+        "dev_id" any "the only developer id that mints tokens (default: any)",
+        "api_key" any "its only key (default: any)",
+        "open_tokens" flag "false: only minted tokens are good (default true: producer-.. and consumer-.. are too)",
+        "heartbeat_interval" time "time between heartbeats that is announced (default 40s)",
+        "identify_within" time "how long IDENTIFY is waited for (default 15s)",
+        "seq_gap" number "most numbers left out between two messages (default 3)",
+        "replay_lag" time "how long a message is not replayed yet (default 0s)",
+        "replay_before_optional" flag "true: a replay without `before` goes up to now (default false)",
+        "close_malformed" number "code of the close after what cannot be read: 1007 or 1003 (default 1007)",
+        "history" number "messages kept for replay (default 100000)",
+    },
+    &told! { LiveStyler:
+        "credential" any "the only credential accepted (default: any)",
+        "auth_within" time "how long the credential is waited for (default 10s)",
+        "auth_fail" any "close or drop: how a bad credential is refused (default close)",
+        "provision_for" time "how long a node is pending (default 0s: it waits at once)",
+        "provision_poll" time "time between two reports of it (default 1s)",
+        "full" flag "true: there is no node (default false)",
+        "candidates" number "candidates sent behind an answer (default 3)",
+    },
+    &told! { Notify:
+        "token" any "the only token accepted (default: any that is not empty)",
+        "sub_ack" any "none or typed: whether subscriptions are acknowledged (default typed)",
+        "ping_echo" flag "true: a pong has the data of its ping (default false)",
+        "in_band" flag "true: a bad token is refused by a message and a close (default false: HTTP 401)",
+        "expire_after" time "when a token expires within a connection (default 0s: never)",
+        "publish_every" time "time between messages that the server publishes by itself (default 0s: never)",
+        "leak" flag "true: those who have unsubscribed are still told (default false)",
+        "fanout_copies" number "copies of each message to each subscriber (default 1)",
+    },
+    &told! { Subtitles:
+        "token" any "the only token accepted (default: any that is not empty)",
+        "cue_bytes" number "bytes of sound for each cue (default 32000)",
+        "quota" time "how long a session may last (default 0s: without end)",
+    },
+    &told! { Dubbing:
+        "token" any "the only token accepted (default: any that is not empty)",
+        "cue_bytes" number "bytes of sound for each dubbed piece (default 32000)",
+        "report_every" time "time between reports (default 10s)",
+        "quota" time "how long a session may last (default 0s: without end)",
+    },
+    &told! { Trivia:
+        "token" any "the only token accepted (default: any that is not empty)",
+        "facts" number "facts for each transcript (default 1)",
+    },
+    &told! { Chess:
+        "token" any "the only token accepted (default: any that is not empty)",
+    },
+    &told! { Dm:
+        "token" any "the only token accepted (default: any that is not empty)",
+        "friends" flag "false: nobody is a friend of anybody (default true)",
+        "known_users" any "the only users there are, by commas (default: any)",
+        "fanout_copies" number "copies of each message to each socket (default 1)",
+    },
+    &told! { Pairing:
+        "life" time "how long a session lives (default 5m)",
+    },
+    &told! { Diagnostics:
+        "token" any "the only token of an admin (default: any that is not empty)",
+        "every" time "time between updates (default 5s)",
+    },
+    &told! { Voice:
+        "token" any "the only token accepted (default: any that is not empty)",
+        "think" time "time from one stage of a turn to the next (default 5ms)",
+        "chunks" number "chunks of text and of sound in each answer (default 3)",
+        "chunk_bytes" number "bytes of sound in each (default 3200)",
+    },
+];
+
 /// A time that is 0 or at least 1 ms.
 fn pause(text: &str) -> Option<Nanos> {
     text.parse().ok().filter(|span: &Nanos| span.0 == 0 || *span >= Nanos::from_millis(1))
@@ -123,13 +253,14 @@ impl Default for Settings {
             permission: true,
             exclusive_until: None,
             bulk_acks: BulkAcks::One,
+            told: BTreeMap::new(),
         }
     }
 }
 
 /// Sets a variable of `profile`, or says what is wrong.
 pub(super) fn set(profile: Protocol, settings: &mut Settings, name: &str, value: &str) -> Result<(), String> {
-    let mut ours = VARIABLES.iter().filter(|v| v.profile == profile);
+    let mut ours = variables().filter(|v| v.profile == profile);
     let Some(variable) = ours.clone().find(|v| v.name == name) else {
         let names: Vec<&str> = ours.by_ref().map(|v| v.name).collect();
         return Err(format!("the server of `{}` has no variable `{name}`; it has {}", profile.name(), names.join(", ")));

@@ -11,6 +11,7 @@ use super::peer::Peer;
 use super::queue::Beat;
 use super::queue::Due;
 use super::queue::Waiting;
+use super::story::Posted;
 
 /// One conversation.
 #[derive(Debug)]
@@ -71,6 +72,19 @@ impl Talk {
                 desk.close(&mut self.line, code, reason);
             }
         }
+    }
+
+    /// Another connection, or a plain HTTP request, has something to say to this one.
+    pub(super) fn told(&mut self, what: Posted, desk: &mut Desk) {
+        match what {
+            Posted::Message(kind, opcode, body) => desk.answer(&mut self.line, kind, opcode, &body),
+            Posted::Close(code, reason) => desk.close(&mut self.line, Some(code), reason),
+        }
+    }
+
+    /// The connection is over.
+    pub(super) fn gone(&mut self, desk: &Desk) {
+        self.peer.gone(desk, &self.line);
     }
 
     /// The client broke the framing.

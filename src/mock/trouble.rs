@@ -157,7 +157,7 @@ impl Random {
     }
 
     /// Uniform in 0..1.
-    fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 

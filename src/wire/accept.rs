@@ -6,12 +6,13 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::future::ready;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http_body_util::BodyExt;
 use http_body_util::Full;
+use http_body_util::Limited;
 use hyper::HeaderMap;
 use hyper::Method;
 use hyper::Request;
@@ -34,6 +35,8 @@ use tokio::net::TcpStream;
 pub const HEADER_CAP: usize = 16 * 1024;
 /// Most header fields read.
 pub const HEADER_COUNT_CAP: usize = 64;
+/// Largest body of a plain request.
+pub const BODY_CAP: usize = 64 << 10;
 /// How long a refused peer may take to read its answer.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -151,26 +154,44 @@ pub enum Outcome {
     Failed(TcpStream),
 }
 
-/// Reads one request from `stream` and answers it as `decide` says, within `deadline`.
-pub async fn accept(stream: TcpStream, deadline: Duration, decide: impl FnOnce(&Asked) -> Verdict) -> Outcome {
-    let decide = RefCell::new(Some(decide));
+/// A plain HTTP request: one that asks for no upgrade.
+#[derive(Debug)]
+pub struct Plain {
+    /// Method.
+    pub method: Method,
+    /// Body, at most [`BODY_CAP`] bytes.
+    pub body: Bytes,
+}
+
+/// Reads one request from `stream` and answers it, within `deadline`: a plain one for which `serve` has an answer with that,
+/// any other as `decide` says.
+pub async fn accept(
+    stream: TcpStream,
+    deadline: Duration,
+    serve: impl FnOnce(&Asked, Plain) -> Option<Refusal>,
+    decide: impl FnOnce(&Asked) -> Verdict,
+) -> Outcome {
+    let callers = RefCell::new(Some((serve, decide)));
     let given = RefCell::new(None);
     let service = service_fn(|request: Request<Incoming>| {
-        // keep-alive is refused, so a second request can only be a pipelined one: it gets no answer.
-        let Some(decide) = decide.borrow_mut().take() else { return ready(Err(Unanswered)) };
-        let key = request.headers().get(header::SEC_WEBSOCKET_KEY).map(|v| v.as_bytes().to_vec());
-        let asked = asked(request);
-        let verdict = match (decide(&asked), asked.defect) {
-            (Verdict::Accept(_), Some(defect)) => Verdict::Refuse(defect.refusal()),
-            (verdict, _) => verdict,
-        };
-        let response = match &verdict {
-            Verdict::Accept(subprotocol) => switching(&key.unwrap_or_default(), subprotocol.as_deref()),
-            Verdict::Refuse(refusal) => refused(refusal),
-            Verdict::Silence => Err(Unanswered),
-        };
-        *given.borrow_mut() = Some(verdict);
-        ready(response)
+        Box::pin(async {
+            // keep-alive is refused, so a second request can only be a pipelined one: it gets no answer.
+            let Some((serve, decide)) = callers.borrow_mut().take() else { return Err(Unanswered) };
+            let key = request.headers().get(header::SEC_WEBSOCKET_KEY).map(|v| v.as_bytes().to_vec());
+            let (asked, plain) = asked(request).await;
+            let served = plain.and_then(|plain| serve(&asked, plain)).map(Verdict::Refuse);
+            let verdict = match (served.unwrap_or_else(|| decide(&asked)), asked.defect) {
+                (Verdict::Accept(_), Some(defect)) => Verdict::Refuse(defect.refusal()),
+                (verdict, _) => verdict,
+            };
+            let response = match &verdict {
+                Verdict::Accept(subprotocol) => switching(&key.unwrap_or_default(), subprotocol.as_deref()),
+                Verdict::Refuse(refusal) => refused(refusal),
+                Verdict::Silence => Err(Unanswered),
+            };
+            *given.borrow_mut() = Some(verdict);
+            response
+        })
     });
     let mut http = http1::Builder::new();
     http.max_buf_size(HEADER_CAP).max_headers(HEADER_COUNT_CAP);
@@ -216,10 +237,20 @@ pub async fn finish(mut stream: TcpStream) {
     tokio::time::timeout(LINGER, drain).await.ok();
 }
 
-fn asked(request: Request<Incoming>) -> Asked {
+/// The request, and what is plain about it when it asks for no upgrade.
+async fn asked(request: Request<Incoming>) -> (Asked, Option<Plain>) {
     let defect = defect(&request);
-    let (head, _) = request.into_parts();
-    Asked { path: head.uri.path().into(), query: head.uri.query().map(Into::into), headers: head.headers, defect }
+    let is_plain = !request.headers().contains_key(header::UPGRADE) && matches!(defect, Some(Defect::NotGet | Defect::NoUpgrade));
+    let (head, body) = request.into_parts();
+    let plain = if is_plain {
+        // A body that is too large or does not come is as good as none.
+        let body = Limited::new(body, BODY_CAP).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        Some(Plain { method: head.method, body })
+    } else {
+        None
+    };
+    let (path, query) = (head.uri.path().into(), head.uri.query().map(Into::into));
+    (Asked { path, query, headers: head.headers, defect }, plain)
 }
 
 fn defect(request: &Request<Incoming>) -> Option<Defect> {
