@@ -202,6 +202,7 @@ impl<'a> Compiler<'a> {
             also: expects.iter().skip(1).copied().filter(|&series| class(series) != Class::Cross).collect(),
             cross: expects.iter().copied().find(|&series| class(series) == Class::Cross),
             states: rule.only.states.iter().map(|state| *state as u8).collect(),
+            next: rule.next,
             then: rule.then.map(|state| state as u8),
             moves: moves(&making),
             window: if is_single { 1 } else { self.bounds.window },

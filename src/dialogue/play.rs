@@ -11,6 +11,7 @@ use super::Place;
 use super::Reader;
 use super::Script;
 use super::Stage;
+use super::Tick;
 use super::Values;
 use crate::profile::Profile;
 use crate::profile::talk::Figure;
@@ -20,6 +21,9 @@ use crate::tally::Fault;
 use crate::tally::Tally;
 use crate::units::MILLI;
 use crate::units::SECOND;
+
+/// Largest binary message that a transcript has the server say.
+const LARGEST: usize = 16 << 20;
 
 /// Where a transcript and the profile part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +42,14 @@ pub fn play(talk: &Talk, profile: &Profile, dialect: Option<&str>, vars: &BTreeM
     let bounds = Bounds { measure_from: 0, measure_until: u64::MAX, timeout: 10 * SECOND, window: 1_024, seed: 1, unix_ms: 0 };
     let values = Values { vars: vars.clone(), ..Values::default() };
     let script = Script::compile(profile, dialect, &values, bounds)?;
-    let mut player = Player::new(profile, &script);
+    let client = match &talk.role {
+        None => 0,
+        Some(role) => match (0..script.cast.group()).find(|client| script.cast.names[script.cast.role(*client)] == *role) {
+            Some(client) => client,
+            None => return Err(format!("the profile has no role `{role}`; it has {}", script.cast.names.join(", "))),
+        },
+    };
+    let mut player = Player::new(profile, &script, client);
     for line in &talk.lines {
         player.now = player.now.saturating_add(MILLI);
         if let Err(message) = player.step(&line.step) {
@@ -65,11 +76,11 @@ struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    fn new(profile: &'a Profile, script: &'a Script) -> Self {
+    fn new(profile: &'a Profile, script: &'a Script, client: u64) -> Self {
         let mut player = Player {
             profile,
             script,
-            dialogue: Dialogue::new(0, script),
+            dialogue: Dialogue::new(client, script),
             reader: Reader::default(),
             tally: Tally::new(script.width()),
             effects: Vec::new(),
@@ -94,9 +105,9 @@ impl<'a> Player<'a> {
 
     fn say(&mut self, reply: usize) {
         let (mut out, now) = (Vec::new(), self.now);
-        let (_, http) = self.dialogue.reply(self.script, reply, now, &mut out);
+        let (binary, http) = self.dialogue.reply(self.script, reply, now, &mut out);
         if http.is_none() {
-            self.said.push_back(String::from_utf8_lossy(&out).into_owned());
+            self.said.push_back(if binary { format!("{} bytes", out.len()) } else { String::from_utf8_lossy(&out).into_owned() });
         }
         let (script, reader, tally) = (self.script, &mut self.reader, &mut self.tally);
         let mut stage = Stage { script, reader, tally, effects: &mut self.effects };
@@ -107,7 +118,14 @@ impl<'a> Player<'a> {
         match step {
             Step::Wait(span) => self.now = self.now.saturating_add(span.0),
             Step::Load => return self.load(),
+            Step::Beat(name) => return self.beat(name),
             Step::Says(text) => self.hear(text),
+            Step::SaysBytes(bytes) => {
+                let (mut message, now) = (vec![0; (*bytes).min(LARGEST)], self.now);
+                self.act(|dialogue, stage| {
+                    dialogue.binary(stage, &mut message, now);
+                });
+            }
             Step::Sent(expected) => {
                 return match self.said.pop_front() {
                     Some(said) if said == *expected => Ok(()),
@@ -137,8 +155,21 @@ impl<'a> Player<'a> {
         let Place::Taken { seq, .. } = self.dialogue.load(self.script, now, now, &mut out) else {
             return Err("the window is full".into());
         };
+        let (binary, http) = self.dialogue.load_way(self.script);
+        if http.is_none() {
+            self.said.push_back(if binary { format!("{} bytes", out.len()) } else { String::from_utf8_lossy(&out).into_owned() });
+        }
         self.act(|dialogue, stage| dialogue.load_sent(stage, seq, now, now));
-        self.said.push_back(String::from_utf8_lossy(&out).into_owned());
+        Ok(())
+    }
+
+    fn beat(&mut self, name: &str) -> Result<(), String> {
+        let beat = self.profile.beats.iter().position(|beat| beat.name == name).ok_or_else(|| format!("there is no beat `{name}`"))?;
+        match self.dialogue.beats(self.script, beat) {
+            Tick::Say { reply, .. } => self.say(reply),
+            Tick::Skip { .. } => return Err("the answer to the last beat is still awaited".into()),
+            Tick::Lost => return Err("the connection is given up, for the answer to the last beat has not come".into()),
+        }
         Ok(())
     }
 

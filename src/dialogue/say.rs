@@ -85,6 +85,7 @@ impl Dialogue {
             }
         }
         self.state = load.then.unwrap_or(self.state);
+        stage.effects.extend(load.next.map(Effect::Say));
         self.seldom_moved(load.moves);
         stage.tally.phase(script.phase_of(due)).lag.record(at.saturating_sub(due));
     }

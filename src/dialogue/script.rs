@@ -149,6 +149,8 @@ pub(super) struct Load {
     /// The series whose answers are seen by others of the group.
     pub(super) cross: Option<usize>,
     pub(super) states: Vec<u8>,
+    /// What is said right behind it.
+    pub(super) next: Option<usize>,
     pub(super) then: Option<u8>,
     pub(super) moves: bool,
     /// Most sends that wait at once.

@@ -166,6 +166,8 @@ pub struct LoadRule {
     /// Series whose exchanges this opens, by index into [`Profile::series`]; by the first of them sends count as
     /// answered.
     pub expects: Vec<usize>,
+    /// What is said right behind it, by index into [`Profile::replies`].
+    pub next: Option<usize>,
     /// State the client is in from then on.
     pub then: Option<usize>,
 }

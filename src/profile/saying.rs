@@ -6,6 +6,7 @@ use super::Every;
 use super::From;
 use super::HttpAt;
 use super::HttpRule;
+use super::LoadRule;
 use super::Lost;
 use super::MessageRule;
 use super::ReplyRule;
@@ -238,13 +239,14 @@ fn request<'t>(check: &mut Check<'t, '_>, table: &'t Table, there: &mut There<'t
 pub(super) fn every_reply_is_asked_for(
     check: &mut Check<'_, '_>,
     there: &There<'_>,
-    (messages, replies, beats, resume): (&[MessageRule], &[ReplyRule], &[BeatRule], Option<&ResumeRule>),
+    (messages, replies, beats, resume, loads): (&[MessageRule], &[ReplyRule], &[BeatRule], Option<&ResumeRule>, &[LoadRule]),
 ) {
     if there.broken.reply {
         return;
     }
     let root = check.root;
     let asked = messages.iter().filter_map(|message| message.reply).chain(replies.iter().filter_map(|reply| reply.next));
+    let asked = asked.chain(loads.iter().filter_map(|load| load.next));
     let asked: Vec<usize> = asked.chain(beats.iter().map(|beat| beat.reply)).chain(resume.map(|resume| resume.ask)).collect();
     for (at, (place, table)) in root.tables("reply").enumerate() {
         if !asked.contains(&at) && !replies[at].start {

@@ -228,6 +228,7 @@ pub const LOAD: &[Key] = &[
     optional("http", Kind::Text, r#"http = "publish""#),
     optional("pad_to", Kind::Size, r#"pad_to = "{payload_bytes}""#),
     optional("expects", Kind::Names, r#"expects = "echo""#),
+    optional("next", Kind::Text, r#"next = "commit""#),
     optional("then", Kind::Text, r#"then = "moved""#),
     optional("states", Kind::Names, r#"states = "my_turn""#),
     optional("roles", Kind::Names, r#"roles = "producer""#),

@@ -80,6 +80,7 @@ fn load<'t>(check: &mut Check<'t, '_>, place: Span, table: &'t Table, there: &mu
         pad_to: pad_to(check, table, payload.template()),
         payload,
         expects,
+        next: table.text("next").and_then(|said| check.refer("reply", said, &there.replies)),
         then: there.then(check, table),
     }
 }

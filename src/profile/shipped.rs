@@ -23,28 +23,40 @@ struct Shipped {
     talks: &'static [ShippedTalk],
 }
 
+/// A row of the table: a profile with one transcript, or with one in each dialect.
+macro_rules! row {
+    ($name:literal) => {
+        Shipped { name: $name, text: include_str!(concat!("../../profiles/", $name, ".toml")), talks: &[talk!($name, ".talk", None)] }
+    };
+    ($name:literal in docs and server) => {
+        Shipped {
+            name: $name,
+            text: include_str!(concat!("../../profiles/", $name, ".toml")),
+            talks: &[talk!($name, ".docs.talk", Some("docs")), talk!($name, ".server.talk", Some("server"))],
+        }
+    };
+}
+
+macro_rules! talk {
+    ($name:literal, $end:literal, $dialect:expr) => {
+        ShippedTalk { file: concat!($name, $end), dialect: $dialect, text: include_str!(concat!("../../profiles/", $name, $end)) }
+    };
+}
+
 const TABLE: &[Shipped] = &[
-    Shipped {
-        name: "echo",
-        text: include_str!("../../profiles/echo.toml"),
-        talks: &[ShippedTalk { file: "echo.talk", dialect: None, text: include_str!("../../profiles/echo.talk") }],
-    },
-    Shipped {
-        name: "openshock-live",
-        text: include_str!("../../profiles/openshock-live.toml"),
-        talks: &[
-            ShippedTalk {
-                file: "openshock-live.docs.talk",
-                dialect: Some("docs"),
-                text: include_str!("../../profiles/openshock-live.docs.talk"),
-            },
-            ShippedTalk {
-                file: "openshock-live.server.talk",
-                dialect: Some("server"),
-                text: include_str!("../../profiles/openshock-live.server.talk"),
-            },
-        ],
-    },
+    row!("channel-notify"),
+    row!("echo"),
+    row!("livestyler-signal"),
+    row!("media-chess" in docs and server),
+    row!("media-diagnostics" in docs and server),
+    row!("media-dm" in docs and server),
+    row!("media-dubbing" in docs and server),
+    row!("media-pairing" in docs and server),
+    row!("media-subtitles" in docs and server),
+    row!("media-trivia" in docs and server),
+    row!("media-voice" in docs and server),
+    row!("openshock-live" in docs and server),
+    row!("terra"),
 ];
 
 /// Names of all shipped profiles, in alphabetical order.

@@ -4,8 +4,12 @@
 //! ```text
 //! # comment                 (empty lines are comments too)
 //! < TEXT                    the server says this text message; `<` alone is an empty one
+//! << 4800                   the server says a binary message of so many bytes
 //! > TEXT                    the client has sent exactly this, next in order
+//! client ROLE               whose side this is, before everything else; the first role's without it
+//! > 3200 bytes              a binary message is told by its size
 //! load                      one send of the load falls due
+//! beat NAME                 the beat of this name falls due
 //! wait 20ms                 time passes; every other line takes 1 ms
 //! = NAME 3                  the series NAME has 3 answers now, errors not among them
 //! = error NAME 1            the series NAME has 1 answer that was an error
@@ -28,6 +32,8 @@ use crate::units::Nanos;
 /// A transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Talk {
+    /// Whose side it is; that of the first role when it does not say.
+    pub role: Option<String>,
     /// Its lines in order, without comments.
     pub lines: Vec<Line>,
 }
@@ -46,10 +52,14 @@ pub struct Line {
 pub enum Step {
     /// The server says this text message.
     Says(String),
+    /// The server says a binary message of so many bytes.
+    SaysBytes(usize),
     /// The client has sent exactly this text message next.
     Sent(String),
     /// One send of the load falls due.
     Load,
+    /// The beat of this name falls due.
+    Beat(String),
     /// This much time passes.
     Wait(Nanos),
     /// A figure has this value now.
@@ -93,9 +103,13 @@ impl std::error::Error for TalkMistake {}
 /// # Errors
 /// Every line that is not understood.
 pub fn parse(text: &str) -> Result<Talk, Vec<TalkMistake>> {
-    let (mut lines, mut mistakes) = (Vec::new(), Vec::new());
+    let (mut role, mut lines, mut mistakes) = (None, Vec::new(), Vec::new());
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let (Some(name), true, None) = (line.strip_prefix("client "), lines.is_empty(), &role) {
+            role = Some(name.trim().to_owned());
             continue;
         }
         match step(line) {
@@ -103,7 +117,7 @@ pub fn parse(text: &str) -> Result<Talk, Vec<TalkMistake>> {
             Err(message) => mistakes.push(TalkMistake { line: number, message: clean(&message) }),
         }
     }
-    if mistakes.is_empty() { Ok(Talk { lines }) } else { Err(mistakes) }
+    if mistakes.is_empty() { Ok(Talk { role, lines }) } else { Err(mistakes) }
 }
 
 /// The lines of `talk` that count a series which `profile` does not have in `dialect`.
@@ -125,12 +139,14 @@ fn step(line: &str) -> Result<Step, String> {
     let rest = rest.strip_prefix(' ').unwrap_or(rest);
     match sign {
         "<" => Ok(Step::Says(rest.to_owned())),
+        "<<" => rest.trim().parse().map(Step::SaysBytes).map_err(|_| format!("`{}` is not a number of bytes", quoted(rest))),
         ">" => Ok(Step::Sent(rest.to_owned())),
         "load" if rest.trim().is_empty() => Ok(Step::Load),
         "load" => Err("`load` stands alone; one line for each send".into()),
+        "beat" if !rest.trim().is_empty() => Ok(Step::Beat(rest.trim().to_owned())),
         "wait" => rest.parse().map(Step::Wait),
         "=" => figure(rest),
-        _ => Err(format!("`{}` is not understood; a line begins with `<`, `>`, `load`, `wait`, `=` or `#`", quoted(line))),
+        _ => Err(format!("`{}` is not understood; a line begins with `<`, `>`, `load`, `beat`, `wait`, `=` or `#`", quoted(line))),
     }
 }
 
@@ -176,12 +192,12 @@ mod tests {
         let text = "hello\n< fine\nload 3\n\nwait 20\n= echo\n= echo many\n<no blank\n= error echo x\n";
         let mistakes: Vec<String> = parse(text).expect_err("bad lines").iter().map(ToString::to_string).collect();
         let wanted = [
-            "line 1: `hello` is not understood; a line begins with `<`, `>`, `load`, `wait`, `=` or `#`",
+            "line 1: `hello` is not understood; a line begins with `<`, `>`, `load`, `beat`, `wait`, `=` or `#`",
             "line 3: `load` stands alone; one line for each send",
             "line 5: `20` has no unit; write for example `20ms` or `20s`",
             "line 6: `= echo` is not understood; write for example `= echo 3` or `= error echo 1`",
             "line 7: `many` is not a count",
-            "line 8: `<no blank` is not understood; a line begins with `<`, `>`, `load`, `wait`, `=` or `#`",
+            "line 8: `<no blank` is not understood; a line begins with `<`, `>`, `load`, `beat`, `wait`, `=` or `#`",
             "line 9: `x` is not a count",
         ];
         assert_eq!(mistakes, wanted);

@@ -172,6 +172,9 @@ impl Client {
                     (binary, None) => self.transmit(desk, Carried::Load { seq, due, binary }),
                     (_, Some(http)) => self.call_load(desk, http, seq, due, now),
                 }
+                if !desk.effects.is_empty() {
+                    self.act(desk, now);
+                }
             }
         }
     }
