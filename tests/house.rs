@@ -28,6 +28,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("anstyle", &["cli", "report/text"]),
     ("toml", &["profile/load"]),
     ("csv", &["cli/data"]),
+    ("cozy_chess", &["mock/chess"]),
     ("annotate_snippets", &["profile/diagnose"]),
     ("simd_json", &["dialogue/read"]),
     ("serde_json", &["record", "mock", "report", "cli"]),
@@ -47,7 +48,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["wire"]),
     ("webpki_roots", &["wire/tls"]),
     ("nix", &["wire", "swarm", "record", "mock", "cli"]),
-    ("jiff", &["record", "cli"]),
+    ("jiff", &["record", "cli", "mock/story"]),
     ("aho_corasick", &["cli/redact"]),
 ];
 

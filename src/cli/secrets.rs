@@ -14,6 +14,7 @@ use super::redact::SHORTEST;
 use super::redact::looks_secret;
 use crate::plan::Plan;
 use crate::plan::Target;
+use crate::profile::Fill;
 use crate::profile::Profile;
 use crate::profile::Template;
 use crate::profile::shipped;
@@ -55,7 +56,10 @@ impl Secrets {
     /// # Errors
     /// When a declared secret is too short to be kept out of texts.
     pub(super) fn of(plan: &Plan, typed: &Typed<'_>) -> Result<Secrets, Trouble> {
+        // Each as it is written, and as client 0 says it.
+        let said = |text: &String| Template::parse(text).bind(|_| None).map(|bound| bound.text(&Fill { peer: 1, ..Fill::default() }));
         let defaults = plan.profile.vars.values().filter_map(|var| var.default.clone());
+        let defaults = defaults.flat_map(|text| said(&text).into_iter().chain([text]));
         let public = if is_shipped(&plan.profile) { defaults.collect() } else { Vec::new() };
         let mut secrets = Secrets { public, ..Secrets::default() };
         secrets.variables(plan, typed.sets, typed.data)?;

@@ -250,7 +250,7 @@ impl Dialogue {
             Some(single) if single.open => {
                 single.open = false;
                 let sample = Sample { due: single.due, sent: single.sent, done };
-                stage.tally.answered(stage.script.phase_of(sample.due), series, kind, sample);
+                stage.tally.answered(single.phase(stage.script), series, kind, sample);
             }
             _ => stage.tally.counts.unsolicited += 1,
         }
@@ -270,7 +270,7 @@ impl Dialogue {
         if let (Some(single), None) = (own, seq) {
             let single = std::mem::take(&mut self.seldom.singles[single]);
             let sample = Sample { due: single.due, sent: single.sent, done: cross.done };
-            stage.tally.answered(script.phase_of(sample.due), cross.series, cross.kind, sample);
+            stage.tally.answered(single.phase(script), cross.series, cross.kind, sample);
             return true;
         }
         let (Some(crossing), Some(seq)) = (&mut self.seldom.crossing, seq) else { return false };

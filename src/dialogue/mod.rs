@@ -187,7 +187,7 @@ impl Dialogue {
     pub fn ping_sent(&mut self, stage: &mut Stage<'_>, due: u64, at: u64) {
         stage.tally.counts.messages_out[stage.script.out_built_in(0)] += 1;
         self.seldom.pings += 1;
-        if std::mem::replace(&mut self.seldom.ping, Single { due, sent: at, open: true }).open {
+        if std::mem::replace(&mut self.seldom.ping, Single { due, sent: at, open: true, opening: false }).open {
             stage.tally.counts.series_unanswered[stage.script.ws_ping()] += 1;
         }
     }

@@ -147,7 +147,7 @@ impl Dialogue {
     pub(super) fn open_single(&mut self, stage: &mut Stage<'_>, series: usize, due: u64, at: u64) {
         let Some(place) = stage.script.singles[series] else { return };
         let single = &mut self.seldom.singles[place];
-        if std::mem::replace(single, Single { due, sent: at, open: true }).open {
+        if std::mem::replace(single, Single { due, sent: at, open: true, opening: !self.ready }).open {
             stage.tally.counts.series_unanswered[series] += 1;
         }
     }

@@ -5,6 +5,7 @@ use super::flood::Flood;
 use super::pending::Pending;
 use super::resume::Position;
 use super::script::Script;
+use crate::tally::Phase;
 
 /// An exchange that at most one of can be open.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,6 +13,15 @@ pub(super) struct Single {
     pub(super) due: u64,
     pub(super) sent: u64,
     pub(super) open: bool,
+    /// Whether it belongs to the opening of a connection, which is measured whenever it happens.
+    pub(super) opening: bool,
+}
+
+impl Single {
+    /// The phase it belongs to.
+    pub(super) fn phase(&self, script: &Script) -> Phase {
+        if self.opening { Phase::Measure } else { script.phase_of(self.due) }
+    }
 }
 
 /// What one client keeps besides its pending sends.

@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 
 use super::account::Counts;
-use super::account::Dropped;
-use super::account::Kind;
+use super::kinds::Dropped;
+use super::kinds::Kind;
 use super::queue::Holds;
 use super::queue::Mark;
 use super::queue::Then;

@@ -12,12 +12,13 @@ use cozy_chess::Square;
 use serde_json::Value;
 use serde_json::json;
 
-use super::account::Kind;
-use super::account::Violation;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::story::Call;
 use super::story::Scene;
 use super::story::Story;
 use super::story::json;
+use super::story::now;
 use super::story::query;
 use super::world::World;
 use crate::wire::accept::Asked;
@@ -195,7 +196,7 @@ impl Player {
                 let played = json!({
                     "from_square": from, "to_square": to, "piece": piece.to_string(), "captured": null, "promotion": message["promotion"],
                     "is_castling": false, "is_en_passant": false, "san": format!("{from}{to}"),
-                    "timestamp": jiff::Timestamp::now().to_string(), "player": if side == 0 { "white" } else { "black" },
+                    "timestamp": now(), "player": if side == 0 { "white" } else { "black" },
                 });
                 let data = json!({"move": played, "board_fen": game.fen, "current_turn": game.turn(), "status": status});
                 (Kind::Move, json!({"type": "move", "data": data}))
@@ -232,12 +233,12 @@ impl Player {
             scene.violated(Violation::Missing);
             return Player::error(scene, "Missing required field: 'message'");
         };
-        let now = jiff::Timestamp::now().to_string();
+        let stamp = now();
         let said = match scene.is_docs() {
-            true => json!({"type": "chat", "user_id": self.token, "message": text, "timestamp": now}),
+            true => json!({"type": "chat", "user_id": self.token, "message": text, "timestamp": stamp}),
             false => json!({"type": "chat", "data": {
                 "user_id": self.token, "message": text, "display_message": text, "is_translated": false,
-                "translation_available": false, "timestamp": now,
+                "translation_available": false, "timestamp": stamp,
             }}),
         };
         let sockets = scene.world.chess.games.get(&self.code).map(Game::sockets).unwrap_or_default();
@@ -286,7 +287,7 @@ impl Story for Player {
             Kind::Resign => self.over(scene, "resigned", Some(if side == 0 { "black" } else { "white" })),
             Kind::Draw if matches!(message["type"].as_str(), Some("draw_accept" | "offer_draw")) => self.over(scene, "draw", None),
             Kind::Ping if scene.is_docs() => scene.answer(Kind::Pong, &json!({"type": "pong"})),
-            Kind::Ping => scene.answer(Kind::Pong, &json!({"type": "pong", "timestamp": jiff::Timestamp::now().to_string()})),
+            Kind::Ping => scene.answer(Kind::Pong, &json!({"type": "pong", "timestamp": now()})),
             Kind::UnknownRequest => scene.violated(Violation::UnknownKind),
             _ => {}
         }

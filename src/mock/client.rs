@@ -8,11 +8,11 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::net::TcpStream;
 
-use super::account::Dropped;
 use super::backlog;
 use super::backlog::Backlog;
 use super::codec::Decoder;
 use super::desk::Desk;
+use super::kinds::Dropped;
 use super::queue::Then;
 use super::talk::Talk;
 use crate::wire::Clock;

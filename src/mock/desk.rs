@@ -11,8 +11,6 @@ use std::sync::Mutex;
 use crate::units::Nanos;
 
 use super::account::Counts;
-use super::account::Dropped;
-use super::account::Kind;
 use super::codec;
 use super::config::Config;
 use super::fault::Fault;
@@ -23,6 +21,8 @@ use super::fault::frame;
 use super::fault::frame::Framing;
 use super::fault::message::Answer;
 use super::faulty;
+use super::kinds::Dropped;
+use super::kinds::Kind;
 use super::line::Kept;
 use super::line::Line;
 use super::line::Quirks;

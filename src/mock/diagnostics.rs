@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use serde_json::json;
 
-use super::account::Kind;
-use super::account::Violation;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::settings::Settings;
 use super::story::Scene;
 use super::story::Story;
+use super::story::now;
 use super::story::query;
 use super::world::World;
 use crate::units::Nanos;
@@ -39,11 +40,11 @@ pub(super) fn verdict(asked: &Asked, settings: &Settings) -> Verdict {
 }
 
 fn figures(scene: &Scene<'_>, kind: &str) -> Value {
-    let (open, now) = (scene.world.diagnostics.open.len(), jiff::Timestamp::now().to_string());
+    let (open, stamp) = (scene.world.diagnostics.open.len(), now());
     match scene.is_docs() {
         true => json!({"type": "diagnostics_update", "active_connections": open, "active_dubbing_sessions": 0,
-            "active_subtitle_sessions": 0, "cpu_usage": 1.5, "memory_usage": 20.5, "timestamp": now}),
-        false => json!({"type": kind, "timestamp": now, "data": {"services": {}, "clients": {"dashboards": open}}}),
+            "active_subtitle_sessions": 0, "cpu_usage": 1.5, "memory_usage": 20.5, "timestamp": stamp}),
+        false => json!({"type": kind, "timestamp": stamp, "data": {"services": {}, "clients": {"dashboards": open}}}),
     }
 }
 
@@ -73,7 +74,7 @@ impl Story for Dashboard {
         };
         scene.received(kind);
         match kind {
-            Kind::Ping => scene.answer(Kind::Pong, &json!({"type": "pong", "timestamp": jiff::Timestamp::now().to_string()})),
+            Kind::Ping => scene.answer(Kind::Pong, &json!({"type": "pong", "timestamp": now()})),
             Kind::Refresh => {
                 let snapshot = figures(scene, "snapshot");
                 scene.answer(Kind::Snapshot, &snapshot);

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use serde_json::json;
 
-use super::account::Kind;
-use super::account::Violation;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::story::Scene;
 use super::story::Story;
+use super::story::now;
 use super::story::query;
 use super::world::World;
 use crate::wire::accept::Asked;
@@ -88,13 +89,13 @@ impl User {
         if dm.messages.len() > MESSAGES {
             dm.messages.pop_first();
         }
-        let (id, now) = (format!("m{id}"), jiff::Timestamp::now().to_string());
+        let (id, stamp) = (format!("m{id}"), now());
         let said = match scene.is_docs() {
-            true => json!({"type": "message", "id": id, "sender_id": self.me, "text": text, "timestamp": now}),
+            true => json!({"type": "message", "id": id, "sender_id": self.me, "text": text, "timestamp": stamp}),
             false => json!({"type": "message", "data": {
                 "id": id, "sender_id": self.me, "sender_name": self.me, "receiver_id": self.friend, "receiver_name": self.friend,
                 "message": text, "display_message": text, "message_type": "text", "source_language": "en", "is_translated": false,
-                "translation_available": false, "read": false, "reactions": {}, "timestamp": now,
+                "translation_available": false, "read": false, "reactions": {}, "timestamp": stamp,
             }}),
         };
         scene.world.count("messages", 1);
@@ -107,7 +108,7 @@ impl User {
     fn typing(&self, scene: &mut Scene<'_>) {
         let said = match scene.is_docs() {
             true => json!({"type": "typing", "user_id": self.me}),
-            false => json!({"type": "typing", "user_id": self.me, "user_name": self.me, "timestamp": jiff::Timestamp::now().to_string()}),
+            false => json!({"type": "typing", "user_id": self.me, "user_name": self.me, "timestamp": now()}),
         };
         self.told(scene, false).into_iter().for_each(|to| scene.post(to, Kind::Typing, &said));
     }
@@ -131,7 +132,7 @@ impl User {
         scene.world.count("reads", 1);
         let said = match scene.is_docs() {
             true => json!({"type": "read_receipt", "message_id": message["message_id"]}),
-            false => json!({"type": "read", "message_id": message["message_id"], "read_at": jiff::Timestamp::now().to_string()}),
+            false => json!({"type": "read", "message_id": message["message_id"], "read_at": now()}),
         };
         let sockets: Vec<u64> = scene.world.dm.sockets.get(&author).into_iter().flatten().copied().collect();
         sockets.into_iter().for_each(|to| scene.post(to, Kind::ReadReceipt, &said));
@@ -201,7 +202,7 @@ impl Story for User {
             Kind::Read => self.read(scene, message),
             Kind::React => self.react(scene, message, message["type"] == "react"),
             Kind::Ping if scene.is_docs() => scene.answer(Kind::Pong, &json!({"type": "pong"})),
-            Kind::Ping => scene.answer(Kind::Pong, &json!({"type": "pong", "timestamp": jiff::Timestamp::now().to_string()})),
+            Kind::Ping => scene.answer(Kind::Pong, &json!({"type": "pong", "timestamp": now()})),
             _ => scene.violated(Violation::UnknownKind),
         }
     }

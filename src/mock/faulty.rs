@@ -2,12 +2,12 @@
 //!
 //! Bodies only; when they are sent is not known here.
 
-use super::account::Kind;
 use super::config::Config;
 use super::config::Dialect;
 use super::config::Protocol;
 use super::fault::message::Body;
 use super::fault::message::Edit;
+use super::kinds::Kind;
 use super::openshock;
 
 /// How deep the nested arrays are.

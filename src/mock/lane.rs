@@ -28,12 +28,12 @@ use nix::sys::timerfd::TimerSetTimeFlags;
 use crate::units::SECOND;
 
 use super::account::Counts;
-use super::account::Dropped;
 use super::client::Client;
 use super::client::Gone;
 use super::client::Heard;
 use super::config::Config;
 use super::desk::Desk;
+use super::kinds::Dropped;
 use super::line::Line;
 use super::peer::Peer;
 use super::story::Post;

@@ -4,8 +4,8 @@
 use serde_json::Value;
 use serde_json::json;
 
-use super::account::Kind;
-use super::account::Violation;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::story::Scene;
 use super::story::Story;
 use super::world::World;

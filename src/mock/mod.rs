@@ -24,6 +24,7 @@ mod door;
 mod fault;
 mod faulty;
 mod greeting;
+mod kinds;
 mod lane;
 mod line;
 mod livestyler;
@@ -77,8 +78,8 @@ pub use trouble::Stall;
 
 use crate::wire::Clock;
 use account::Counts;
-use account::Dropped;
 use door::Post;
+use kinds::Dropped;
 use lane::Lane;
 use world::World;
 

@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use serde_json::json;
 
-use super::account::Kind;
-use super::account::Violation;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::settings::Settings;
 use super::story::Call;
 use super::story::Scene;
 use super::story::Story;
 use super::story::json;
+use super::story::now;
 use super::story::query;
 use super::world::World;
 use crate::units::Nanos;
@@ -32,10 +33,6 @@ pub(super) struct Channels {
     left: BTreeMap<String, BTreeSet<u64>>,
     everybody: BTreeSet<u64>,
     published: u64,
-}
-
-fn now() -> String {
-    jiff::Timestamp::now().to_string()
 }
 
 /// Who may connect.

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::json;
 
-use super::account::Kind;
-use super::account::Violation;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::story::Call;
 use super::story::Scene;
 use super::story::Story;
 use super::story::json;
+use super::story::later;
+use super::story::now;
 use super::world::World;
 use crate::units::Nanos;
 use crate::units::SECOND;
@@ -81,10 +83,9 @@ fn init(world: &mut World, call: &Call<'_>) -> Refusal {
     pairing.sessions.insert(id.clone(), Session { made: call.now, socket: None, status: "waiting" });
     world.count("sessions", 1);
     let life = call.settings.time("life", LIFE);
-    let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_nanos(life.0 as i64);
     json(
         200,
-        &json!({"session_id": id, "qr_code_data": format!("volley:{id}"), "expires_at": expires.to_string(), "ws_url": format!("{BASE}/ws/{id}")}),
+        &json!({"session_id": id, "qr_code_data": format!("volley:{id}"), "expires_at": later(life), "ws_url": format!("{BASE}/ws/{id}")}),
     )
 }
 
@@ -100,7 +101,7 @@ fn companion(world: &mut World, call: &Call<'_>, id: &str) -> Option<Refusal> {
     let said = match call.docs {
         true => json!({"type": "companion_connected", "device_type": device}),
         false => json!({"type": "companion_connected", "device_info": {"device_type": device, "browser": call.body["browser"],
-            "connected_at": jiff::Timestamp::now().to_string()}}),
+            "connected_at": now()}}),
     };
     if let Some(socket) = session.socket {
         world.post(socket, Kind::CompanionConnected, &said);
@@ -140,13 +141,13 @@ impl Device {
 
 impl Story for Device {
     fn opened(&mut self, scene: &mut Scene<'_>) {
-        let (me, now, life) = (scene.me(), scene.now(), scene.settings().time("life", LIFE));
-        let session = scene.world.pairing.sessions.get_mut(&self.id).filter(|session| now < session.made + life.0);
+        let (me, at, life) = (scene.me(), scene.now(), scene.settings().time("life", LIFE));
+        let session = scene.world.pairing.sessions.get_mut(&self.id).filter(|session| at < session.made + life.0);
         let Some(session) = session else {
             scene.news(Kind::Error, &json!({"type": "error", "message": "Session not found or expired"}));
             return scene.close(1000, "");
         };
-        let left = session.made + life.0 - now;
+        let left = session.made + life.0 - at;
         let before = session.socket.replace(me);
         if let Some(other) = before {
             scene.close_other(other, 1000, "replaced");
@@ -154,7 +155,7 @@ impl Story for Device {
         scene.wake(left, 0);
         let mut connected = json!({"type": "connected", "session_id": self.id});
         if !scene.is_docs() {
-            connected["expires_at"] = jiff::Timestamp::now().to_string().into();
+            connected["expires_at"] = later(Nanos(left)).into();
         }
         scene.news(Kind::Connected, &connected);
     }

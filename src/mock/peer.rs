@@ -4,13 +4,13 @@
 
 use serde_json::Value;
 
-use super::account::Kind;
-use super::account::Violation;
 use super::codec::PING;
 use super::codec::TEXT;
 use super::config::Config;
 use super::config::Protocol;
 use super::desk::Desk;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::line::Line;
 use super::openshock;
 use super::openshock::OpenShock;

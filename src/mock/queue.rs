@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::account::Kind;
+use super::kinds::Kind;
 
 /// Bookkeeping of a waiting piece, counted beside its bytes.
 const OVERHEAD: usize = 96;

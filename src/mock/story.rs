@@ -8,16 +8,17 @@ use std::fmt::Debug;
 
 use serde_json::Value;
 
-use super::account::Kind;
-use super::account::Violation;
 use super::codec;
 use super::config::Dialect;
 use super::desk::Desk;
 use super::fault::connection::Ending;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::line::Line;
 use super::queue::Beat;
 use super::settings::Settings;
 use super::world::World;
+use crate::units::Nanos;
 use crate::wire::accept::Refusal;
 
 /// Something said to another connection.
@@ -191,6 +192,16 @@ fn unescaped(text: &str) -> String {
         }
     }
     out + rest
+}
+
+/// This instant as servers write it.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// The instant `after` from now.
+pub(super) fn later(after: Nanos) -> String {
+    (jiff::Timestamp::now() + after.to_std()).to_string()
 }
 
 /// An answer in JSON.

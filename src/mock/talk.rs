@@ -1,11 +1,11 @@
 //! One connection's conversation: its peer, its way out, and what ends it. No socket.
 
-use super::account::Kind;
-use super::account::Violation;
 use super::codec::Defect;
 use super::codec::Event;
 use super::desk::Desk;
 use super::fault::connection::Deed;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::line::Line;
 use super::peer::Peer;
 use super::queue::Beat;

@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 use serde_json::Value;
 use serde_json::json;
 
-use super::account::Kind;
-use super::account::Violation;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::story::Call;
 use super::story::Scene;
 use super::story::Story;
 use super::story::json;
+use super::story::now;
 use super::world::World;
 use crate::units::Nanos;
 use crate::units::SECOND;
@@ -141,14 +142,14 @@ impl Terra {
         let Some(kind) = message["t"].as_str().filter(|_| is_scalar != is_vector) else { return Terra::malformed(scene) };
         let gap = scene.settings().number("seq_gap", 3);
         let step = 1 + scene.draw(gap + 1);
-        let (now, keep) = (scene.now(), scene.settings().number("history", HISTORY) as usize);
+        let (at, keep) = (scene.now(), scene.settings().number("history", HISTORY) as usize);
         let stream = scene.world.terra.streams.entry(who.stream.clone()).or_default();
         stream.seq += step;
-        let stamp = data["ts"].as_str().map_or_else(|| jiff::Timestamp::now().to_string(), str::to_owned);
+        let stamp = data["ts"].as_str().map_or_else(|| now(), str::to_owned);
         let mut data = data.clone();
         data["ts"] = stamp.into();
         let message = json!({"op": 5, "d": data, "uid": who.user, "seq": stream.seq, "t": kind});
-        stream.history.push_back(Dispatched { seq: stream.seq, at: now, message: message.clone() });
+        stream.history.push_back(Dispatched { seq: stream.seq, at, message: message.clone() });
         if stream.history.len() > keep {
             stream.history.pop_front();
         }

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
 
-use super::account::Kind;
-use super::account::Violation;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::settings::Settings;
 use super::story::Scene;
 use super::story::Story;

@@ -42,7 +42,7 @@ impl World {
     }
 
     /// Says something to a connection because of a plain HTTP request.
-    pub(super) fn post(&mut self, to: u64, kind: super::account::Kind, message: &serde_json::Value) {
+    pub(super) fn post(&mut self, to: u64, kind: super::kinds::Kind, message: &serde_json::Value) {
         let what = Posted::Message(kind, super::codec::TEXT, message.to_string().into_bytes());
         self.posts.push(Post { to, what });
     }

@@ -12,13 +12,13 @@ use std::time::UNIX_EPOCH;
 
 use crate::units::MILLI;
 
-use super::account::Kind;
-use super::account::Violation;
 use super::codec::PONG;
 use super::codec::TEXT;
 use super::config::Config;
 use super::config::Dialect;
 use super::desk::Desk;
+use super::kinds::Kind;
+use super::kinds::Violation;
 use super::line::Line;
 use super::line::Ready;
 use super::queue::Beat;

@@ -6,6 +6,7 @@ use crate::dialogue::Cross;
 use crate::dialogue::Effect;
 use crate::dialogue::Tick;
 use crate::profile::Fill;
+use crate::profile::HttpAt;
 use crate::swarm::call::Call;
 use crate::swarm::call::Called;
 use crate::swarm::desk::Carried;
@@ -13,17 +14,20 @@ use crate::swarm::desk::Desk;
 use crate::swarm::desk::Note;
 use crate::swarm::desk::Sight;
 use crate::tally::Fault;
+use crate::tally::Phase;
 
 impl Client {
     /// What an HTTP request told that was made for the client.
     pub(in crate::swarm) fn told(&mut self, desk: &mut Desk, called: Called) {
         let http = &desk.script.https[called.http];
         let (series, kind) = (http.series, http.kind);
+        let is_opening = http.at == HttpAt::Connect;
         match called.result {
             Ok((sample, taken)) => {
                 taken.into_iter().for_each(|(capture, text)| self.dialogue.told(capture, text));
                 if let Some(series) = series {
-                    desk.tally.answered(desk.script.phase_of(sample.due), series, kind, sample);
+                    let phase = if is_opening { Phase::Measure } else { desk.script.phase_of(sample.due) };
+                    desk.tally.answered(phase, series, kind, sample);
                 }
             }
             Err(failure) => {

@@ -1,0 +1,219 @@
+//! Every protocol family against its reference server, in both dialects: the server's account equals what the
+//! program counted, no client does what it must not, and each series that the profile has is there.
+
+#![expect(clippy::print_stdout, reason = "the table of families is shown with --nocapture")]
+
+mod kit;
+
+use kit::*;
+use serde_json::Value;
+use volley::mock::Account;
+use volley::mock::Words;
+
+const CONTROL: [&str; 3] = ["ws_ping", "ws_pong", "close"];
+
+/// One family: profile, dialect, clients, rate, what its server is told, what the program is told, series that need
+/// more than this run.
+struct Family {
+    profile: &'static str,
+    dialect: Option<&'static str>,
+    clients: &'static str,
+    rate: &'static str,
+    serve: &'static [(&'static str, &'static str)],
+    set: &'static [&'static str],
+    /// Series that this run does not have.
+    without: &'static [&'static str],
+}
+
+const fn family(profile: &'static str, dialect: Option<&'static str>, clients: &'static str, rate: &'static str) -> Family {
+    Family { profile, dialect, clients, rate, serve: &[], set: &[], without: &[] }
+}
+
+/// Runs a family for `duration`: the summary and the account.
+fn play(family: &Family, duration: &str, more: &[&str]) -> (Value, Account) {
+    let words = Words {
+        profile: family.profile.into(),
+        dialect: family.dialect.map(Into::into),
+        set: family.serve.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        ..Words::default()
+    };
+    let dir = folder();
+    let server = mock(words);
+    let url = format!("ws://{}/", server.addr());
+    let mut command = volley();
+    command.args(["run", family.profile, "--target", &url, "--out", text(&dir.path().join("out")), "--report", "none"]);
+    command.args(["--format", "json", "--progress", "none", "--warmup", "500ms", "--clients", family.clients, "--rate", family.rate]);
+    command.args(["--duration", duration]).args(family.dialect.iter().flat_map(|d| ["--dialect", d]));
+    command.args(family.set.iter().flat_map(|pair| ["--set", pair])).args(more);
+    let ended = Call::start(command).end();
+    ended.ran();
+    let summary = ended.json();
+    counts_add_up(&summary);
+    (summary, server.stop().expect("an account"))
+}
+
+/// Messages of the conversation, without those of WebSocket itself.
+fn messages(kinds: &Value) -> u64 {
+    let kinds = kinds.as_object().expect("kinds");
+    kinds.iter().filter(|(kind, _)| !CONTROL.contains(&kind.as_str())).map(|(_, n)| n.as_u64().expect("a count")).sum()
+}
+
+fn told(kinds: &std::collections::BTreeMap<String, u64>) -> u64 {
+    kinds.iter().filter(|(kind, _)| !CONTROL.contains(&kind.as_str())).map(|(_, n)| n).sum()
+}
+
+/// Both sides count the same, and nobody did what he must not.
+#[track_caller]
+fn agree(name: &str, summary: &Value, account: &Account) {
+    let counts = &summary["counts"];
+    assert_eq!(account.violations_total, 0, "{name}: {:?}", account.violations);
+    assert_eq!(messages(&counts["messages_out"]), told(&account.received), "{name}: {counts:#}\n{account:#?}");
+    assert_eq!(messages(&counts["messages_in"]), told(&account.sent), "{name}: {counts:#}\n{account:#?}");
+    assert_eq!(number(summary, "/counts/messages_in/unknown"), 0, "{name}: {counts:#}");
+    for name in ["unsolicited", "duplicate"] {
+        assert_eq!(counts[name], 0, "{counts:#}");
+    }
+    assert_eq!(sum(&counts["faults"]), 0, "{name}: {counts:#}");
+    assert_eq!(summary["connections"]["opened"], account.connections.accepted, "{name}");
+}
+
+fn families() -> Vec<Family> {
+    let both = |profile, clients, rate| ["docs", "server"].map(|dialect| family(profile, Some(dialect), clients, rate));
+    let mut families = vec![
+        Family { without: &["token_mint", "replay_first", "replayed"], serve: &[("heartbeat_interval", "2s")], ..family("terra", None, "20", "5/s") },
+        Family {
+            without: &["replay_first", "replayed"],
+            serve: &[("heartbeat_interval", "2s"), ("open_tokens", "false")],
+            set: &["mint=http", "kind=vector", "data_type=ACCELERATION"],
+            ..family("terra", None, "20", "5/s")
+        },
+        Family {
+            serve: &[("provision_for", "200ms"), ("provision_poll", "50ms")],
+            without: &["node_waiting"],
+            ..family("livestyler-signal", None, "20", "2/s")
+        },
+        Family { without: &["node_provisioned", "offer_provisioned"], ..family("livestyler-signal", None, "20", "2/s") },
+        family("channel-notify", None, "20", "5/s"),
+    ];
+    families.extend(both("media-subtitles", "20", "2/s"));
+    families.extend(both("media-trivia", "20", "5/s"));
+    families.extend(both("media-chess", "20", "5/s"));
+    families.extend(both("media-dm", "20", "5/s"));
+    families.extend(both("media-pairing", "20", "2/s"));
+    families.extend(both("media-voice", "20", "1/s"));
+    families.extend(both("media-dubbing", "20", "2/s").map(|f| Family { serve: &[("report_every", "1s")], ..f }));
+    families.extend(both("media-diagnostics", "10", "2/s").map(|f| Family { serve: &[("every", "2s")], ..f }));
+    families
+}
+
+/// Series of the profile that exist in the dialect of a run and are not in its summary with a sample.
+fn missing(family: &Family, summary: &Value) -> Vec<String> {
+    let profile = volley::profile::shipped::get(family.profile).expect("it ships");
+    let exists = |index: &usize| profile.has_series(*index, family.dialect);
+    let names = (0..profile.series.len()).filter(exists).map(|index| profile.series[index].name.clone());
+    let has = |name: &str| {
+        let all = summary["series"].as_array().expect("series");
+        all.iter().any(|series| series["name"] == name && series["count"].as_u64() > Some(0))
+    };
+    names.filter(|name| !family.without.contains(&name.as_str()) && !has(name)).collect()
+}
+
+#[test]
+fn both_sides_count_the_same_in_every_family() {
+    for family in families() {
+        let name = format!("{} {}", family.profile, family.dialect.unwrap_or_default());
+        let (summary, account) = play(&family, "5s", &[]);
+        agree(&name, &summary, &account);
+        assert_eq!(missing(&family, &summary), Vec::<String>::new(), "{name}: {:#}", summary["series"]);
+        let planned = number(&summary, "/counts/planned");
+        assert!(planned > 0 && number(&summary, "/counts/answered") > 0, "{name}: {:#}", summary["counts"]);
+        println!("{name}: {planned} planned, {} sent, {} received by the server", number(&summary, "/counts/sent"), told(&account.received));
+    }
+}
+
+#[test]
+fn what_a_dropped_consumer_missed_is_asked_for_and_complete() {
+    let terra = Family { serve: &[("seq_gap", "5")], ..family("terra", None, "10", "10/s") };
+    let (summary, account) = play(&terra, "8s", &["--drop", "consumer@3s"]);
+    let counts = &summary["counts"];
+    let submits = account.received["submit"];
+    assert_eq!(number(&summary, "/counts/sent"), submits, "{counts:#}");
+    // Every submit reached its consumer, at its time or by being asked for.
+    let seen = series(&summary, "submit_dispatch")["count"].as_u64().expect("a count");
+    let recovered = number(&summary, "/counts/recovered");
+    assert_eq!(number(&summary, "/counts/answered") + number(&summary, "/counts/late"), submits, "{counts:#}\n{account:#?}");
+    assert!(recovered > 0 && recovered <= number(&summary, "/counts/replayed"), "{counts:#}");
+    assert!(seen > 0, "{summary:#}");
+    assert_eq!(number(&summary, "/counts/replayed"), account.figures["replayed"], "{counts:#}");
+    assert_eq!(summary["connections"]["reconnects"], 2, "two consumers came back: {summary:#}");
+    assert!(series(&summary, "replay_first")["count"].as_u64() == Some(2), "{summary:#}");
+    assert_eq!(account.violations_total, 0, "{:?}", account.violations);
+}
+
+#[test]
+fn a_pair_plays_more_than_a_thousand_plies() {
+    for dialect in ["docs", "server"] {
+        let chess = family("media-chess", Some(dialect), "2", "90/s");
+        let (summary, account) = play(&chess, "6s", &[]);
+        assert!(account.figures["plies"] > 1_000, "{:?} {:#}", account.figures, summary["counts"]);
+        assert_eq!((account.violations_total, account.sent.get("error")), (0, None), "{account:#?}");
+    }
+}
+
+#[test]
+fn a_message_that_comes_twice_counts_once() {
+    for dialect in ["docs", "server"] {
+        let dm = Family { serve: &[("fanout_copies", "2")], ..family("media-dm", Some(dialect), "4", "5/s") };
+        let (summary, account) = play(&dm, "3s", &[]);
+        let sent = number(&summary, "/counts/sent");
+        assert_eq!(account.figures["messages"], sent);
+        assert_eq!(number(&summary, "/counts/answered"), sent, "{summary:#}");
+        // The second copy to either side.
+        assert_eq!(number(&summary, "/counts/duplicate"), 2 * sent, "{:#}", summary["counts"]);
+    }
+}
+
+#[test]
+fn keys_that_do_not_come_back_are_not_trusted() {
+    // A chat that answers each text with a number of its own: nothing can be told by key, and it is said.
+    let notify = Family { serve: &[("leak", "true")], ..family("channel-notify", None, "10", "5/s") };
+    let (summary, account) = play(&notify, "6s", &[]);
+    let leaked = number(&summary, "/counts/messages_in/leaked");
+    assert!(leaked > 0, "{:#}", summary["counts"]);
+    assert_eq!(leaked, account.figures["leaked"], "{:#}", summary["counts"]);
+}
+
+#[test]
+fn wrong_credentials_are_told_by_their_close_code() {
+    for (profile, dialect, serve, set, code) in [
+        ("terra", None, ("open_tokens", "false"), "mint=off", 4001),
+        ("media-dm", Some("server"), ("token", "another"), "token=hunter2-{client}", 4001),
+        ("media-chess", Some("docs"), ("token", "another"), "token=hunter2-{client}", 4001),
+        ("media-trivia", Some("docs"), ("token", "another"), "token=hunter2-{client}", 4001),
+        ("livestyler-signal", None, ("credential", "another"), "credential=hunter2-key", 1008),
+        ("media-dm", Some("docs"), ("friends", "false"), "token=user-{client}", 4003),
+    ] {
+        let words = Words {
+            profile: profile.into(),
+            dialect: dialect.map(str::to_owned),
+            set: vec![(serve.0.into(), serve.1.into())],
+            ..Words::default()
+        };
+        let (dir, server) = (folder(), mock(words));
+        let url = format!("ws://{}/", server.addr());
+        let mut command = volley();
+        command.args(["run", profile, "--target", &url, "--out", text(&dir.path().join("out")), "--report", "none", "--format", "json"]);
+        command.args(["--progress", "none", "--warmup", "0s", "--clients", "10", "--duration", "2s", "--set", set]);
+        command.args(dialect.iter().flat_map(|d| ["--dialect", d]));
+        let ended = Call::start(command).end();
+        ended.is_calm();
+        let summary = ended.json();
+        let closes = summary["counts"]["closes"][code.to_string()].as_u64().unwrap_or_default();
+        assert!(closes >= 10, "{profile}: {:#}", summary["counts"]);
+        let account = server.stop().expect("an account");
+        assert!(account.connections.accepted >= 10);
+        if code != 4001 || profile != "terra" {
+            assert_eq!(summary["connections"]["reconnects"], 0, "{profile}: {code} is for good: {summary:#}");
+        }
+    }
+}
