@@ -220,6 +220,7 @@ impl<'a> Compiler<'a> {
             kind: self.out_kind(&rule.name),
             http: rule.http,
             expects: self.present(&rule.expects),
+            start: rule.start,
             next: rule.next,
             then: rule.then.map(|state| state as u8),
             moves: moves(&making),
@@ -231,7 +232,7 @@ impl<'a> Compiler<'a> {
         let profile = self.profile;
         let cadences = profile.messages[..index].iter().filter(|message| message.cadence.is_some()).count();
         let present = |series: &usize| profile.has_series(*series, self.dialect);
-        let begins = |beat: &usize| profile.beats[*beat].from == profile::From::Message(index);
+        let begins = |beat: &usize| matches!(profile.beats[*beat].from, profile::From::Message(m) if profile.messages[m].name == rule.name);
         let meaning = Meaning {
             kind: self.in_kind(&rule.name),
             states: rule.only.states.iter().map(|state| *state as u8).collect(),

@@ -110,7 +110,7 @@ impl Dialogue {
             }
         }
         for &series in &meaning.opens {
-            self.open_single(stage, series, done, done);
+            self.open_single(stage, series, (done, done), !self.ready);
         }
         next
     }
@@ -135,10 +135,7 @@ impl Dialogue {
             self.state = state;
         }
         for &beat in &meaning.begins {
-            let from = stage.script.beats[beat].from;
-            if matches!(from, From::Message(_)) && self.seldom.beats[beat] == 0 {
-                self.begin_beats(stage, from);
-            }
+            self.begin_beat(stage, beat);
         }
         if meaning.ready && !self.ready {
             self.ready = true;

@@ -114,7 +114,7 @@ impl Dialogue {
         self.ready = !role.waits_for_ready;
         for &series in &script.opens {
             if self.sees(script, series) {
-                self.open_single(stage, series, at, at);
+                self.open_single(stage, series, (at, at), true);
             }
         }
         stage.effects.extend(role.starts.iter().map(|reply| Effect::Say(*reply)));

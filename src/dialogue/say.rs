@@ -131,7 +131,7 @@ impl Dialogue {
         // What a message asks for is due when it is said: our own delay is no latency of the server.
         let due = if asked { at } else { due.min(at) };
         for &series in &rule.expects {
-            self.open_single(stage, series, due, at);
+            self.open_single(stage, series, (due, at), rule.start || !self.ready);
         }
         let role = &script.roles[usize::from(self.role)];
         if role.resume.is_some_and(|resume| resume.ask == reply) {
@@ -143,11 +143,12 @@ impl Dialogue {
         stage.effects.extend(rule.next.map(Effect::Say));
     }
 
-    /// Begins an exchange of a series that has at most one open.
-    pub(super) fn open_single(&mut self, stage: &mut Stage<'_>, series: usize, due: u64, at: u64) {
+    /// Begins an exchange of a series that has at most one open, due and sent then. What belongs to the opening of a connection is
+    /// measured whenever it happens.
+    pub(super) fn open_single(&mut self, stage: &mut Stage<'_>, series: usize, (due, sent): (u64, u64), opening: bool) {
         let Some(place) = stage.script.singles[series] else { return };
         let single = &mut self.seldom.singles[place];
-        if std::mem::replace(single, Single { due, sent: at, open: true, opening: !self.ready }).open {
+        if std::mem::replace(single, Single { due, sent, open: true, opening }).open {
             stage.tally.counts.series_unanswered[series] += 1;
         }
     }
@@ -171,14 +172,22 @@ impl Dialogue {
         let script = stage.script;
         for &beat in &script.roles[usize::from(self.role)].beats {
             if script.beats[beat].from == from {
-                let every = self.every(script, beat);
-                let jitter = script.beats[beat].jitter;
-                let turn = BEATS + beat as u64 + (self.seldom.connections << 16);
-                let share = if jitter > 0.0 { jitter * draw::share(script.bounds.seed, self.client(), turn) } else { 1.0 };
-                self.seldom.beats[beat] = 0;
-                stage.effects.push(Effect::Beat(beat, (every as f64 * share) as u64));
+                self.begin_beat(stage, beat);
             }
         }
+    }
+
+    /// Begins a beat, once for each connection, if it is one of the role's.
+    pub(super) fn begin_beat(&mut self, stage: &mut Stage<'_>, beat: usize) {
+        let script = stage.script;
+        let is_ours = script.roles[usize::from(self.role)].beats.contains(&beat);
+        if !is_ours || std::mem::replace(&mut self.seldom.beats[beat].begun, true) {
+            return;
+        }
+        let jitter = script.beats[beat].jitter;
+        let turn = BEATS + beat as u64 + (self.seldom.connections << 16);
+        let share = if jitter > 0.0 { jitter * draw::share(script.bounds.seed, self.client(), turn) } else { 1.0 };
+        stage.effects.push(Effect::Beat(beat, (self.every(script, beat) as f64 * share) as u64));
     }
 
     /// Nanoseconds between two of beat number `beat`.
@@ -202,8 +211,8 @@ impl Dialogue {
         if is_open {
             return if rule.lost == Lost::Close { Tick::Lost } else { Tick::Skip { again } };
         }
-        self.seldom.beats[beat] += 1;
-        let is_last = rule.times > 0 && self.seldom.beats[beat] >= rule.times;
+        self.seldom.beats[beat].times += 1;
+        let is_last = rule.times > 0 && self.seldom.beats[beat].times >= rule.times;
         Tick::Say { reply: rule.reply, again: again.filter(|_| !is_last) }
     }
 }

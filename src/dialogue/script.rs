@@ -111,6 +111,8 @@ pub(super) struct Reply {
     pub(super) making: Making,
     pub(super) http: Option<usize>,
     pub(super) expects: Vec<usize>,
+    /// Whether it is said as soon as the connection is open.
+    pub(super) start: bool,
     pub(super) next: Option<usize>,
     pub(super) then: Option<u8>,
     /// Whether a move of a game is made by it.

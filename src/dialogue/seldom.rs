@@ -24,6 +24,14 @@ impl Single {
     }
 }
 
+/// How it stands with a beat.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beating {
+    pub(super) begun: bool,
+    /// How often it came.
+    pub(super) times: u64,
+}
+
 /// What one client keeps besides its pending sends.
 #[derive(Debug, Default)]
 pub(super) struct Seldom {
@@ -44,8 +52,8 @@ pub(super) struct Seldom {
     pub(super) captured: Box<[String]>,
     /// When the last message of each cadence series came.
     pub(super) cadences: Box<[u64]>,
-    /// How often each beat of the role came on this connection.
-    pub(super) beats: Box<[u64]>,
+    /// How it stands with each beat on this connection.
+    pub(super) beats: Box<[Beating]>,
     pub(super) position: Position,
     /// Bounds the pongs.
     pub(super) pongs: Flood,
@@ -70,7 +78,7 @@ impl Seldom {
             crossing: load.and_then(|load| load.cross).map(|series| Box::new(Crossing::new(receivers(series)))),
             captured: vec![String::new(); script.captures].into_boxed_slice(),
             cadences: vec![0; script.cadence_count].into_boxed_slice(),
-            beats: vec![0; script.beats.len()].into_boxed_slice(),
+            beats: vec![Beating::default(); script.beats.len()].into_boxed_slice(),
             ..Seldom::default()
         }
     }
@@ -80,7 +88,7 @@ impl Seldom {
         self.opened_at = at;
         self.connections += 1;
         self.plies = 0;
-        self.beats.fill(0);
+        self.beats.fill(Beating::default());
         self.cadences.fill(0);
         self.position.connected();
     }
