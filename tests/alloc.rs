@@ -129,6 +129,8 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
         drops: Vec::new(),
         clients,
         pacing,
+        count: None,
+        poisson: false,
         ramp: Nanos::from_millis(50),
         warmup: Nanos::from_secs(3),
         duration: Nanos::from_secs(5),

@@ -2,6 +2,7 @@
 
 mod kit;
 
+use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -315,6 +316,165 @@ fn records_are_for_their_owner_only() {
     }
 }
 
+// ---- shapes, counts, rows of data, repeated runs ----
+
+#[test]
+fn a_count_is_sent_exactly_by_each_client() {
+    for pace in ["even", "poisson"] {
+        let ended = call(&[
+            "run",
+            "echo",
+            "--clients",
+            "20",
+            "--rate",
+            "20/s",
+            "-n",
+            "25",
+            "--pace",
+            pace,
+            "--out",
+            text(&folder().path().join("o")),
+            "--report",
+            "none",
+            "--format",
+            "json",
+            "--progress",
+            "none",
+        ]);
+        ended.ran();
+        let summary = ended.json();
+        let n = |pointer: &str| number(&summary, pointer);
+        if pace == "even" {
+            assert_eq!((n("/counts/planned"), n("/counts/sent")), (500, 500), "{:#}", summary["counts"]);
+        }
+        assert!(n("/counts/planned") <= 500 && n("/counts/sent") > 350, "{pace}: {:#}", summary["counts"]);
+    }
+}
+
+#[test]
+fn a_shape_plans_what_its_pieces_say() {
+    let shape = "rate: step 10/1s, 10..30/1s, spike 40/1s, hold 1s";
+    let ended = call(&[
+        "run",
+        "echo",
+        "--clients",
+        "10",
+        "--shape",
+        shape,
+        "--warmup",
+        "0s",
+        "--out",
+        text(&folder().path().join("o")),
+        "--report",
+        "none",
+        "--format",
+        "json",
+        "--progress",
+        "none",
+    ]);
+    ended.ran();
+    let summary = ended.json();
+    // 10 for the second of opening, then 10 + 20 + 40 + 30, for each of 10 clients; joins and ends cut at most one each.
+    let planned = number(&summary, "/counts/planned");
+    assert!((1_000 - 10..=1_100 + 10).contains(&planned), "{planned}");
+    assert_eq!(summary["run"]["duration_ns"].as_u64().map(|ns| ns / 100_000_000), Some(40));
+    call(&["run", "echo", "--shape", "rate: jump 3/s"]).refuses(2, &["--shape", "is not understood", "spike 50/5s"]);
+    call(&["run", "echo", "--shape", "rate: 1..5/3s", "--rate", "5/s"]).refuses(2, &["cannot be used with"]);
+}
+
+#[test]
+fn rows_of_data_give_each_client_its_own() {
+    let dir = folder();
+    let (good, short) = (dir.path().join("users.csv"), dir.path().join("short.ndjson"));
+    std::fs::write(&good, "token\ncanary-secret-1\ncanary-secret-2\ncanary-secret-3\ncanary-secret-4\n").expect("it can be written");
+    std::fs::write(&short, "{\"token\":\"canary-secret-1\"}\n").expect("it can be written");
+    let out = dir.path().join("o");
+    let load = ["--clients", "4", "--rate", "5/s", "--duration", "1s", "--warmup", "0s", "--progress", "none"];
+    let run = |data: &Path, out: &Path, more: &[&str]| {
+        call(&[&["run", "media-trivia", "--data", text(data), "--out", text(out)], load.as_slice(), more].concat())
+    };
+    let ended = run(&good, &out, &[]);
+    ended.ran();
+    assert!(!ended.out.contains("canary") && !ended.err.contains("canary"), "{ended:?}");
+    for (file, bytes) in files(&out) {
+        assert!(!String::from_utf8_lossy(&bytes).contains("canary-secret"), "{}", file.display());
+    }
+    run(&short, &dir.path().join("p"), &[]).refuses(2, &["1 rows for 4 clients", "--data-wrap"]);
+    run(&short, &dir.path().join("q"), &["--data-wrap"]).ran();
+    std::fs::write(&short, "{\"tokn\":\"x\"}\n").expect("it can be written");
+    run(&short, &dir.path().join("r"), &["--data-wrap"]).refuses(2, &["no variable `tokn`", "token"]);
+}
+
+#[test]
+fn repeated_runs_have_records_of_their_own() {
+    let dir = folder();
+    let base = dir.path().join("all");
+    let ended = call(&[
+        "run",
+        "echo",
+        "-n",
+        "5",
+        "--clients",
+        "4",
+        "--repeat",
+        "2",
+        "--out",
+        text(&base),
+        "--progress",
+        "none",
+        "--report",
+        "none",
+    ]);
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    assert!(ended.out.contains("spread") && ended.out.lines().count() == 5, "{}", ended.out);
+    for turn in ["1", "2"] {
+        assert!(base.join(turn).join("summary.json").exists());
+    }
+    call(&["run", "echo", "--repeat", "3", "--set", "nothing=1", "--out", text(&dir.path().join("bad"))])
+        .refuses(2, &["no variable `nothing`"]);
+}
+
+#[test]
+fn groups_are_whole() {
+    call(&["run", "terra", "--clients", "12", "--dry-run"]).refuses(2, &["not whole groups", "1 consumer, 4 producer", "Take 10 or 15"]);
+    call(&["run", "media-dm", "--clients", "10", "--drop", "nobody@1s", "--dry-run"]).refuses(2, &["no role `nobody`", "writer, reader"]);
+}
+
+#[test]
+fn a_new_profile_runs_as_it_stands() {
+    let dir = folder();
+    let file = dir.path().join("mine.toml");
+    let ended = call(&["profiles", "new", "mine", "--out", text(&file)]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(call(&["profiles", "check", text(&file)]).code, Some(0));
+    call(&["profiles", "new", "mine", "--out", text(&file)]).refuses(2, &["cannot be written", "--out"]);
+    call(&["profiles", "new", "My Own", "--out", text(&dir.path().join("x.toml"))]).refuses(2, &["cannot name a profile"]);
+    let server = mock(volley::mock::Words { profile: "echo".into(), ..Default::default() });
+    let url = format!("ws://{}/", server.addr());
+    let ended = call(&[
+        "run",
+        text(&file),
+        "--target",
+        &url,
+        "--clients",
+        "5",
+        "--duration",
+        "1s",
+        "--out",
+        text(&dir.path().join("o")),
+        "--report",
+        "none",
+        "--format",
+        "json",
+        "--progress",
+        "none",
+    ]);
+    ended.ran();
+    let summary = ended.json();
+    assert_eq!(number(&summary, "/counts/answered"), number(&summary, "/counts/sent"), "{summary:#}");
+    assert_eq!(server.stop().expect("an account").violations_total, 0);
+}
+
 // ---- the rest of the commands ----
 
 #[test]
@@ -326,13 +486,13 @@ fn lists_and_pages() {
         ended.out
     };
     let list = out(&["profiles", "list"]);
-    for name in ["echo", "openshock-live"] {
+    for name in volley::profile::shipped::names() {
         assert!(list.lines().any(|line| line.starts_with(name)), "{list}");
         let shown = out(&["profiles", "show", name]);
         assert!(shown.contains(&format!("name = \"{name}\"")), "{shown}");
         assert!(out(&["profiles", "check", name]).contains("ok"));
     }
-    assert_eq!(out(&["profiles", "check"]).lines().count(), 2);
+    assert_eq!(out(&["profiles", "check"]).lines().count(), volley::profile::shipped::names().len());
     let schema: Value = serde_json::from_str(&out(&["profiles", "schema"])).expect("a schema is JSON");
     assert!(schema["$schema"].is_string() && schema["properties"].is_object());
     assert!(out(&["completions", "bash"]).contains("_volley()"));

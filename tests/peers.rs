@@ -1,5 +1,6 @@
-//! The `echo` profile against two servers that nobody here wrote: PyPI `websockets` and npm `ws`,
-//! fetched into `target/peers` once. They count; the counts must be equal.
+//! The `echo` profile against two servers that nobody here wrote: PyPI `websockets` and npm `ws`, fetched into
+//! `target/peers` once. They count; the counts must be equal. Then terra, openshock and dm against strict servers on
+//! `websockets` that share no code with the program, and a chat on `ws` by the profile that stands in `examples/`.
 
 #![expect(clippy::print_stdout, reason = "tests say what they found")]
 
@@ -84,15 +85,20 @@ fn equal_counts(name: &str, mut command: Command, ca: Option<&Path>) {
     );
 }
 
-/// The server of PyPI `websockets`.
+/// The server of PyPI `websockets` that echoes.
 fn websockets_of_pypi() -> Command {
+    script_on_websockets("tests/peers/echo_websockets.py")
+}
+
+/// A script on PyPI `websockets`.
+fn script_on_websockets(script: &str) -> Command {
     let packages = kept("websockets");
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--target"]);
     pip.arg(&packages).arg("websockets>=14");
     fetched("websockets", &packages.join("websockets"), &mut pip, "install python3 (3.9 or later) with pip");
     let mut server = Command::new("python3");
-    server.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/echo_websockets.py")).env("PYTHONPATH", &packages);
+    server.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(script)).env("PYTHONPATH", &packages);
     server
 }
 
@@ -111,13 +117,101 @@ fn the_websockets_of_pypi_under_tls() {
     equal_counts("websockets (PyPI) under TLS", server, Some(&authority.write_to(dir.path())));
 }
 
+/// A run of `profile` against the server that `command` starts: the summary, and the server's account.
+fn with_peer(profile: &str, mut command: Command, args: &[&str]) -> (Value, Value) {
+    let turn = TURN.lock();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let mut lines = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = || {
+        let mut line = String::new();
+        lines.read_line(&mut line).expect("a line of the server");
+        line.trim().to_owned()
+    };
+    let port: u16 = line().parse().expect("the server says its port");
+    let (dir, url) = (folder(), format!("ws://127.0.0.1:{port}/"));
+    let out = dir.path().join("out");
+    let show = ["--report", "none", "--format", "json", "--progress", "none", "--lanes", "1", "--warmup", "0s", "--out", text(&out)];
+    let ended = call(&[&["run", profile, "--target", &url], show.as_slice(), args].concat());
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).expect("the server runs");
+    let account: Value = serde_json::from_str(&line()).expect("the server says its account");
+    child.wait().expect("the server ends");
+    drop(turn);
+    ended.ran();
+    let summary = ended.json();
+    counts_add_up(&summary);
+    assert_eq!(account["violations"], serde_json::json!({}), "{account:#}");
+    assert_eq!(sum(&summary["counts"]["faults"]), 0, "{:#}", summary["counts"]);
+    (summary, account)
+}
+
+#[test]
+fn a_strict_terra_server_agrees() {
+    let args = ["--clients", "50", "--rate", "10/s", "--duration", "6s", "--drop", "consumer@3s"];
+    let (summary, account) = with_peer("terra", script_on_websockets("tests/peers/strict_terra.py"), &args);
+    let (n, counts) = (|pointer: &str| number(&summary, pointer), &account["counts"]);
+    assert_eq!(counts["submits"], n("/counts/messages_out/submit"), "{counts:#}");
+    assert_eq!(counts["heartbeats"], n("/counts/messages_out/heartbeat"));
+    assert_eq!(n("/counts/messages_in/heartbeat_ack"), n("/counts/messages_out/heartbeat"));
+    assert_eq!(counts["replayed"], n("/counts/replayed"));
+    assert_eq!(counts["identified"], n("/counts/messages_in/ready"));
+    let heard = counts["dispatches"].as_u64().unwrap_or(0) + counts["replayed"].as_u64().unwrap_or(0);
+    assert!(n("/counts/messages_in/dispatch") <= heard && n("/counts/recovered") > 0, "{summary:#}");
+    assert_eq!(n("/counts/answered") + n("/counts/late"), n("/counts/sent"), "all reached their consumer: {:#}", summary["counts"]);
+}
+
+#[test]
+fn a_strict_dm_server_agrees() {
+    let args = ["--dialect", "server", "--clients", "50", "--rate", "10/s", "--duration", "6s"];
+    let (summary, account) = with_peer("media-dm", script_on_websockets("tests/peers/strict_dm.py"), &args);
+    let (n, counts) = (|pointer: &str| number(&summary, pointer), &account["counts"]);
+    for (theirs, ours) in [("message", "message"), ("typing", "typing"), ("read", "read"), ("react", "react"), ("ping", "ping")] {
+        assert_eq!(counts[theirs], n(&format!("/counts/messages_out/{ours}")), "{theirs}: {counts:#}");
+    }
+    let messages = n("/counts/messages_out/message");
+    assert_eq!((n("/counts/messages_in/message"), n("/counts/messages_in/read_receipt")), (2 * messages, messages));
+    assert_eq!((n("/counts/answered") + n("/counts/late"), n("/counts/duplicate")), (messages, 0));
+    assert_eq!(counts["connected"], n("/connections/opened"));
+}
+
+#[test]
+fn a_strict_openshock_gateway_agrees() {
+    let args = ["--dialect", "docs", "--clients", "50", "--rate", "10/s", "--duration", "6s"];
+    let (summary, account) = with_peer("openshock-live", script_on_websockets("tests/peers/strict_openshock.py"), &args);
+    let (n, counts) = (|pointer: &str| number(&summary, pointer), &account["counts"]);
+    assert_eq!(counts["frames"], n("/counts/messages_out/frame"), "{counts:#}");
+    assert_eq!(
+        (counts["pings"].as_u64(), counts["pongs"].as_u64()),
+        (Some(n("/counts/messages_in/ping")), Some(n("/counts/messages_out/pong")))
+    );
+    assert_eq!(n("/counts/messages_in/latency_announce"), n("/counts/messages_out/pong"));
+    assert_eq!(n("/counts/answered") + n("/counts/late"), n("/counts/sent"));
+}
+
+#[test]
+fn the_chat_of_the_examples() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut server = script_on_ws("examples/chat-server.js");
+    server.arg("0");
+    let (summary, account) =
+        with_peer(text(&root.join("examples/chat.toml")), server, &["--clients", "50", "--rate", "5/s", "--duration", "4s"]);
+    let n = |pointer: &str| number(&summary, pointer);
+    assert_eq!(account["messages"], n("/counts/sent"), "{account:#}");
+    assert_eq!(n("/counts/answered") + n("/counts/late"), n("/counts/sent"));
+    assert_eq!(series(&summary, "heard")["count"].as_u64(), Some(n("/counts/sent")), "the other of each room hears each: {summary:#}");
+}
+
 #[test]
 fn the_ws_of_npm() {
+    equal_counts("ws (npm)", script_on_ws("tests/peers/echo_ws.js"), None);
+}
+
+/// A script on npm `ws`.
+fn script_on_ws(script: &str) -> Command {
     let packages = kept("ws");
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--loglevel", "error", "--prefix"]).arg(&packages).arg("ws@8");
     fetched("ws", &packages.join("node_modules/ws"), &mut npm, "install node (18 or later) with npm");
     let mut server = Command::new("node");
-    server.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/echo_ws.js")).env("NODE_PATH", packages.join("node_modules"));
-    equal_counts("ws (npm)", server, None);
+    server.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(script)).env("NODE_PATH", packages.join("node_modules"));
+    server
 }

@@ -8,7 +8,6 @@ use clap::Subcommand;
 use clap::ValueEnum;
 
 use crate::units::Nanos;
-use crate::units::Rate;
 
 /// Load and latency benchmark for real-time services over WebSocket.
 #[derive(Debug, Parser)]
@@ -86,19 +85,6 @@ fn drop_at(text: &str) -> Result<(String, Nanos), String> {
     Ok((role.to_owned(), time.parse()?))
 }
 
-/// `10/s`, or `1/s..10/s:60s` for a ramp.
-fn load_rate(text: &str) -> Result<crate::plan::Curve, String> {
-    let Some((from, rest)) = text.split_once("..") else {
-        return Ok(crate::plan::Curve::Constant { rate: text.parse()? });
-    };
-    let (to, over) = rest.split_once(':').ok_or_else(|| format!("`{text}` is not a ramp; write for example `1/s..10/s:60s`"))?;
-    let over: Nanos = over.parse()?;
-    if over == Nanos::ZERO {
-        return Err("a ramp over no time is a constant rate; write for example `10/s`".into());
-    }
-    Ok(crate::plan::Curve::Ramp { from: from.parse::<Rate>()?, to: to.parse::<Rate>()?, over })
-}
-
 /// How results go to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -132,6 +118,15 @@ pub(super) enum Color {
     Never,
 }
 
+/// How sends are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PaceArg {
+    /// Evenly, all clients over one period.
+    Even,
+    /// As a Poisson process, each client on its own.
+    Poisson,
+}
+
 /// Where `done` comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum StampsArg {
@@ -150,6 +145,10 @@ Examples:
   volley run openshock-live --dialect server --clients 1000 --duration 30s
   volley run ./mine.toml --target wss://staging.example.com/live --allow-host staging.example.com
   volley run echo --target ws://127.0.0.1:8080/ --closed 1 --limit 'echo p(99) < 5ms'
+  volley run terra --clients 100 --drop consumer@5s
+      consumers with four producers each; each consumer is dropped once and asks for what it missed
+  volley run echo --shape 'rate: 1..20/30s, hold 10s, spike 100/2s' --pace poisson
+  volley run echo -n 100 --repeat 5 --pause 2s
 
 Phases: connections are begun over --ramp (plus one second for the last of them), then --warmup,
 then --duration is measured, then answers are awaited for at most --timeout.")]
@@ -181,14 +180,29 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Load")]
     pub(super) clients: u64,
     /// Sends of each client: `10/s`, or `1/s..10/s:60s` for a ramp.
-    #[arg(long, value_name = "RATE", default_value = "10/s", value_parser = load_rate, help_heading = "Load", conflicts_with = "closed")]
+    #[arg(long, value_name = "RATE", default_value = "10/s", value_parser = super::shape::load_rate, help_heading = "Load", conflicts_with = "closed")]
     pub(super) rate: crate::plan::Curve,
+    /// Rate of each client over the measured time, in pieces: 'rate: 1..10/60s, hold 30s, step 20/10s, spike 50/5s'.
+    #[arg(long, value_name = "SHAPE", value_parser = super::shape::pieces, help_heading = "Load", conflicts_with_all = ["rate", "closed", "count"])]
+    pub(super) shape: Option<super::shape::Pieces>,
+    /// How sends are spread: evenly, or as a Poisson process of the same rate.
+    #[arg(long, value_enum, default_value_t = PaceArg::Even, help_heading = "Load", conflicts_with = "closed")]
+    pub(super) pace: PaceArg,
+    /// Each client sends so many messages, without a warm-up, and the run ends with the last.
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4_294_967_295), help_heading = "Load", conflicts_with_all = ["closed", "duration", "warmup"])]
+    pub(super) count: Option<u64>,
+    /// Run so often, one behind the other, and show all runs in the end.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000), help_heading = "Load")]
+    pub(super) repeat: Option<u32>,
+    /// Rest between repeated runs.
+    #[arg(long, value_name = "TIME", default_value = "0s", requires = "repeat", help_heading = "Load")]
+    pub(super) pause: Nanos,
     /// Closed loop instead: keep N exchanges outstanding per client.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024), help_heading = "Load")]
     pub(super) closed: Option<u32>,
-    /// How long to measure.
-    #[arg(long, value_name = "TIME", default_value = "10s", help_heading = "Load")]
-    pub(super) duration: Nanos,
+    /// How long to measure [default: 10s, or as long as --shape takes].
+    #[arg(long, value_name = "TIME", help_heading = "Load")]
+    pub(super) duration: Option<Nanos>,
     /// Time over which connections are begun [default: 1 s for each 1,000 clients].
     #[arg(long, value_name = "TIME", help_heading = "Load")]
     pub(super) ramp: Option<Nanos>,
@@ -364,6 +378,14 @@ pub(super) enum ProfilesCommand {
     Check {
         /// A shipped profile or a path to a .toml file; all shipped ones without it.
         profile: Option<String>,
+    },
+    /// Write a commented profile that runs as it stands, to begin your own with.
+    New {
+        /// Name of the profile: lower-case letters, digits and `-`.
+        name: String,
+        /// File to write [default: NAME.toml]; one that is there already is never written over.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Print the JSON Schema of profiles, for editors.
     Schema,

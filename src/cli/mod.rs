@@ -12,6 +12,7 @@ mod preflight;
 mod profiles;
 mod progress;
 mod redact;
+mod repeat;
 mod report;
 mod resolve;
 mod route;
@@ -19,6 +20,7 @@ mod run;
 mod secrets;
 mod selftest;
 mod serve;
+mod shape;
 mod signals;
 mod typed;
 

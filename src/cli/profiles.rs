@@ -1,5 +1,6 @@
-//! `volley profiles`: list, show, check, schema.
+//! `volley profiles`: list, show, check, new, schema.
 
+use std::io::Write;
 use std::path::Path;
 
 use super::Trouble;
@@ -8,9 +9,13 @@ use super::resolve;
 use super::say;
 use crate::dialogue::play;
 use crate::profile::Profile;
+use crate::profile::load;
 use crate::profile::schema;
 use crate::profile::shipped;
 use crate::profile::talk;
+
+/// What a new profile begins with.
+const SKELETON: &str = include_str!("skeleton.toml");
 
 /// Does what was asked; 2 when a profile does not hold.
 pub(super) fn profiles(command: &ProfilesCommand) -> Result<u8, Trouble> {
@@ -20,6 +25,7 @@ pub(super) fn profiles(command: &ProfilesCommand) -> Result<u8, Trouble> {
             shipped::get(name).map_err(Trouble::usage)?;
             say!("{}", shipped::text(name).unwrap_or_default().trim_end());
         }
+        ProfilesCommand::New { name, out } => return new(name, out.as_deref()),
         ProfilesCommand::Schema => say!("{}", schema::JSON.trim_end()),
         ProfilesCommand::Check { profile: Some(name) } => return check(name),
         ProfilesCommand::Check { profile: None } => {
@@ -29,6 +35,28 @@ pub(super) fn profiles(command: &ProfilesCommand) -> Result<u8, Trouble> {
         }
     }
     Ok(0)
+}
+
+/// Writes a commented profile of this name that runs as it stands.
+fn new(name: &str, out: Option<&Path>) -> Result<u8, Trouble> {
+    let text = SKELETON.replace("NAME", name);
+    load::from_text(name, &text).map_err(|mistakes| Trouble::usage(format!("`{name}` cannot name a profile\n{mistakes}")))?;
+    let file = out.map_or_else(|| Path::new(&format!("{name}.toml")).to_owned(), Path::to_owned);
+    let wrong = |e: std::io::Error| Trouble::usage(format!("{} cannot be written: {e}. Choose another file with --out", file.display()));
+    let mut created = std::fs::File::create_new(&file).map_err(wrong)?;
+    created.write_all(text.as_bytes()).map_err(wrong)?;
+    say!(
+        "{} is written. Try it: `volley serve echo --listen 127.0.0.1:9001`, and in another window `volley run {}`",
+        file.display(),
+        shown(&file)
+    );
+    Ok(0)
+}
+
+/// A path as `volley run` takes it for one.
+fn shown(file: &Path) -> String {
+    let text = file.display().to_string();
+    if text.contains('/') { text } else { format!("./{text}") }
 }
 
 fn list() {

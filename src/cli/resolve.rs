@@ -7,11 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::Trouble;
+use super::args::PaceArg;
 use super::args::RunArgs;
 use super::args::StampsArg;
 use super::data::Data;
 use super::secrets;
 use super::tell;
+use crate::plan::OPENING;
 use crate::plan::Pacing;
 use crate::plan::Plan;
 use crate::plan::Stamps;
@@ -32,6 +34,8 @@ const PROFILE_MAX: u64 = 1 << 20;
 const VALUE_MAX: u64 = 64 << 10;
 /// Largest message accepted, in bytes.
 const MESSAGE_CAP: usize = 256 << 10;
+/// How long is measured unless said.
+const DURATION: Nanos = Nanos(10 * SECOND);
 /// Longest run, warm-up or ramp.
 const LONGEST: Nanos = Nanos(7 * 24 * 3_600 * SECOND);
 
@@ -121,6 +125,19 @@ pub(super) fn plan(
         profile.endpoint.subprotocol = Some(subprotocol.clone());
     }
     let ramp = args.ramp.unwrap_or(Nanos(args.clients.div_ceil(10) * 10 * MILLI));
+    let ramp = Nanos(ramp.0.next_multiple_of(MILLI));
+    let warmup = if args.count.is_some() { Nanos::ZERO } else { Nanos(args.warmup.0.next_multiple_of(MILLI)) };
+    let opened = ramp.plus(OPENING);
+    let curve = match &args.shape {
+        Some(pieces) => pieces.curve(opened.plus(warmup)).map_err(Trouble::usage)?,
+        None => args.rate,
+    };
+    // The first send of the last client is due within one period of its joining.
+    let duration = match (args.count, &args.shape) {
+        (Some(count), _) => curve.time_for(opened, count as f64 + 1.0),
+        (None, Some(pieces)) => args.duration.unwrap_or(pieces.length()),
+        (None, None) => args.duration.unwrap_or(DURATION),
+    };
     Ok(Plan {
         dialect,
         target: own.overlay(target),
@@ -132,10 +149,12 @@ pub(super) fn plan(
         clients: args.clients,
         group: 1,
         drops: drops(args, &profile)?,
-        pacing: args.closed.map_or(Pacing::Open(args.rate), Pacing::Closed),
-        ramp: Nanos(ramp.0.next_multiple_of(MILLI)),
-        warmup: Nanos(args.warmup.0.next_multiple_of(MILLI)),
-        duration: Nanos(args.duration.0.next_multiple_of(MILLI)),
+        pacing: args.closed.map_or(Pacing::Open(curve), Pacing::Closed),
+        count: args.count,
+        poisson: args.pace == PaceArg::Poisson,
+        ramp,
+        warmup,
+        duration: Nanos(duration.0.next_multiple_of(MILLI)),
         timeout: args.timeout,
         dials: 256,
         seed: args.seed,
@@ -154,8 +173,8 @@ fn drops(args: &RunArgs, profile: &Profile) -> Result<Vec<(usize, Nanos)>, Troub
     let names: Vec<&str> = profile.roles.iter().map(|role| role.name.as_str()).collect();
     let drop = |(role, time): &(String, Nanos)| match names.iter().position(|name| name == role) {
         None => Err(Trouble::usage(format!("--drop: profile `{}` has no role `{role}`; it has {}", profile.name, names.join(", ")))),
-        Some(_) if *time >= args.duration => {
-            Err(Trouble::usage(format!("--drop {role}@{time} lies behind the measured time of {}", args.duration)))
+        Some(_) if args.duration.is_some_and(|duration| *time >= duration) => {
+            Err(Trouble::usage(format!("--drop {role}@{time} lies behind the measured time of {}", args.duration.unwrap_or_default())))
         }
         Some(index) => Ok((index, *time)),
     };
@@ -163,20 +182,26 @@ fn drops(args: &RunArgs, profile: &Profile) -> Result<Vec<(usize, Nanos)>, Troub
 }
 
 fn check_times(args: &RunArgs) -> Result<(), Trouble> {
-    if args.duration.0 < 100 * MILLI {
-        return Err(Trouble::usage(format!("--duration {} is too short to measure anything; the least is 100ms", args.duration)));
+    if args.duration.unwrap_or(DURATION).0 < 100 * MILLI {
+        return Err(Trouble::usage(format!(
+            "--duration {} is too short to measure anything; the least is 100ms",
+            args.duration.unwrap_or_default()
+        )));
     }
     if args.timeout.0 < MILLI {
         return Err(Trouble::usage("--timeout must be at least 1ms"));
     }
-    for (flag, time) in
-        [("--duration", args.duration), ("--warmup", args.warmup), ("--timeout", args.timeout), ("--ramp", args.ramp.unwrap_or_default())]
-    {
+    for (flag, time) in [
+        ("--duration", args.duration.unwrap_or(DURATION)),
+        ("--warmup", args.warmup),
+        ("--timeout", args.timeout),
+        ("--ramp", args.ramp.unwrap_or_default()),
+    ] {
         if time > LONGEST {
             return Err(Trouble::usage(format!("{flag} {time} is longer than a week")));
         }
     }
-    let whole = args.ramp.unwrap_or_default().plus(args.warmup).plus(args.duration);
+    let whole = args.ramp.unwrap_or_default().plus(args.warmup).plus(args.duration.unwrap_or(DURATION));
     // A client numbers its sends in 32 bits.
     if args.rate.peak().per_s() * whole.as_secs_f64() > f64::from(u32::MAX) {
         return Err(Trouble::usage(format!(

@@ -22,6 +22,7 @@ use super::preflight;
 use super::progress::Show;
 use super::redact;
 use super::redact::Redactor;
+use super::repeat;
 use super::resolve;
 use super::route;
 use super::secrets::Secrets;
@@ -51,6 +52,9 @@ const LISTENS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs a load test; the exit code.
 pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
+    if let Some(times) = args.repeat.filter(|_| !args.dry_run) {
+        return repeat::run(args, times);
+    }
     let look = outcome::Look::of_run(args)?;
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
@@ -286,5 +290,7 @@ pub(super) fn amount(plan: &Plan) -> String {
         crate::plan::Pacing::Open(curve) => format!("{clients} clients x {curve}"),
         crate::plan::Pacing::Closed(n) => format!("{clients} clients x {n} outstanding (closed loop)"),
     };
-    format!("{load}, ramp {}, warm-up {}, {} measured", plan.ramp, plan.warmup, plan.duration)
+    let count = plan.count.map_or(String::new(), |n| format!(", {} sends each", crate::units::grouped(n)));
+    let pace = if plan.poisson { ", as a Poisson process" } else { "" };
+    format!("{load}{pace}{count}, ramp {}, warm-up {}, {} measured", plan.ramp, plan.warmup, plan.duration)
 }

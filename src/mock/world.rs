@@ -9,6 +9,7 @@ use super::dm;
 use super::livestyler;
 use super::media;
 use super::notify;
+use super::openshock;
 use super::pairing;
 use super::story::Call;
 use super::story::Post;
@@ -65,6 +66,7 @@ impl World {
             Protocol::Subtitles | Protocol::Dubbing | Protocol::Trivia => media::serve(call),
             Protocol::Chess => chess::serve(self, call),
             Protocol::Pairing => pairing::serve(self, call),
+            Protocol::OpenShockLive => openshock::serve(call),
             _ => None,
         }?;
         *self.http.entry(format!("{} {route}", call.method)).or_default().entry(answer.status).or_default() += 1;

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock. Nothing in a plan is optional that a run would have to decide itself.
 
+pub mod pieces;
 mod redial;
 pub mod shape;
 mod share;
@@ -14,6 +15,7 @@ use crate::tally::Phase;
 use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::SECOND;
+pub use pieces::Pieces;
 pub use redial::Absence;
 pub use redial::REDIAL_REST;
 pub use redial::RETRY_AFTER_MOST;
@@ -82,6 +84,10 @@ pub struct Plan {
     pub drops: Vec<(usize, Nanos)>,
     /// How the load is offered.
     pub pacing: Pacing,
+    /// Most sends of each client in open loop; no bound without it.
+    pub count: Option<u64>,
+    /// Whether sends are a Poisson process instead of being spread evenly.
+    pub poisson: bool,
     /// Time over which connections are begun.
     pub ramp: Nanos,
     /// Warm-up after the ramp and the opening.
@@ -177,7 +183,14 @@ impl Plan {
     /// The timetable; `None` in closed loop.
     pub fn shape(&self) -> Option<Shape> {
         match self.pacing {
-            Pacing::Open(curve) => Some(Shape { clients: self.clients, ramp: self.ramp, curve, end: self.measure_until() }),
+            Pacing::Open(curve) => Some(Shape {
+                clients: self.clients,
+                ramp: self.ramp,
+                curve,
+                end: self.measure_until(),
+                count: self.count,
+                poisson: self.poisson.then_some(self.seed),
+            }),
             Pacing::Closed(_) => None,
         }
     }
@@ -238,6 +251,8 @@ mod tests {
             group: 1,
             drops: Vec::new(),
             pacing: Pacing::Closed(1),
+            count: None,
+            poisson: false,
             ramp,
             warmup,
             duration,

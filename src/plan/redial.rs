@@ -32,7 +32,7 @@ impl Plan {
             return None;
         }
         let delay = rule.backoff.as_ref()?.delay(absence.attempt);
-        let share = rule.jitter * draw(self.seed, absence.client, absence.dial);
+        let share = rule.jitter * draw(self.seed, absence.client, u64::from(absence.dial));
         let drawn = Nanos((delay.0 as f64 * (1.0 - share)).round() as u64);
         Some(drawn.max(absence.retry_after.unwrap_or_default().min(RETRY_AFTER_MOST)))
     }
@@ -61,9 +61,8 @@ pub fn nonce(seed: u64, client: u64, dial: u32) -> u128 {
 }
 
 /// A number from 0 up to, not including, 1.
-fn draw(seed: u64, client: u64, dial: u32) -> f64 {
-    let bits =
-        mix(mix(seed.wrapping_add(client.wrapping_mul(0xa076_1d64_78bd_642f))) ^ u64::from(dial).wrapping_mul(0xe703_7ed1_a0b4_28db));
+pub(super) fn draw(seed: u64, client: u64, turn: u64) -> f64 {
+    let bits = mix(mix(seed.wrapping_add(client.wrapping_mul(0xa076_1d64_78bd_642f))) ^ turn.wrapping_mul(0xe703_7ed1_a0b4_28db));
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
@@ -116,14 +115,14 @@ mod tests {
         fn keys_and_draws_differ_by_client_and_dial(seed: u64, client in 0u64..1_000_000, dial in 0u32..1_000_000) {
             prop_assert_ne!(nonce(seed, client, dial), nonce(seed, client, dial + 1));
             prop_assert_ne!(nonce(seed, client, dial), nonce(seed, client + 1, dial));
-            prop_assert!((0.0..1.0).contains(&draw(seed, client, dial)));
+            prop_assert!((0.0..1.0).contains(&draw(seed, client, u64::from(dial))));
         }
     }
 
     #[test]
     fn draws_are_spread_evenly() {
         let mut bins = [0u32; 10];
-        (0..10_000u64).for_each(|n| bins[(draw(1, n / 10, (n % 10) as u32) * 10.0) as usize] += 1);
+        (0..10_000u64).for_each(|n| bins[(draw(1, n / 10, n % 10) * 10.0) as usize] += 1);
         // Binomial with mean 1,000 and deviation 30.
         assert!(bins.iter().all(|n| (850..1_150).contains(n)), "{bins:?}");
     }

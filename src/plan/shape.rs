@@ -18,10 +18,15 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::pieces::Pieces;
+use super::redial::draw;
 use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::Rate;
 use crate::units::SECOND;
+
+/// Tells these draws from those of redials.
+const POISSON: u64 = 0x7057_155d_2f1a_0b3c;
 
 /// Every client's connection is begun this long before its first send may be due.
 pub const OPENING: Nanos = Nanos(SECOND);
@@ -45,6 +50,8 @@ pub enum Curve {
         /// Length of the ramp.
         over: Nanos,
     },
+    /// Pieces one behind the other, each linear, the last rate held for ever.
+    Pieces(Pieces),
 }
 
 impl Curve {
@@ -57,6 +64,7 @@ impl Curve {
                 let inside = t_s.min(over);
                 from * inside + (to - from) * inside * inside / (2.0 * over) + to * (t_s - over).max(0.0)
             }
+            Curve::Pieces(ref pieces) => pieces.integral(t_s),
         }
     }
 
@@ -75,7 +83,14 @@ impl Curve {
                 let slope = (to - from) / over;
                 2.0 * sends / (from + (from * from + 2.0 * slope * sends).max(0.0).sqrt())
             }
+            Curve::Pieces(ref pieces) => pieces.instant(sends),
         }
+    }
+
+    /// How long it takes from `start` on until `sends` more have fallen due.
+    pub fn time_for(&self, start: Nanos, sends: f64) -> Nanos {
+        let end_s = self.instant(self.integral(start.as_secs_f64()) + sends);
+        Nanos((end_s * 1e9).ceil() as u64).since(start)
     }
 
     /// The highest rate it ever reaches.
@@ -89,6 +104,7 @@ impl Curve {
                     to
                 }
             }
+            Curve::Pieces(ref pieces) => pieces.peak(),
         }
     }
 }
@@ -98,6 +114,7 @@ impl std::fmt::Display for Curve {
         match self {
             Curve::Constant { rate } => rate.fmt(f),
             Curve::Ramp { from, to, over } => write!(f, "{}..{to} over {over}", from.per_s()),
+            Curve::Pieces(pieces) => pieces.fmt(f),
         }
     }
 }
@@ -119,6 +136,12 @@ pub struct Shape {
     pub curve: Curve,
     /// No send is due at or after this instant.
     pub end: Nanos,
+    /// Most sends of each client; no bound without it.
+    #[serde(default)]
+    pub count: Option<u64>,
+    /// The seed of a Poisson process of this rate; without it sends are spread evenly.
+    #[serde(default)]
+    pub poisson: Option<u64>,
 }
 
 impl Shape {
@@ -129,27 +152,52 @@ impl Shape {
 
     /// The value of `R` at which send 0 of `client` is due.
     pub fn first(&self, client: u64) -> f64 {
+        if let Some(seed) = self.poisson {
+            return self.curve.integral(self.joins_at(client).as_secs_f64()) + gap(seed, client, 0);
+        }
         let offset = client as f64 / self.clients.max(1) as f64;
         offset + (self.curve.integral(self.joins_at(client).as_secs_f64()) - offset).ceil().max(0.0)
     }
 
-    /// When send `k` of a client is due, from its [`Shape::first`]; on the 1 ms grid. `None` at and
-    /// after the end.
+    /// When send `k` of a client is due, from its place: [`Shape::first`] and what [`Shape::next`] made of it; on the 1 ms
+    /// grid. `None` at and after the end.
     #[inline]
-    pub fn due_from(&self, first: f64, k: u64) -> Option<Nanos> {
-        let ms = (self.curve.instant(first + k as f64) * 1e3).round();
+    pub fn due_from(&self, place: f64, k: u64) -> Option<Nanos> {
+        if self.count.is_some_and(|most| k >= most) {
+            return None;
+        }
+        let sends = if self.poisson.is_some() { place } else { place + k as f64 };
+        let ms = (self.curve.instant(sends) * 1e3).round();
         let due = Nanos((ms as u64).saturating_mul(MILLI));
         (due < self.end).then_some(due)
     }
 
+    /// The place of `client` for send `k` + 1, from that for send `k`. Spread evenly it stays the same; in a Poisson process it moves
+    /// on by a number drawn from the exponential distribution of mean 1, for each send its own.
+    #[inline]
+    pub fn next(&self, client: u64, place: f64, k: u64) -> f64 {
+        self.poisson.map_or(place, |seed| place + gap(seed, client, k + 1))
+    }
+
     /// When send `k` of `client` is due.
     pub fn due(&self, client: u64, k: u64) -> Option<Nanos> {
-        self.due_from(self.first(client), k)
+        let place = match self.poisson {
+            None => self.first(client),
+            Some(_) => (0..k).fold(self.first(client), |place, k| self.next(client, place, k)),
+        };
+        self.due_from(place, k)
     }
 
     /// Sends of `client` due before `until`, by bisection over [`Shape::due`].
     pub fn planned(&self, client: u64, until: Nanos) -> u64 {
         let until = until.min(self.end);
+        if self.poisson.is_some() {
+            let (mut place, mut k) = (self.first(client), 0);
+            while self.due_from(place, k).is_some_and(|due| due < until) {
+                (place, k) = (self.next(client, place, k), k + 1);
+            }
+            return k;
+        }
         let first = self.first(client);
         let is_before = |k: u64| self.due_from(first, k).is_some_and(|due| due < until);
         let mut high = self.curve.integral(until.as_secs_f64()).max(0.0) as u64 + 2;
@@ -164,6 +212,11 @@ impl Shape {
         }
         low
     }
+}
+
+/// The `k`-th gap of a Poisson process of rate 1, by inversion of its distribution.
+fn gap(seed: u64, client: u64, k: u64) -> f64 {
+    -(1.0 - draw(seed ^ POISSON, client, k)).ln()
 }
 
 #[cfg(test)]
@@ -184,13 +237,15 @@ mod tests {
                 to: rate(b),
                 over: Nanos::from_secs(s)
             }),
+            prop::collection::vec((0.0f64..300.0, 0.05f64..300.0, 0.5f64..40.0), 1..6)
+                .prop_map(|pieces| Curve::Pieces(Pieces::new(&pieces).expect("few"))),
         ]
     }
 
     proptest! {
         #[test]
         fn due_times_never_decrease_and_lie_on_the_grid(curve in curves(), clients in 1u64..20_000, ramp_ms in 0u64..20_000, pick in 0.0f64..1.0) {
-            let shape = Shape { clients, ramp: Nanos::from_millis(ramp_ms), curve, end: Nanos::from_secs(3_600) };
+            let shape = Shape { clients, ramp: Nanos::from_millis(ramp_ms), curve, end: Nanos::from_secs(3_600), count: None, poisson: None };
             let client = (clients as f64 * pick) as u64;
             let dues: Vec<_> = (0..200).map_while(|k| shape.due(client, k)).collect();
             prop_assert!(dues.is_sorted());
@@ -202,7 +257,7 @@ mod tests {
 
         #[test]
         fn the_count_up_to_t_is_the_integral(curve in curves(), clients in 1u64..5_000, seconds in 2u64..600, pick in 0.0f64..1.0) {
-            let shape = Shape { clients, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(3_600) };
+            let shape = Shape { clients, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(3_600), count: None, poisson: None };
             let client = (clients as f64 * pick) as u64;
             let until = Nanos::from_secs(seconds);
             let expected = curve.integral(until.as_secs_f64()) - curve.integral(OPENING.as_secs_f64());
@@ -220,8 +275,14 @@ mod tests {
 
     #[test]
     fn start_phases_are_spread_evenly() {
-        let shape =
-            Shape { clients: 10_000, ramp: Nanos::from_secs(2), curve: Curve::Constant { rate: rate(10.0) }, end: Nanos::from_secs(60) };
+        let shape = Shape {
+            clients: 10_000,
+            ramp: Nanos::from_secs(2),
+            curve: Curve::Constant { rate: rate(10.0) },
+            end: Nanos::from_secs(60),
+            count: None,
+            poisson: None,
+        };
         let mut slots = vec![0u32; 100];
         for client in 0..10_000 {
             let due = shape.due(client, 50).expect("within the run").0 / MILLI;
@@ -232,8 +293,48 @@ mod tests {
 
     #[test]
     fn rates_hold_exactly_over_a_long_run() {
-        let shape = Shape { clients: 7, ramp: Nanos::ZERO, curve: Curve::Constant { rate: rate(3.0) }, end: Nanos::from_secs(100_000) };
+        let shape = Shape {
+            clients: 7,
+            ramp: Nanos::ZERO,
+            curve: Curve::Constant { rate: rate(3.0) },
+            end: Nanos::from_secs(100_000),
+            count: None,
+            poisson: None,
+        };
         let (a, b) = (shape.due(3, 0).expect("due"), shape.due(3, 270_000).expect("due"));
         assert!((b.0 - a.0).abs_diff(90_000 * SECOND) <= MILLI, "{a} {b}");
+    }
+
+    #[test]
+    fn poisson_gaps_are_exponential_and_the_same_however_they_are_asked() {
+        let curve = Curve::Constant { rate: rate(20.0) };
+        let shape = Shape { clients: 50, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(100_000), count: None, poisson: Some(7) };
+        let gaps: Vec<f64> = (0..50).flat_map(|client| (0..400).map(move |k| gap(7, client, k))).collect();
+        let n = gaps.len() as f64;
+        let mean = gaps.iter().sum::<f64>() / n;
+        let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / n;
+        assert!((mean - 1.0).abs() < 0.03 && (variance - 1.0).abs() < 0.06, "{mean} {variance}");
+        // Kolmogorov-Smirnov against 1 - exp(-x); 1.63 / sqrt(n) is its bound at 1 %.
+        let mut sorted = gaps;
+        sorted.sort_by(f64::total_cmp);
+        let distance = (0..).zip(&sorted).map(|(i, g)| ((1.0 - (-g).exp()) - i as f64 / n).abs()).fold(0.0, f64::max);
+        assert!(distance < 1.63 / n.sqrt(), "{distance}");
+        let (mut place, mut dues) = (shape.first(3), Vec::new());
+        for k in 0..100 {
+            dues.push(shape.due_from(place, k));
+            place = shape.next(3, place, k);
+        }
+        assert_eq!(dues, (0..100).map(|k| shape.due(3, k)).collect::<Vec<_>>());
+        assert_eq!(shape.planned(3, dues[60].expect("in time")), dues.iter().filter(|due| **due < dues[60]).count() as u64);
+    }
+
+    #[test]
+    fn a_count_is_the_end_of_the_timetable() {
+        let curve = Curve::Constant { rate: rate(3.0) };
+        let shape = Shape { clients: 4, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(1_000), count: Some(5), poisson: None };
+        assert_eq!((0..10).filter(|k| shape.due(2, *k).is_some()).count(), 5);
+        assert_eq!(shape.planned(2, Nanos::from_secs(900)), 5);
+        let needed = curve.time_for(Nanos::from_secs(1), 6.0);
+        assert!((0..4).all(|client| shape.due(client, 4).is_some_and(|due| due < needed.plus(Nanos::from_secs(1)))));
     }
 }

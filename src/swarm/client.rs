@@ -54,22 +54,22 @@ pub(super) struct Client {
     assembly: Assembly,
     /// Number of the next send in the timetable.
     pub(super) next_send: u32,
-    /// Place of send 0 in the timetable, see `Shape::first`.
-    pub(super) first: f64,
+    /// Its place in the timetable, see `Shape::first` and `Shape::next`.
+    pub(super) place: f64,
     state: State,
     peer_close: PeerClose,
 }
 
 impl Client {
     /// Client number `number`, not connected yet.
-    pub(super) fn new(number: u64, script: &Script, first: f64) -> Self {
+    pub(super) fn new(number: u64, script: &Script, place: f64) -> Self {
         Client {
             socket: None,
             dialogue: Dialogue::new(number, script),
             outbox: None,
             assembly: Assembly::default(),
             next_send: 0,
-            first,
+            place,
             state: State::Absent(NotOffered::Connecting),
             peer_close: PeerClose::NotYet,
         }
@@ -131,6 +131,11 @@ impl Client {
     /// Whether the load may be sent.
     pub(super) fn is_ready(&self) -> bool {
         self.dialogue.is_ready()
+    }
+
+    /// Number of the client.
+    pub(super) fn number(&self) -> u64 {
+        self.dialogue.client()
     }
 
     /// Index of the client's role.

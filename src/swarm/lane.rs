@@ -277,8 +277,10 @@ impl Lane {
         }
         let client = &mut self.clients[place as usize];
         client.send_due(&mut self.desk, due, now);
+        let Some(shape) = &self.desk.shape else { return };
+        client.place = shape.next(client.number(), client.place, u64::from(client.next_send));
         client.next_send += 1;
-        if let Some(next) = self.desk.shape.and_then(|s| s.due_from(client.first, u64::from(client.next_send))) {
+        if let Some(next) = shape.due_from(client.place, u64::from(client.next_send)) {
             self.wheel.enter(place, Beat::Load, next.0);
         }
     }

@@ -7,8 +7,12 @@ use crate::wire::accept::Defect;
 use crate::wire::accept::Refusal;
 use crate::wire::accept::Verdict;
 
+use serde_json::json;
+
 use super::uuid::Uuid;
 use crate::mock::settings::Settings;
+use crate::mock::story::Call;
+use crate::mock::story::json;
 
 /// Header names that carry a token or a session.
 const TOKEN_HEADERS: [&str; 4] = ["openshocktoken", "open-shock-token", "shocklinktoken", "openshocksession"];
@@ -36,6 +40,23 @@ pub(in crate::mock) fn verdict(asked: &Asked, settings: &Settings) -> Verdict {
         return Verdict::Accept(None);
     };
     Verdict::Refuse(refusal)
+}
+
+/// Which gateway a hub is on, as the main API says it: this one.
+pub(in crate::mock) fn serve(call: &Call<'_>) -> Option<(&'static str, Refusal)> {
+    let (version, rest) = (call.path.get(..3)?, call.path.get(3..)?);
+    let hub = rest.strip_prefix("devices/")?.strip_suffix("/lcg")?;
+    let (route, host) =
+        (if version == "/1/" { "/1/devices/{id}/lcg" } else { "/2/devices/{id}/lcg" }, (call.header)("host").unwrap_or_default());
+    let known = Uuid::read(hub).is_some_and(|hub| call.settings.device_id.is_none_or(|only| only == hub));
+    let (name, port) = host.rsplit_once(':').unwrap_or((&host, "80"));
+    let answer = match (call.method, version) {
+        ("GET", "/1/" | "/2/") if !known => json(404, &json!({"type": "Device.NotFound", "title": "Device not found", "status": 404})),
+        ("GET", "/1/") => json(200, &json!({"message": "Successfully got LCG node", "data": {"gateway": host, "country": "XX"}})),
+        ("GET", "/2/") => json(200, &json!({"host": name, "port": port.parse::<u16>().ok(), "pathPrefix": "/", "country": "XX"})),
+        _ => return None,
+    };
+    Some((route, answer))
 }
 
 /// What is said while the hub changes its state.

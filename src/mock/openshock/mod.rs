@@ -25,6 +25,7 @@ use super::queue::Beat;
 use super::settings::BulkAcks;
 use super::settings::Settings;
 pub(super) use gate::busy;
+pub(super) use gate::serve;
 pub(super) use gate::verdict;
 use read::Data;
 use read::Fields;

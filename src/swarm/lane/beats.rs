@@ -40,7 +40,7 @@ pub(super) fn timetable(plan: &Plan, script: &Script, clients: &[Client], number
             wheel.enter(place as u32, Beat::Drop, plan.measure_from().plus(*at).0.next_multiple_of(MILLI));
         }
         if script.has_load(client.role())
-            && let Some(due) = plan.shape().and_then(|s| s.due_from(client.first, 0))
+            && let Some(due) = plan.shape().and_then(|s| s.due_from(client.place, 0))
         {
             wheel.enter(place as u32, Beat::Load, due.0);
         }
