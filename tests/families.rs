@@ -222,6 +222,76 @@ fn keys_that_do_not_come_back_are_not_trusted() {
     assert_eq!(leaked, account.figures["leaked"], "{:#}", summary["counts"]);
 }
 
+/// Faults of Terra: whatever the server does, what is sent is accounted for and nothing hangs.
+#[test]
+fn odd_servers_of_terra_break_nothing() {
+    let faults = [
+        "hello_missing",
+        "hello_zero_interval",
+        "hello_huge",
+        "hello_twice",
+        "ready_twice",
+        "dispatch_before_ready",
+        "seq_dup",
+        "seq_reset",
+        "replay_empty",
+        "replay_dup",
+        "replay_out_of_bounds",
+        "val_rounded",
+        "hb_timeout",
+        "no_ack:20%",
+        "ack_dup:20%",
+        "ack_reorder:20%",
+    ];
+    for some in faults.chunks(4) {
+        std::thread::scope(|scope| {
+            some.iter().for_each(|fault| drop(scope.spawn(|| odd_terra(fault))));
+        });
+    }
+}
+
+fn odd_terra(fault: &str) {
+    let words = Words {
+        profile: "terra".into(),
+        faults: vec![fault.into()],
+        set: vec![("heartbeat_interval".into(), "1s".into())],
+        ..Words::default()
+    };
+    let (dir, server) = (folder(), mock(words));
+    let url = format!("ws://{}/", server.addr());
+    let mut command = volley();
+    command.args(["run", "terra", "--target", &url, "--out", text(&dir.path().join("out")), "--report", "none", "--format", "json"]);
+    command.args(["--progress", "none", "--warmup", "0s", "--clients", "10", "--rate", "10/s", "--duration", "4s", "--timeout", "2s"]);
+    command.args(["--drop", "consumer@2s"]);
+    let ended = Call::start(command).end();
+    ended.is_calm();
+    assert!(matches!(ended.code, Some(0 | 3 | 4 | 10)), "{fault}: {ended:#?}");
+    let summary = ended.json();
+    counts_add_up(&summary);
+    let account = server.stop().expect("an account");
+    let n = |pointer: &str| number(&summary, pointer);
+    assert_eq!(n("/counts/messages_out/submit"), account.received.get("submit").copied().unwrap_or(0), "{fault}");
+    let flags = |name: &str| series(&summary, name)["flags"].to_string();
+    match fault {
+        "hello_missing" => {
+            assert!(n("/counts/not_offered/not_ready") > 0 && n("/counts/sent") == 0, "{:#}", summary["counts"])
+        }
+        "val_rounded" => {
+            assert!(flags("submit_dispatch").contains("keys_changed") && ended.err.contains("keys did not come back"), "{summary:#}")
+        }
+        "seq_dup" => assert!(n("/counts/duplicate") > 0, "{:#}", summary["counts"]),
+        "replay_empty" => assert!(n("/counts/recovered") == 0 && n("/counts/unanswered") > 0, "{:#}", summary["counts"]),
+        "replay_dup" => assert!(n("/counts/replayed") > n("/counts/recovered") && n("/counts/duplicate") > 0, "{:#}", summary["counts"]),
+        "replay_out_of_bounds" => assert!(n("/counts/unsolicited") > 0, "{:#}", summary["counts"]),
+        "hb_timeout" => assert!(summary["counts"]["closes"]["4005"].as_u64() > Some(0) && n("/connections/reconnects") > 0, "{summary:#}"),
+        _ => {}
+    }
+    // A server that does not say its interval misses heartbeats by its own fault.
+    if !["hello_missing", "hello_zero_interval", "hello_huge"].contains(&fault) {
+        assert_eq!(account.violations_total, 0, "{fault}: {:?}", account.violations);
+    }
+}
+
 #[test]
 fn wrong_credentials_are_told_by_their_close_code() {
     for (profile, dialect, serve, set, code) in [

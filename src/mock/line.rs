@@ -100,6 +100,8 @@ pub(super) struct Quirks {
     pub(super) ping_missing_data: Option<&'static str>,
     /// Timestamps are hours off and run backwards.
     pub(super) clock_skew: Option<&'static str>,
+    /// What the story does wrong, by names.
+    pub(super) odd: Vec<&'static str>,
 }
 
 impl Quirks {
@@ -119,6 +121,7 @@ impl Quirks {
             Connection::NoAppPing => self.no_app_ping = true,
             Connection::PingMissingData => self.ping_missing_data = Some(name),
             Connection::ClockSkew => self.clock_skew = Some(name),
+            Connection::Odd => self.odd.push(name),
         }
         !matches!(
             fault,
@@ -128,6 +131,7 @@ impl Quirks {
                 | Connection::Storm(_)
                 | Connection::PingMissingData
                 | Connection::ClockSkew
+                | Connection::Odd
         )
     }
 

@@ -77,6 +77,15 @@ impl<'a> Scene<'a> {
         (self.line.random.unit() * bound as f64) as u64
     }
 
+    /// Whether the fault `name` strikes this connection; it counts each time it shows.
+    pub(super) fn odd(&mut self, name: &'static str) -> bool {
+        let strikes = self.line.quirks.odd.contains(&name);
+        if strikes {
+            self.desk.counts.struck(name);
+        }
+        strikes
+    }
+
     /// Counts a message that was read.
     pub(super) fn received(&mut self, kind: Kind) {
         self.desk.counts.received(kind);

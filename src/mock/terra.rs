@@ -133,7 +133,12 @@ impl Terra {
             stream.consumer = Some(me);
         }
         self.who = Some(who);
-        scene.answer(Kind::Ready, &json!({"op": 4}));
+        if scene.odd("dispatch_before_ready") {
+            scene.news(Kind::Dispatch, &json!({"op": 5, "d": {"ts": now(), "val": 1e15}, "uid": "early", "seq": 0, "t": "STEPS"}));
+        }
+        for _ in 0..=u8::from(scene.odd("ready_twice")) {
+            scene.answer(Kind::Ready, &json!({"op": 4}));
+        }
     }
 
     fn submit(&self, scene: &mut Scene<'_>, who: &Minted, message: &Value) {
@@ -142,12 +147,16 @@ impl Terra {
         let Some(kind) = message["t"].as_str().filter(|_| is_scalar != is_vector) else { return Terra::malformed(scene) };
         let gap = scene.settings().number("seq_gap", 3);
         let step = 1 + scene.draw(gap + 1);
+        let (rounded, copies, reset) = (scene.odd("val_rounded"), 1 + u8::from(scene.odd("seq_dup")), scene.odd("seq_reset"));
         let (at, keep) = (scene.now(), scene.settings().number("history", HISTORY) as usize);
         let stream = scene.world.terra.streams.entry(who.stream.clone()).or_default();
-        stream.seq += step;
+        stream.seq = if reset { step } else { stream.seq + step };
         let stamp = data["ts"].as_str().map_or_else(|| now(), str::to_owned);
         let mut data = data.clone();
         data["ts"] = stamp.into();
+        if let (true, Some(val)) = (rounded, data["val"].as_u64()) {
+            data["val"] = (val / 10 * 10).into();
+        }
         let message = json!({"op": 5, "d": data, "uid": who.user, "seq": stream.seq, "t": kind});
         stream.history.push_back(Dispatched { seq: stream.seq, at, message: message.clone() });
         if stream.history.len() > keep {
@@ -157,8 +166,8 @@ impl Terra {
         scene.world.count("submits", 1);
         match consumer {
             Some(consumer) => {
-                scene.world.count("dispatches", 1);
-                scene.post(consumer, Kind::Dispatch, &message);
+                scene.world.count("dispatches", u64::from(copies));
+                (0..copies).for_each(|_| scene.post(consumer, Kind::Dispatch, &message));
             }
             None => scene.world.count("kept_without_consumer", 1),
         }
@@ -168,16 +177,21 @@ impl Terra {
         let Some(after) = data["after"].as_u64() else { return Terra::malformed(scene) };
         let optional = scene.settings().flag("replay_before_optional", false);
         let before = data["before"].as_u64().unwrap_or(if optional { u64::MAX } else { 0 });
+        let (empty, twice, beyond) = (scene.odd("replay_empty"), scene.odd("replay_dup"), scene.odd("replay_out_of_bounds"));
         let ready = scene.now().saturating_sub(scene.settings().time("replay_lag", Nanos::ZERO).0);
         let stream = scene.world.terra.streams.entry(who.stream.clone()).or_default();
-        let lost = stream.history.iter().filter(|d| d.seq > after && d.seq < before && d.at <= ready);
-        let lost: Vec<Value> = lost.map(|d| d.message.clone()).collect();
+        let asked = |d: &&Dispatched| (beyond || d.seq > after) && d.seq < before && d.at <= ready && !empty;
+        let lost = stream.history.iter().filter(asked);
+        let lost: Vec<Value> = lost.flat_map(|d| std::iter::repeat_n(d.message.clone(), 1 + usize::from(twice))).collect();
         scene.world.count("replayed", lost.len() as u64);
         lost.iter().for_each(|message| scene.answer(Kind::Dispatch, message));
     }
 
     fn heartbeat(&mut self, scene: &mut Scene<'_>) {
         self.beaten = scene.now();
+        if scene.odd("hb_timeout") {
+            return scene.close(4005, "no heartbeat came");
+        }
         scene.answer(Kind::HeartbeatAck, &json!({"op": 1}));
     }
 }
@@ -200,7 +214,15 @@ impl Story for Terra {
     fn opened(&mut self, scene: &mut Scene<'_>) {
         self.interval = scene.settings().time("heartbeat_interval", Nanos::from_secs(40)).0.max(1);
         self.beaten = scene.now();
-        scene.news(Kind::Hello, &json!({"op": 2, "d": {"heartbeat_interval": self.interval / 1_000_000}}));
+        let said: Value = if scene.odd("hello_zero_interval") {
+            0.into()
+        } else if scene.odd("hello_huge") {
+            u64::MAX.into()
+        } else {
+            (self.interval / 1_000_000).into()
+        };
+        let times = if scene.odd("hello_missing") { 0 } else { 1 + u8::from(scene.odd("hello_twice")) };
+        (0..times).for_each(|_| scene.news(Kind::Hello, &json!({"op": 2, "d": {"heartbeat_interval": said}})));
         let within = scene.settings().time("identify_within", Nanos(15 * SECOND));
         scene.wake(within.0, IDENTIFY);
         scene.wake((self.interval as f64 * LEEWAY) as u64, HEARTBEAT);

@@ -39,6 +39,8 @@ pub(in crate::mock) enum Connection {
     PingMissingData,
     /// Timestamps are hours off and run backwards.
     ClockSkew,
+    /// The story of its protocol does what the fault's name says.
+    Odd,
 }
 
 /// What happens at one point of a conversation.

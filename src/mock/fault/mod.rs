@@ -9,6 +9,7 @@ pub(super) mod connection;
 pub(super) mod frame;
 pub(super) mod handshake;
 pub(super) mod message;
+mod story;
 
 use std::str::FromStr;
 
@@ -96,9 +97,10 @@ impl Row {
 }
 
 /// Every fault there is, in groups with their headings.
-pub const TABLE: [(&str, &[Row]); 4] = [
+pub const TABLE: [(&str, &[Row]); 5] = [
     ("Handshakes", handshake::ROWS),
     ("Connections; messages are the client's", connection::ROWS),
+    ("Conversations of one protocol", story::ROWS),
     ("Answers, their messages", message::ROWS),
     ("Answers, their frames", frame::ROWS),
 ];

@@ -21,10 +21,8 @@ impl Lane {
         }
     }
 
+    /// Beats go on while the last answers are awaited: a connection without its heartbeat would be closed.
     pub(super) fn said(&mut self, place: u32, beat: u8, life: u16, due: u64) {
-        if self.desk.is_draining {
-            return;
-        }
         if let Some(again) = self.clients[place as usize].beat_due(&mut self.desk, usize::from(beat), life, due) {
             let next = (due + again.max(MILLI)).next_multiple_of(MILLI);
             self.wheel.enter(place, Beat::Said { beat, life }, next);
