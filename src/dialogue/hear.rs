@@ -191,7 +191,8 @@ impl Dialogue {
         let group = script.cast.group();
         let is_own = key.is_none_or(|key| key % group == script.cast.place(self.client()) as u64);
         if class == Class::Cross {
-            if key.is_none() || !is_own {
+            // A key that would be our own although we send nothing in the series is no key that was sent.
+            if key.is_none() || !is_own || self.seldom.crossing.is_none() {
                 stage.effects.push(Effect::Cross(Cross { series, kind: meaning.kind, key, replayed, done }));
             }
             return false;
