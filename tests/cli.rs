@@ -435,6 +435,24 @@ fn repeated_runs_have_records_of_their_own() {
 }
 
 #[test]
+fn a_probe_shows_the_conversation_and_writes_what_check_plays() {
+    let dir = folder();
+    for (profile, dialect) in [("openshock-live", Some("docs")), ("media-chess", Some("server")), ("echo", None)] {
+        let talk = dir.path().join(dialect.map_or_else(|| format!("{profile}.talk"), |d| format!("{profile}.{d}.talk")));
+        let dialects: Vec<&str> = dialect.iter().flat_map(|d| ["--dialect", d]).collect();
+        let ended = call(&[&["probe", profile, "--for", "2s", "--rate", "3/s", "--transcript", text(&talk)], dialects.as_slice()].concat());
+        ended.ran();
+        assert!(ended.out.lines().filter(|line| line.contains("> load ")).count() >= 5, "{}", ended.out);
+        assert!(ended.out.contains("< text "), "{}", ended.out);
+        let file = dir.path().join(format!("{profile}.toml"));
+        std::fs::write(&file, volley::profile::shipped::text(profile).expect("it ships")).expect("it can be written");
+        let checked = call(&["profiles", "check", text(&file)]);
+        assert_eq!(checked.code, Some(0), "{checked:#?}\n{}", std::fs::read_to_string(&talk).expect("written"));
+        assert!(checked.out.contains("1 transcript"), "{checked:?}");
+    }
+}
+
+#[test]
 fn groups_are_whole() {
     call(&["run", "terra", "--clients", "12", "--dry-run"]).refuses(2, &["not whole groups", "1 consumer, 4 producer", "Take 10 or 15"]);
     call(&["run", "media-dm", "--clients", "10", "--drop", "nobody@1s", "--dry-run"]).refuses(2, &["no role `nobody`", "writer, reader"]);

@@ -1,5 +1,7 @@
 //! What was typed. Nothing here is stored; `cli::plan` turns it into a plan.
 
+mod probe;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -41,6 +43,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run a load test.
     Run(Box<RunArgs>),
+    /// Play one client of each role and print the conversation.
+    Probe(ProbeArgs),
     /// Run the reference server of a profile.
     Serve(ServeArgs),
     /// Draw the reports of a run again from its record.
@@ -285,6 +289,8 @@ pub(super) struct RunArgs {
     #[arg(long, help_heading = "Safety")]
     pub(super) plaintext_secrets: bool,
 }
+
+pub(super) use probe::ProbeArgs;
 
 /// `volley serve`.
 #[derive(Debug, Args)]

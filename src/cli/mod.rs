@@ -9,6 +9,7 @@ mod guard;
 mod outcome;
 mod output;
 mod preflight;
+mod probe;
 mod profiles;
 mod progress;
 mod redact;
@@ -94,6 +95,7 @@ pub fn main() -> ExitCode {
 fn obey(command: Command) -> Result<u8, Trouble> {
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Probe(args) => probe::probe(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Report(args) => report::report(&args),
         Command::Profiles(command) => profiles::profiles(&command),

@@ -61,6 +61,20 @@ pub(super) fn variables(profile: &Profile, dialect: Option<&str>, sets: &[(Strin
     vars::resolve(profile, dialect, sets, |name| std::env::var(name).ok()).map_err(|problems| Trouble::usage(problems.join("\nerror: ")))
 }
 
+/// How many clients of `profile` make a group, with what was set.
+pub(super) fn group(profile: &Profile, typed: &[(String, String)]) -> Result<u64, Trouble> {
+    let mut size = 0u64;
+    for role in &profile.roles {
+        let value = |name: &str| {
+            let set = typed.iter().rev().find(|(set, _)| set == name).map(|(_, value)| value.as_str());
+            set.or_else(|| profile.vars.get(name)?.default.as_deref()).map(Value::Text)
+        };
+        let count = role.count.bind(value).map_err(|name| Trouble::usage(format!("variable `{name}` has no value")))?;
+        size = size.saturating_add(count.text(&Fill::default()).parse().unwrap_or(1));
+    }
+    Ok(size.max(1))
+}
+
 /// The rows of `--data`; none without it.
 pub(super) fn data(args: &RunArgs, profile: &Profile) -> Result<Data, Trouble> {
     match &args.data {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
@@ -19,6 +20,7 @@ use super::dry;
 use super::guard;
 use super::outcome;
 use super::preflight;
+use super::probe::Printer;
 use super::progress::Show;
 use super::redact;
 use super::redact::Redactor;
@@ -52,6 +54,11 @@ const LISTENS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs a load test; the exit code.
 pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
+    tapped(args, None)
+}
+
+/// Runs a load test whose messages are printed and, if a file is given, written as a transcript.
+pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8, Trouble> {
     if let Some(times) = args.repeat.filter(|_| !args.dry_run) {
         return repeat::run(args, times);
     }
@@ -105,7 +112,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
     if args.progress != super::args::Progress::None {
         tell!("{} -> {} ({address}), {}", plan.profile.name, plan.target, amount(&plan));
     }
-    measure(Measurement { args, plan, script, route, server, manifest, writer, look, redactor })
+    measure(Measurement { args, plan, script, route, server, manifest, writer, look, redactor, tap: tap.cloned() })
 }
 
 /// All that a measurement needs.
@@ -119,10 +126,18 @@ struct Measurement<'a> {
     writer: Writer,
     look: outcome::Look,
     redactor: &'static Redactor,
+    /// Whether messages are printed, and the file they are written to.
+    tap: Option<Option<PathBuf>>,
 }
 
 fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
-    let control = Arc::new(Control::default());
+    let (mut control, mut printer) = (Control::default(), None);
+    if let Some(transcript) = m.tap.take() {
+        let (tap, tapped) = mpsc::channel();
+        control = Control::tapped(tap);
+        printer = Some(Printer::start(tapped, m.redactor, transcript)?);
+    }
+    let control = Arc::new(control);
     let signal = Arc::new(AtomicI32::new(0));
     stop_on_signals(&control, &signal)?;
     let dir = m.writer.dir().display().to_string();
@@ -140,6 +155,11 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
     })?;
     sink.show.end();
     let (pauses, generator) = (sink.pauses, sink.generator);
+    if let Some(printer) = printer {
+        control.hang_up();
+        let beats: Vec<(usize, String)> = m.plan.profile.beats.iter().map(|beat| (beat.reply, beat.name.clone())).collect();
+        printer.end(&beats, m.redactor)?;
+    }
     let account = m.server.take().and_then(Server::stop);
     let signal = Some(signal.load(Ordering::SeqCst)).filter(|s| *s != 0);
     outcome::finish(outcome::Ended {

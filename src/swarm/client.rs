@@ -222,6 +222,9 @@ impl Client {
         if self.outbox.is_some() {
             return self.put_in(desk, carried);
         }
+        if desk.tap.is_some() {
+            desk.tap_out(self.dialogue.client(), carried);
+        }
         let at = desk.clock.now();
         let frame = desk.frame(carried);
         let (len, written) = (frame.len(), socket.write(frame));
@@ -369,6 +372,9 @@ impl Client {
     fn hear(&mut self, desk: &mut Desk, heard: Heard, done: u64) {
         if self.peer_close != PeerClose::NotYet {
             return self.heard_after_close(desk, &heard, done);
+        }
+        if desk.tap.is_some() {
+            desk.tap_in(self.dialogue.client(), &heard, done);
         }
         match heard {
             Heard::Message(kind, mut message) => {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
 
+use super::Said;
+use super::Tapped;
 use super::call::Call;
 use crate::dialogue::Cross;
 use crate::dialogue::Dialogue;
@@ -20,6 +23,7 @@ use crate::tally::Tally;
 use crate::units::printable;
 use crate::wire::Clock;
 use crate::wire::frames::Encoder;
+use crate::wire::frames::Heard;
 use crate::wire::frames::Kind;
 
 /// Distinct fault texts kept per slice; the rest is counted without its text.
@@ -152,6 +156,8 @@ pub(super) struct Desk {
     pub(super) connections: Connections,
     /// Connections of all lanes.
     pub(super) crowd: Arc<Crowd>,
+    /// Where messages are copied to, if anywhere.
+    pub(super) tap: Option<Sender<Tapped>>,
     /// What a dialogue led to and is not done yet.
     pub(super) effects: Vec<Effect>,
     /// What was seen that concerns other clients of the group.
@@ -171,6 +177,37 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// Copies what `client` is about to say.
+    #[cold]
+    pub(super) fn tap_out(&self, client: u64, carried: Carried) {
+        let (said, is_binary) = match carried {
+            Carried::Load { binary, .. } => (Said::Load, binary),
+            Carried::Said { reply, asked: true, binary, .. } => (Said::Reply(usize::from(reply)), binary),
+            Carried::Said { reply, binary, .. } => (Said::Beat(usize::from(reply)), binary),
+            Carried::Ping { .. } | Carried::Pong { .. } | Carried::Close => return,
+        };
+        self.tap(Tapped { at_ns: self.clock.now(), client, said, is_binary, bytes: self.payload.clone() });
+    }
+
+    /// Copies what `client` has heard.
+    #[cold]
+    pub(super) fn tap_in(&self, client: u64, heard: &Heard, at_ns: u64) {
+        let (said, bytes) = match heard {
+            Heard::Message(Kind::Binary, bytes) => (Said::BytesByServer, bytes.bytes().to_vec()),
+            Heard::Message(_, bytes) => (Said::ByServer, bytes.bytes().to_vec()),
+            Heard::Close { code, reason } => (Said::Closed, format!("{} {reason}", code.unwrap_or(1005)).into_bytes()),
+            Heard::Ping(_) | Heard::Pong(_) => return,
+        };
+        self.tap(Tapped { at_ns, client, said, is_binary: said == Said::BytesByServer, bytes });
+    }
+
+    fn tap(&self, tapped: Tapped) {
+        if let Some(tap) = &self.tap {
+            // Who taps may leave before the end.
+            let _ = tap.send(tapped);
+        }
+    }
+
     /// The stage for a dialogue.
     #[inline]
     pub(super) fn stage(&mut self) -> Stage<'_> {

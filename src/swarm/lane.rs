@@ -143,6 +143,7 @@ impl Lane {
             tally,
             connections: Connections::default(),
             crowd: lines.crowd.clone(),
+            tap: control.tap(),
             effects: Vec::new(),
             sights: Vec::new(),
             calls: Vec::new(),

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -41,13 +42,63 @@ const TEXTS_KEPT: usize = 100;
 /// Seconds in a row with more than half of everything failing after which a run is ended.
 const FAILING_SECONDS: u32 = 10;
 
-/// The stop signal of a run: asked once it ends in good order, asked twice at once.
+/// How a message came to be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A text message of the server.
+    ByServer,
+    /// A binary one.
+    BytesByServer,
+    /// A send of the load.
+    Load,
+    /// A reply of this number, since a message asked for it or the connection had opened.
+    Reply(usize),
+    /// A reply of this number, since its beat came.
+    Beat(usize),
+    /// A close frame of the server.
+    Closed,
+}
+
+/// A message as it was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tapped {
+    /// Instant on the run clock in nanoseconds.
+    pub at_ns: u64,
+    /// Number of the client.
+    pub client: u64,
+    /// Who said it and why.
+    pub said: Said,
+    /// Whether it is a binary message.
+    pub is_binary: bool,
+    /// What was said; the reason, of a close.
+    pub bytes: Vec<u8>,
+}
+
+/// The stop signal of a run: asked once it ends in good order, asked twice at once. And where messages are copied to, if
+/// anywhere.
 #[derive(Debug, Default)]
 pub struct Control {
     asked: AtomicU8,
+    tap: Mutex<Option<mpsc::Sender<Tapped>>>,
 }
 
 impl Control {
+    /// Copies every message to `tap` as well; for a few clients only, since copies are made one by one.
+    pub fn tapped(tap: mpsc::Sender<Tapped>) -> Self {
+        Control { tap: Mutex::new(Some(tap)), ..Control::default() }
+    }
+
+    /// Taps no more; what was tapped ends with the lanes.
+    pub fn hang_up(&self) {
+        if let Ok(mut tap) = self.tap.lock() {
+            *tap = None;
+        }
+    }
+
+    fn tap(&self) -> Option<mpsc::Sender<Tapped>> {
+        self.tap.lock().ok()?.clone()
+    }
+
     /// Asks the run to stop; the second time, to leave everything.
     pub fn stop(&self) {
         let _ = self.asked.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| Some(n.saturating_add(1)));
