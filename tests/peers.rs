@@ -179,10 +179,9 @@ fn a_strict_openshock_gateway_agrees() {
     let (summary, account) = with_peer("openshock-live", script_on_websockets("tests/peers/strict_openshock.py"), &args);
     let (n, counts) = (|pointer: &str| number(&summary, pointer), &account["counts"]);
     assert_eq!(counts["frames"], n("/counts/messages_out/frame"), "{counts:#}");
-    assert_eq!(
-        (counts["pings"].as_u64(), counts["pongs"].as_u64()),
-        (Some(n("/counts/messages_in/ping")), Some(n("/counts/messages_out/pong")))
-    );
+    // A ping that meets our close on its way is heard by nobody.
+    assert!(n("/counts/messages_in/ping") <= counts["pings"].as_u64().unwrap_or(0), "{counts:#}");
+    assert_eq!(counts["pongs"], n("/counts/messages_out/pong"));
     assert_eq!(n("/counts/messages_in/latency_announce"), n("/counts/messages_out/pong"));
     assert_eq!(n("/counts/answered") + n("/counts/late"), n("/counts/sent"));
 }
@@ -197,7 +196,7 @@ fn the_chat_of_the_examples() {
     let n = |pointer: &str| number(&summary, pointer);
     assert_eq!(account["messages"], n("/counts/sent"), "{account:#}");
     assert_eq!(n("/counts/answered") + n("/counts/late"), n("/counts/sent"));
-    assert_eq!(series(&summary, "heard")["count"].as_u64(), Some(n("/counts/sent")), "the other of each room hears each: {summary:#}");
+    assert_eq!(series(&summary, "heard")["outcomes"]["said"], n("/counts/sent"), "the other of each room hears each: {summary:#}");
 }
 
 #[test]

@@ -34,8 +34,8 @@ async def pings(ws):
     while True:
         await asyncio.sleep(PING_S)
         ws.open_ping = True
-        counts["pings"] += 1
         await ws.send(json.dumps({"responseType": 1000, "data": {"timestamp": int(time.time() * 1000)}}))
+        counts["pings"] += 1
 
 
 async def handle(ws):
