@@ -30,6 +30,7 @@ use crate::profile::ReplyRule;
 use crate::profile::Slot;
 use crate::profile::Template;
 use crate::profile::Value;
+use crate::profile::sound;
 
 /// Largest message that is filled up or generated, in bytes.
 const LARGEST: usize = 16 << 20;
@@ -116,7 +117,11 @@ impl<'a> Compiler<'a> {
         Ok(match payload {
             Payload::Text(template) => Making::Text(self.bind(template)?),
             Payload::Hex(template) => Making::Hex(self.bind(template)?),
-            Payload::Audio(template) => Making::Audio(self.size(template)?),
+            Payload::Audio(template) => {
+                let (mut sound, bytes) = (Vec::new(), self.size(template)?);
+                sound::speech(&mut sound, bytes);
+                Making::Audio(sound)
+            }
         })
     }
 
@@ -188,7 +193,11 @@ impl<'a> Compiler<'a> {
     fn load(&self, rule: &LoadRule) -> Result<Load, String> {
         let expects = self.present(&rule.expects);
         let class = |series: usize| self.profile.series[series].class;
-        let making = self.making(&rule.payload)?;
+        let pad_to = rule.pad_to.as_ref().map_or(Ok(0), |template| self.size(template))?;
+        let making = match self.making(&rule.payload)? {
+            Making::Text(bound) => Making::Text(bound.with_sound(pad_to)),
+            other => other,
+        };
         let slots = |slot: &Slot| rule.payload.template().has(*slot);
         let plain_slots = [Slot::Id, Slot::Client, Slot::Pad];
         let is_single = expects.first().is_some_and(|&series| class(series) == Class::Single);
@@ -196,7 +205,7 @@ impl<'a> Compiler<'a> {
         let of_client = |name: &str| self.values.vars.get(name).is_some_and(|value| value.contains('{'));
         Ok(Load {
             kind: self.out_kind(&rule.name),
-            pad_to: rule.pad_to.as_ref().map_or(Ok(0), |template| self.size(template))?,
+            pad_to,
             http: rule.http,
             series: expects.first().copied(),
             also: expects.iter().skip(1).copied().filter(|&series| class(series) != Class::Cross).collect(),

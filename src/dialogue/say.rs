@@ -12,7 +12,6 @@ use super::script::Script;
 use crate::profile::Fill;
 use crate::profile::From;
 use crate::profile::Lost;
-use crate::profile::sound;
 use crate::units::MILLI;
 use crate::units::SECOND;
 
@@ -264,7 +263,7 @@ pub enum Tick {
 fn make(making: &Making, out: &mut Vec<u8>, fill: &Fill<'_>) {
     match making {
         Making::Text(bound) => bound.render(out, fill),
-        Making::Audio(bytes) => sound::speech(out, *bytes),
+        Making::Audio(sound) => out.extend_from_slice(sound),
         Making::Hex(bound) => {
             let start = out.len();
             bound.render(out, fill);

@@ -88,7 +88,8 @@ pub(super) struct Meaning {
 pub(super) enum Making {
     Text(Bound),
     Hex(Bound),
-    Audio(usize),
+    /// Made once: it is the same each time.
+    Audio(Vec<u8>),
 }
 
 impl Default for Making {

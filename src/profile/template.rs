@@ -260,6 +260,16 @@ impl Bound {
         }
     }
 
+    /// The same with `bytes` bytes of generated sound in the place of `{audio}`, made once.
+    pub fn with_sound(mut self, bytes: usize) -> Self {
+        for part in self.parts.iter_mut().filter(|part| **part == BoundPart::Slot(Slot::Audio)) {
+            let mut made = Vec::with_capacity(bytes);
+            sound::speech(&mut made, bytes);
+            *part = BoundPart::Text(STANDARD.encode(made).into_bytes());
+        }
+        self
+    }
+
     /// The message as text, for addresses and headers.
     pub fn text(&self, fill: &Fill<'_>) -> String {
         let mut out = Vec::new();
@@ -291,14 +301,10 @@ fn push_slot(out: &mut Vec<u8>, slot: Slot, fill: &Fill<'_>) {
         Slot::After => push_number(out, fill.gap.0),
         Slot::Before => push_number(out, fill.gap.1),
         Slot::Uuid => push_uuid(out, fill.random),
-        Slot::Audio => {
-            let mut sound = Vec::with_capacity(fill.pad_to);
-            sound::speech(&mut sound, fill.pad_to);
-            out.extend_from_slice(STANDARD.encode(sound).as_bytes());
-        }
         Slot::ChessFrom => out.extend_from_slice(super::chess::ply(fill.ply).0.as_bytes()),
         Slot::ChessTo => out.extend_from_slice(super::chess::ply(fill.ply).1.as_bytes()),
-        Slot::Pad => {}
+        // Filler is put in when everything else is there, sound before the first send.
+        Slot::Pad | Slot::Audio => {}
     }
 }
 

@@ -4,11 +4,16 @@
 
 use std::collections::BTreeMap;
 
+use super::Payload;
 use super::Profile;
+use super::diagnose::quoted;
 use super::names;
 use super::sending::pad_size;
 use super::template::Part;
 use super::template::Template;
+
+/// Most clients of a group.
+const GROUP_MOST: u64 = 64;
 
 /// A value for every variable of `profile` in `dialect`. `sets` are pairs of `--set`, the last of a name wins;
 /// `env` looks up the environment, where an empty value counts as none.
@@ -34,7 +39,7 @@ pub fn resolve(
         }
     }
     problems.extend(unfit_for_the_handshake(profile, &values));
-    problems.extend(unfit_size(profile, &values));
+    problems.extend(unfit_numbers(profile, &values));
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
@@ -77,14 +82,41 @@ fn unfit_for_the_handshake(profile: &Profile, values: &BTreeMap<String, String>)
     names.into_iter().filter(broken).map(sentence).collect()
 }
 
-fn unfit_size(profile: &Profile, values: &BTreeMap<String, String>) -> Option<String> {
-    let pad_to = profile.loads.iter().find_map(|load| load.pad_to.as_ref())?;
+/// Sizes of messages and numbers of clients that are none.
+fn unfit_numbers(profile: &Profile, values: &BTreeMap<String, String>) -> Vec<String> {
+    let pads = profile.loads.iter().filter_map(|load| load.pad_to.as_ref());
+    let payloads = profile.loads.iter().map(|load| &load.payload).chain(profile.replies.iter().map(|reply| &reply.payload));
+    let sounds = payloads.filter_map(|payload| if let Payload::Audio(size) = payload { Some(size) } else { None });
+    let mut problems: Vec<String> = Vec::new();
+    for template in pads.chain(sounds) {
+        problems.extend(filled(template, values).and_then(|text| pad_size(&text).err()).map(|why| unfit(profile, template, &why)));
+    }
+    let mut group = 0u64;
+    for role in &profile.roles {
+        let text = filled(&role.count, values).unwrap_or_default();
+        match text.parse::<u64>().ok().filter(|count| *count <= GROUP_MOST) {
+            Some(count) => group += count,
+            None => problems.push(unfit(
+                profile,
+                &role.count,
+                &format!("`{}` is not a number of clients from 0 to {GROUP_MOST}", quoted(&text)),
+            )),
+        }
+    }
+    if problems.is_empty() && !(1..=GROUP_MOST).contains(&group) {
+        problems.push(format!("a group of profile `{}` has {group} clients; there may be 1 to {GROUP_MOST}", profile.name));
+    }
+    problems.dedup();
+    problems
+}
+
+/// What is wrong with a number, and the variable that gives it; the value of a secret one is not said.
+fn unfit(profile: &Profile, template: &Template, why: &str) -> String {
     let secret = |name: &str| profile.vars.get(name).is_some_and(|var| var.secret);
-    let why = pad_size(&filled(pad_to, values)?).err()?;
-    match pad_to.vars().next() {
-        Some(name) if secret(name) => Some(format!("the value of `{name}` is not a number of bytes")),
-        Some(name) => Some(format!("{why}; pass for example --set {name}=64")),
-        None => Some(why),
+    match template.vars().next() {
+        Some(name) if secret(name) => format!("the value of `{name}` is not such a number"),
+        Some(name) => format!("{why}; pass for example --set {name}=64"),
+        None => why.to_owned(),
     }
 }
 
