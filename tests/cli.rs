@@ -399,6 +399,34 @@ fn rows_of_data_give_each_client_its_own() {
     for (file, bytes) in files(&out) {
         assert!(!String::from_utf8_lossy(&bytes).contains("canary-secret"), "{}", file.display());
     }
+    // In the load itself too: the server is told each client's own.
+    let rows = dir.path().join("types.csv");
+    std::fs::write(&rows, "data_type\nSTEPS\nSTEPS\nDISTANCE\nDISTANCE\nSPEED\n").expect("it can be written");
+    let probe = call(&["probe", "terra", "--for", "1s", "--set", "data_type=HEART_RATE"]);
+    assert!(probe.out.contains("HEART_RATE"), "{}", probe.out);
+    let ended = call(&[
+        "run",
+        "terra",
+        "--data",
+        text(&rows),
+        "--clients",
+        "5",
+        "--duration",
+        "1s",
+        "--warmup",
+        "0s",
+        "--progress",
+        "none",
+        "--report",
+        "none",
+        "--format",
+        "json",
+        "--out",
+        text(&dir.path().join("t")),
+    ]);
+    ended.ran();
+    let summary = ended.json();
+    assert_eq!(number(&summary, "/counts/answered"), number(&summary, "/counts/sent"), "{summary:#}");
     run(&short, &dir.path().join("p"), &[]).refuses(2, &["1 rows for 4 clients", "--data-wrap"]);
     run(&short, &dir.path().join("q"), &["--data-wrap"]).ran();
     std::fs::write(&short, "{\"tokn\":\"x\"}\n").expect("it can be written");

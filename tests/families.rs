@@ -172,8 +172,13 @@ fn a_probe_gets_exactly_one_reply_of_class_barrier() {
 
 #[test]
 fn what_a_dropped_consumer_missed_is_asked_for_and_complete() {
-    let terra = Family { serve: &[("seq_gap", "5")], ..family("terra", None, "10", "10/s") };
-    let (summary, account) = play(&terra, "8s", &["--drop", "consumer@3s"]);
+    for set in [&["kind=scalar"][..], &["kind=vector"]] {
+        gap_is_closed(&Family { serve: &[("seq_gap", "5")], set, ..family("terra", None, "10", "10/s") });
+    }
+}
+
+fn gap_is_closed(terra: &Family) {
+    let (summary, account) = play(terra, "8s", &["--drop", "consumer@3s"]);
     let counts = &summary["counts"];
     let submits = account.received["submit"];
     assert_eq!(number(&summary, "/counts/sent"), submits, "{counts:#}");

@@ -106,7 +106,7 @@ impl Secrets {
                 let pieces = Template::parse(value).parts;
                 let texts = pieces.iter().filter_map(|part| if let Part::Text(text) = part { Some(text) } else { None });
                 let is_own = !self.is_public(value) && pieces.len() > 1;
-                texts.filter(|text| is_own && text.len() >= TOKEN).for_each(|text| self.add(text));
+                texts.filter(|text| is_own && text.len() >= SHORTEST).for_each(|text| self.add(text));
             }
             let is_carried = used.contains(&name.as_str()) && plan.vars.get(name).is_some_and(|value| !self.is_public(value));
             if is_carried {

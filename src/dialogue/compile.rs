@@ -202,6 +202,7 @@ impl<'a> Compiler<'a> {
         let plain_slots = [Slot::Id, Slot::Client, Slot::Pad];
         let is_single = expects.first().is_some_and(|&series| class(series) == Class::Single);
         let has_captures = rule.payload.template().vars().any(|name| !self.values.vars.contains_key(name));
+        let has_columns = rule.payload.template().vars().any(|name| self.values.columns.iter().any(|column| column == name));
         let of_client = |name: &str| self.values.vars.get(name).is_some_and(|value| value.contains('{'));
         Ok(Load {
             kind: self.out_kind(&rule.name),
@@ -217,6 +218,7 @@ impl<'a> Compiler<'a> {
             window: if is_single { 1 } else { self.bounds.window },
             plain: Slot::ALL.iter().filter(|slot| !plain_slots.contains(slot)).all(|slot| !slots(slot))
                 && !has_captures
+                && !has_columns
                 && !rule.payload.template().vars().any(of_client)
                 && matches!(making, Making::Text(_)),
             making,
@@ -241,7 +243,9 @@ impl<'a> Compiler<'a> {
         let profile = self.profile;
         let cadences = profile.messages[..index].iter().filter(|message| message.cadence.is_some()).count();
         let present = |series: &usize| profile.has_series(*series, self.dialect);
-        let begins = |beat: &usize| matches!(profile.beats[*beat].from, profile::From::Message(m) if profile.messages[m].name == rule.name);
+        // Rules of one name are one message to those who refer to it.
+        let is_named = |message: usize| profile.messages[message].name == rule.name;
+        let begins = |beat: &usize| matches!(profile.beats[*beat].from, profile::From::Message(message) if is_named(message));
         let meaning = Meaning {
             kind: self.in_kind(&rule.name),
             states: rule.only.states.iter().map(|state| *state as u8).collect(),
@@ -257,7 +261,7 @@ impl<'a> Compiler<'a> {
             cadence: rule.cadence.filter(present).map(|series| (series, cadences)),
             spread: rule.spread.filter(present),
             then: rule.then.map(|state| state as u8),
-            position: profile.resume.as_ref().filter(|resume| resume.message == index).map(|resume| resume.position.clone()),
+            position: profile.resume.as_ref().filter(|resume| is_named(resume.message)).map(|resume| resume.position.clone()),
             begins: (0..profile.beats.len()).filter(begins).collect(),
             plain: false,
         };

@@ -28,6 +28,8 @@ use super::tree::Table;
 use super::tree::Value;
 use crate::units::Nanos;
 
+/// Most beats.
+const BEATS: usize = 200;
 /// The shortest time between two beats.
 const LEAST: Nanos = Nanos::from_millis(100);
 
@@ -113,7 +115,10 @@ pub(super) fn beats<'t>(check: &mut Check<'t, '_>, there: &There<'t>) -> Vec<Bea
     let named: Vec<Said<'_>> = root.tables("beat").filter_map(|(_, table)| table.text("name")).collect();
     check.unique("beat", &named);
     let mut rules = Vec::new();
-    for (_, table) in root.tables("beat") {
+    for (place, table) in root.tables("beat") {
+        if rules.len() == BEATS {
+            check.mistakes.add(place, format!("there are more than {BEATS} beats"), "leave some of them out");
+        }
         let every = every(check, table, there);
         let from = from(check, table, there);
         let jitter = share(check, table);

@@ -10,6 +10,8 @@ use super::template::Slot;
 use super::tree::Said;
 use super::tree::Table;
 
+/// Most states.
+const STATES: usize = 200;
 /// The state a client begins in.
 const START: &str = "start";
 
@@ -105,6 +107,10 @@ impl<'t> There<'t> {
         }
         check.identifier("state", said);
         let known = self.states.iter().position(|state| state.name.text == said.text);
+        if known.is_none() && self.states.len() == STATES {
+            check.mistakes.add(said.span, format!("there are more than {STATES} states"), "leave some of them out");
+            return 0;
+        }
         let index = known.unwrap_or_else(|| {
             self.states.push(State { name: said, entered: false, asked: false });
             self.states.len() - 1
