@@ -159,6 +159,115 @@ fn both_sides_count_the_same_in_every_family() {
     }
 }
 
+/// What clients say, by the transcripts that prove it, under a strict reader of JSON.
+#[test]
+fn what_clients_say_is_json() {
+    use volley::profile::shipped;
+    use volley::profile::talk;
+    let mut said = 0;
+    for name in shipped::names() {
+        for shipped in shipped::talks(name) {
+            let talk = talk::parse(shipped.text).expect("shipped transcripts parse");
+            for line in &talk.lines {
+                let talk::Step::Sent(text) = &line.step else { continue };
+                if text.ends_with(" bytes") {
+                    continue;
+                }
+                let message: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{} {}: {e}", shipped.file, line.number));
+                assert!(message.is_object(), "{} {}", shipped.file, line.number);
+                if name == "openshock-live" {
+                    assert!(message["data"].is_object() || message["data"].is_array(), "{} {}: data is needed", shipped.file, line.number);
+                }
+                said += 1;
+            }
+        }
+    }
+    assert!(said > 30, "{said}");
+}
+
+/// An answer that is held for a known time takes at least so long in every series that a message answers.
+#[test]
+fn a_known_delay_is_in_every_series() {
+    const HELD: u64 = 20_000_000;
+    for (profile, dialect, series) in [
+        ("terra", None, &["identify", "submit_dispatch"][..]),
+        ("livestyler-signal", None, &["auth", "node_status", "offer_answer"]),
+        ("channel-notify", None, &["subscribe", "ping", "fanout"]),
+        ("media-dm", Some("server"), &["dm_echo", "dm_peer", "read_receipt"]),
+        ("media-chess", Some("docs"), &["move", "move_peer", "reply_move", "reply_peer"]),
+        ("media-trivia", Some("server"), &["auth", "fact"]),
+        ("media-voice", Some("server"), &["turn_transcript", "turn_complete"]),
+    ] {
+        let words =
+            Words { profile: profile.into(), dialect: dialect.map(str::to_owned), delay: Some("fixed:20ms".into()), ..Words::default() };
+        let (dir, server) = (folder(), mock(words));
+        let url = format!("ws://{}/", server.addr());
+        let mut command = volley();
+        command.args(["run", profile, "--target", &url, "--out", text(&dir.path().join("out")), "--report", "none", "--format", "json"]);
+        command.args(["--progress", "none", "--warmup", "0s", "--clients", "20", "--rate", "2/s", "--duration", "6s"]);
+        command.args(dialect.iter().flat_map(|d| ["--dialect", d]));
+        let ended = Call::start(command).end();
+        ended.ran();
+        let summary = ended.json();
+        for name in series {
+            let least = kit::series(&summary, name)["response"]["min"].as_u64().unwrap_or_else(|| panic!("{profile} {name}: {summary:#}"));
+            assert!(least >= HELD - 1_000, "{profile} {name}: {least}");
+        }
+        assert_eq!(server.stop().expect("an account").violations_total, 0, "{profile}");
+    }
+}
+
+/// Every close code is told by its number, and a client comes back after it or not as the profile says.
+#[test]
+fn close_codes_have_their_policy() {
+    let cases: Vec<(&str, &str, u16, bool)> = [
+        (
+            "terra",
+            &[
+                (1000, true),
+                (1001, true),
+                (1003, false),
+                (1007, false),
+                (1011, true),
+                (4000, false),
+                (4002, false),
+                (4003, false),
+                (4004, false),
+                (4005, true),
+            ][..],
+        ),
+        ("openshock-live", &[(1000, true), (1007, false), (1011, true)]),
+        ("channel-notify", &[(1008, false)]),
+        ("livestyler-signal", &[(1008, false)]),
+        ("media-dm", &[(4001, false), (4003, false), (4004, false), (4029, true)]),
+        ("media-dubbing", &[(4005, false)]),
+    ]
+    .into_iter()
+    .flat_map(|(profile, codes)| codes.iter().map(move |(code, back)| (profile, "close_code", *code, *back)))
+    .collect();
+    for some in cases.chunks(4) {
+        std::thread::scope(|scope| {
+            some.iter().for_each(|(profile, fault, code, back)| {
+                drop(scope.spawn(move || closes(profile, &format!("{fault}={code}@1"), *code, *back)))
+            });
+        });
+    }
+}
+
+fn closes(profile: &str, fault: &str, code: u16, comes_back: bool) {
+    let (dir, server) = (folder(), mock(Words { profile: profile.into(), faults: vec![fault.into()], ..Words::default() }));
+    let url = format!("ws://{}/", server.addr());
+    let mut command = volley();
+    command.args(["run", profile, "--target", &url, "--out", text(&dir.path().join("out")), "--report", "none", "--format", "json"]);
+    command.args(["--progress", "none", "--warmup", "0s", "--clients", "10", "--rate", "10/s", "--duration", "4s", "--timeout", "1s"]);
+    let ended = Call::start(command).end();
+    ended.is_calm();
+    let summary = ended.json();
+    assert!(summary["counts"]["closes"][code.to_string()].as_u64() > Some(0), "{profile} {code}: {:#}", summary["counts"]);
+    let reconnects = number(&summary, "/connections/reconnects");
+    assert_eq!(reconnects > 0, comes_back, "{profile} {code}: {reconnects} came back");
+}
+
 #[test]
 fn a_probe_gets_exactly_one_reply_of_class_barrier() {
     let probe = Family { set: &["load=probe"], ..family("openshock-live", Some("server"), "20", "10/s") };
