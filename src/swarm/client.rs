@@ -398,7 +398,7 @@ impl Client {
                 self.transmit(desk, Carried::Pong { asked: done });
             }
             Heard::Pong(payload) => self.dialogue.pong(&mut desk.stage(), payload.bytes(), done),
-            Heard::Close { code, .. } => self.got_close(desk, code),
+            Heard::Close { code, reason } => self.got_close(desk, code, &reason),
         }
     }
 

@@ -28,14 +28,14 @@ pub(super) enum PeerClose {
 
 impl Client {
     /// The peer closes: echo its code (RFC 6455 section 5.5.1) and await the end of the stream.
-    pub(super) fn got_close(&mut self, desk: &mut Desk, code: Option<u16>) {
+    pub(super) fn got_close(&mut self, desk: &mut Desk, code: Option<u16>, reason: &str) {
         self.dialogue.closed(&mut desk.stage(), code);
         self.peer_close = PeerClose::Retry;
         if self.state == State::Open {
             if !desk.plan.retries_close(code) {
                 self.peer_close = PeerClose::Stop;
             }
-            let text = closed_by_server(desk, code);
+            let text = closed_by_server(desk, code, reason);
             desk.fault(Fault::Closed, &text);
             self.close(desk, code);
         }
@@ -153,11 +153,12 @@ impl Client {
     }
 }
 
-fn closed_by_server(desk: &Desk, code: Option<u16>) -> String {
+fn closed_by_server(desk: &Desk, code: Option<u16>, reason: &str) -> String {
     let rule = desk.plan.profile.closes.iter().find(|rule| rule.code == code.unwrap_or(1005));
     let name = rule.map_or(String::new(), |rule| format!(" ({})", rule.name));
     match code {
         None => format!("closed by the server without a code{name}"),
-        Some(code) => format!("closed by the server with code {code}{name}"),
+        Some(code) if reason.is_empty() => format!("closed by the server with code {code}{name}"),
+        Some(code) => format!("closed by the server with code {code}{name}: {reason}"),
     }
 }
