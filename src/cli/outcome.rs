@@ -16,6 +16,7 @@ use crate::dialogue::Script;
 use crate::plan::Pacing;
 use crate::plan::Plan;
 use crate::profile::Class;
+use crate::profile::Profile;
 use crate::record;
 use crate::record::Finish;
 use crate::record::Generator;
@@ -197,10 +198,19 @@ fn series(plan: &Plan, script: &Script) -> Vec<SeriesRecord> {
         name: s.name.clone(),
         class: s.class,
         about: s.about.clone(),
-        role: script.role_of(i).unwrap_or("client").to_owned(),
+        role: script.role_of(i).or_else(|| sayer(&plan.profile, i)).unwrap_or("client").to_owned(),
         load: script.load_series == Some(i),
     };
     script.series.iter().enumerate().filter(|(i, _)| exists(*i)).map(record).collect()
+}
+
+/// The role whose clients open the exchanges of a series with something they say besides their load, when it is one.
+fn sayer(profile: &Profile, series: usize) -> Option<&str> {
+    let mut opens = profile.replies.iter().filter(|reply| reply.expects.contains(&series)).map(|reply| reply.only.roles.as_slice());
+    match (opens.next(), opens.next()) {
+        (Some([role]), None) => Some(&profile.roles[*role].name),
+        _ => None,
+    }
 }
 
 /// Closes the record, then reads, judges and shows it; the exit code.
