@@ -37,17 +37,43 @@ fn fetched(name: &str, mark: &Path, fetch: &mut Command, install: &str) {
     assert!(ok, "this test needs {name}: {install}, and a package registry that can be reached.\n{fetch:?}: {output:?}");
 }
 
-/// 200 clients at 10/s for five seconds against the server that `command` starts.
-fn equal_counts(name: &str, mut command: Command, ca: Option<&Path>) {
-    let turn = TURN.lock();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let mut lines = BufReader::new(child.stdout.take().expect("piped"));
-    let mut line = || {
+/// A server of somebody else that says its port when ready and its counts when stopped.
+struct Peer {
+    child: std::process::Child,
+    lines: BufReader<std::process::ChildStdout>,
+    port: u16,
+}
+
+impl Peer {
+    fn start(mut command: Command) -> Peer {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        let lines = BufReader::new(child.stdout.take().expect("piped"));
+        let mut peer = Peer { child, lines, port: 0 };
+        peer.port = peer.line().parse().expect("the server says its port");
+        peer
+    }
+
+    fn line(&mut self) -> String {
         let mut line = String::new();
-        lines.read_line(&mut line).expect("a line of the server");
+        self.lines.read_line(&mut line).expect("a line of the server");
         line.trim().to_owned()
-    };
-    let port: u16 = line().parse().expect("the server says its port");
+    }
+
+    fn stop(mut self) -> Value {
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("the server runs");
+        let counts = serde_json::from_str(&self.line()).expect("the server says its counts");
+        self.child.wait().expect("the server ends");
+        counts
+    }
+}
+
+/// 200 clients at 10/s for five seconds against the server that `command` starts.
+fn equal_counts(name: &str, command: Command, ca: Option<&Path>) {
+    let turn = TURN.lock();
+    let peer = Peer::start(command);
+    let port = peer.port;
     let url = format!("{}://127.0.0.1:{port}/", if ca.is_some() { "wss" } else { "ws" });
     let trust: Vec<&str> = ca.map(|ca| vec!["--ca", text(ca)]).unwrap_or_default();
     let dir = folder();
@@ -55,9 +81,7 @@ fn equal_counts(name: &str, mut command: Command, ca: Option<&Path>) {
     let show = ["--report", "none", "--format", "json", "--progress", "none"];
     let ended =
         call(&[&["run", "echo", "--target", &url, "--out", text(&dir.path().join("out"))], load.as_slice(), &show, &trust].concat());
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).expect("the server runs");
-    let counts: Value = serde_json::from_str(&line()).expect("the server says its counts");
-    child.wait().expect("the server ends");
+    let counts = peer.stop();
     // Only the measurement has to be alone; a test that failed leaves nothing broken behind.
     drop(turn);
     ended.ran();
@@ -118,23 +142,15 @@ fn the_websockets_of_pypi_under_tls() {
 }
 
 /// A run of `profile` against the server that `command` starts: the summary, and the server's account.
-fn with_peer(profile: &str, mut command: Command, args: &[&str]) -> (Value, Value) {
+fn with_peer(profile: &str, command: Command, args: &[&str]) -> (Value, Value) {
     let turn = TURN.lock();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let mut lines = BufReader::new(child.stdout.take().expect("piped"));
-    let mut line = || {
-        let mut line = String::new();
-        lines.read_line(&mut line).expect("a line of the server");
-        line.trim().to_owned()
-    };
-    let port: u16 = line().parse().expect("the server says its port");
+    let peer = Peer::start(command);
+    let port = peer.port;
     let (dir, url) = (folder(), format!("ws://127.0.0.1:{port}/"));
     let out = dir.path().join("out");
     let show = ["--report", "none", "--format", "json", "--progress", "none", "--lanes", "1", "--warmup", "0s", "--out", text(&out)];
     let ended = call(&[&["run", profile, "--target", &url], show.as_slice(), args].concat());
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).expect("the server runs");
-    let account: Value = serde_json::from_str(&line()).expect("the server says its account");
-    child.wait().expect("the server ends");
+    let account = peer.stop();
     drop(turn);
     ended.ran();
     let summary = ended.json();

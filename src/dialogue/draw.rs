@@ -1,5 +1,8 @@
 //! Numbers drawn from seed, client and purpose, so that a run can be repeated.
 
+use crate::units::mix;
+use crate::units::share_of;
+
 /// A number drawn for `client` and `turn`, 64 bits.
 pub(super) fn bits(seed: u64, client: u64, turn: u64) -> u64 {
     mix(mix(seed ^ client.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(turn.wrapping_mul(0xd6e8_feb8_6659_fd93)))
@@ -7,14 +10,7 @@ pub(super) fn bits(seed: u64, client: u64, turn: u64) -> u64 {
 
 /// A number from 0 up to, not including, 1.
 pub(super) fn share(seed: u64, client: u64, turn: u64) -> f64 {
-    (bits(seed, client, turn) >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// The output of SplitMix64 (Steele, Lea, Flood 2014).
-fn mix(x: u64) -> u64 {
-    let z = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    share_of(bits(seed, client, turn))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use super::Plan;
 use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::SECOND;
+use crate::units::mix;
+use crate::units::share_of;
 
 /// A client begins no two connections within this time, whatever its profile says.
 pub const REDIAL_REST: Nanos = Nanos(100 * MILLI);
@@ -63,14 +65,7 @@ pub fn nonce(seed: u64, client: u64, dial: u32) -> u128 {
 /// A number from 0 up to, not including, 1.
 pub(super) fn draw(seed: u64, client: u64, turn: u64) -> f64 {
     let bits = mix(mix(seed.wrapping_add(client.wrapping_mul(0xa076_1d64_78bd_642f))) ^ turn.wrapping_mul(0xe703_7ed1_a0b4_28db));
-    (bits >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// The output of SplitMix64 (Steele, Lea, Flood 2014).
-fn mix(x: u64) -> u64 {
-    let z = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    share_of(bits)
 }
 
 #[cfg(test)]
