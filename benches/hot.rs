@@ -14,6 +14,8 @@ use volley::dialogue::Dialogue;
 use volley::dialogue::Reader;
 use volley::dialogue::Script;
 use volley::dialogue::Stage;
+use volley::dialogue::Values;
+use volley::profile::Pointer;
 use volley::profile::shipped;
 use volley::tally::Hist;
 use volley::tally::Tally;
@@ -27,8 +29,8 @@ const ANSWER: &str = r#"{"id":0,"pad":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 fn script() -> Script {
     let profile = shipped::get("echo").expect("shipped");
     let vars = BTreeMap::from([("payload_bytes".to_owned(), "64".to_owned())]);
-    let bounds = Bounds { measure_from: 0, measure_until: u64::MAX, timeout: 10_000_000_000, window: 100 };
-    Script::compile(&profile, None, &vars, bounds).expect("compiles")
+    let bounds = Bounds { measure_from: 0, measure_until: u64::MAX, timeout: 10_000_000_000, window: 100, seed: 1, unix_ms: 0 };
+    Script::compile(&profile, None, &Values { vars, ..Values::default() }, bounds).expect("compiles")
 }
 
 fn frames(c: &mut Criterion) {
@@ -49,19 +51,22 @@ fn frames(c: &mut Criterion) {
 fn json(c: &mut Criterion) {
     let mut reader = Reader::default();
     let mut message = ANSWER.as_bytes().to_vec();
-    c.bench_function("json: read the key", |b| b.iter(|| reader.read(black_box(&mut message), |f| f.number("id"))));
+    let id = Pointer::parse("id").expect("a member");
+    c.bench_function("json: read the key", |b| b.iter(|| reader.read(black_box(&mut message), |f| f.key(&id))));
 }
 
 fn exchange(c: &mut Criterion) {
     let script = script();
     let mut dialogue = Dialogue::new(0, &script);
-    dialogue.opened(&script, 0);
     let (mut reader, mut tally, mut out, mut now) = (Reader::default(), Tally::new(script.width()), Vec::new(), 1u64);
+    let mut effects = Vec::new();
+    dialogue.opened(&mut Stage { script: &script, reader: &mut reader, tally: &mut tally, effects: &mut effects }, 0);
+    effects.clear();
     c.bench_function("dialogue: render, send, hear, match, record", |b| {
         b.iter(|| {
             now += 1_000_000;
             out.clear();
-            let mut stage = Stage { script: &script, reader: &mut reader, tally: &mut tally };
+            let mut stage = Stage { script: &script, reader: &mut reader, tally: &mut tally, effects: &mut effects };
             if let volley::dialogue::Place::Taken { seq, .. } = dialogue.load(&script, now, now, &mut out) {
                 dialogue.load_sent(&mut stage, seq, now, now + 1_000);
             }

@@ -151,7 +151,7 @@ impl Terra {
         let (at, keep) = (scene.now(), scene.settings().number("history", HISTORY) as usize);
         let stream = scene.world.terra.streams.entry(who.stream.clone()).or_default();
         stream.seq = if reset { step } else { stream.seq + step };
-        let stamp = data["ts"].as_str().map_or_else(|| now(), str::to_owned);
+        let stamp = data["ts"].as_str().map_or_else(now, str::to_owned);
         let mut data = data.clone();
         data["ts"] = stamp.into();
         if let (true, Some(val)) = (rounded, data["val"].as_u64()) {

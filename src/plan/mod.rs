@@ -50,6 +50,7 @@ impl Stamps {
 
 /// How the load is offered.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a run")]
 pub enum Pacing {
     /// A timetable that never depends on answers.
     Open(Curve),

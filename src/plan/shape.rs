@@ -34,6 +34,7 @@ pub const OPENING: Nanos = Nanos(SECOND);
 /// The rate of one client over time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there is one in a run; a timetable without a pointer can be copied")]
 pub enum Curve {
     /// `r(t) = rate`, `R(t) = rate t`.
     Constant {

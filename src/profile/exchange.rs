@@ -56,7 +56,8 @@ pub(super) fn exchange(check: &mut Check<'_, '_>) -> Exchange {
     let loads = sending::loads(check, &mut there, &roles);
     hearing::every_message_has_its_tag(check);
     every_series_is_used(check, &there);
-    saying::every_reply_is_asked_for(check, &there, (&messages, &replies, &beats, resume.as_ref(), &loads));
+    let asking = saying::Asking { messages: &messages, replies: &replies, beats: &beats, resume: resume.as_ref(), loads: &loads };
+    saying::every_reply_is_asked_for(check, &there, &asking);
     there.unused(check, &check.used_names());
     let (states, captures) = (there.states(), there.captures.iter().map(|capture| capture.text.to_owned()).collect());
     Exchange { roles, states, series, opens, tag, messages, captures, replies, beats, https, resume, loads }

@@ -240,12 +240,18 @@ fn request<'t>(check: &mut Check<'t, '_>, table: &'t Table, there: &mut There<'t
     }
 }
 
+/// All that may ask for a reply.
+pub(super) struct Asking<'a> {
+    pub(super) messages: &'a [MessageRule],
+    pub(super) replies: &'a [ReplyRule],
+    pub(super) beats: &'a [BeatRule],
+    pub(super) resume: Option<&'a ResumeRule>,
+    pub(super) loads: &'a [LoadRule],
+}
+
 /// Notes replies that nobody ever says.
-pub(super) fn every_reply_is_asked_for(
-    check: &mut Check<'_, '_>,
-    there: &There<'_>,
-    (messages, replies, beats, resume, loads): (&[MessageRule], &[ReplyRule], &[BeatRule], Option<&ResumeRule>, &[LoadRule]),
-) {
+pub(super) fn every_reply_is_asked_for(check: &mut Check<'_, '_>, there: &There<'_>, asking: &Asking<'_>) {
+    let Asking { messages, replies, beats, resume, loads } = *asking;
     if there.broken.reply {
         return;
     }
