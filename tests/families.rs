@@ -357,6 +357,10 @@ fn odd_servers_of_terra_break_nothing() {
         "ack_dup:20%",
         "ack_reorder:20%",
     ];
+    let conversations = volley::mock::FAULTS.iter().filter(|(group, _)| group.starts_with("Conversations"));
+    let left: Vec<&str> =
+        conversations.flat_map(|(_, rows)| rows.iter()).map(|row| row.name).filter(|name| !faults.contains(name)).collect();
+    assert!(left.is_empty(), "{left:?}");
     for some in faults.chunks(4) {
         std::thread::scope(|scope| {
             some.iter().for_each(|fault| drop(scope.spawn(|| odd_terra(fault))));

@@ -202,6 +202,8 @@ fn faults_of_answers_are_called_what_they_are() {
 fn no_fault_is_left_out() {
     let tried =
         |name: &str| [CONNECTIONS, ANSWERS, OPENSHOCK].concat().iter().any(|(fault, ..)| fault.split(['=', ':']).next() == Some(name));
-    let left: Vec<&str> = FAULTS.iter().flat_map(|(_, rows)| rows.iter()).map(|row| row.name).filter(|name| !tried(name)).collect();
+    // Those of conversations are tried with their families.
+    let here = FAULTS.iter().filter(|(group, _)| !group.starts_with("Conversations"));
+    let left: Vec<&str> = here.flat_map(|(_, rows)| rows.iter()).map(|row| row.name).filter(|name| !tried(name)).collect();
     assert!(left.is_empty(), "{left:?}");
 }
