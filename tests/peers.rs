@@ -167,7 +167,8 @@ fn a_strict_terra_server_agrees() {
     let (n, counts) = (|pointer: &str| number(&summary, pointer), &account["counts"]);
     assert_eq!(counts["submits"], n("/counts/messages_out/submit"), "{counts:#}");
     assert_eq!(counts["heartbeats"], n("/counts/messages_out/heartbeat"));
-    assert_eq!(n("/counts/messages_in/heartbeat_ack"), n("/counts/messages_out/heartbeat"));
+    let met_our_close = n("/counts/messages_out/heartbeat") - n("/counts/messages_in/heartbeat_ack");
+    assert!(met_our_close <= n("/connections/opened"), "one a connection at most goes unheard: {:#}", summary["counts"]);
     assert_eq!(counts["replayed"], n("/counts/replayed"));
     assert_eq!(counts["identified"], n("/counts/messages_in/ready"));
     let heard = counts["dispatches"].as_u64().unwrap_or(0) + counts["replayed"].as_u64().unwrap_or(0);
@@ -198,7 +199,8 @@ fn a_strict_openshock_gateway_agrees() {
     // A ping that meets our close on its way is heard by nobody.
     assert!(n("/counts/messages_in/ping") <= counts["pings"].as_u64().unwrap_or(0), "{counts:#}");
     assert_eq!(counts["pongs"], n("/counts/messages_out/pong"));
-    assert_eq!(n("/counts/messages_in/latency_announce"), n("/counts/messages_out/pong"));
+    let met_our_close = n("/counts/messages_out/pong") - n("/counts/messages_in/latency_announce");
+    assert!(met_our_close <= 50, "one a client at most goes unheard: {:#}", summary["counts"]);
     assert_eq!(n("/counts/answered") + n("/counts/late"), n("/counts/sent"));
 }
 
