@@ -380,10 +380,13 @@ pub(super) enum ProfilesCommand {
         /// Its name.
         name: String,
     },
-    /// Check a profile: all its mistakes at once, then its transcripts.
+    /// Check a profile: all its mistakes at once, then its transcripts, then two seconds with its reference server.
     Check {
         /// A shipped profile or a path to a .toml file; all shipped ones without it.
         profile: Option<String>,
+        /// Play the transcripts only.
+        #[arg(long)]
+        no_server: bool,
     },
     /// Write a commented profile that runs as it stands, to begin your own with.
     New {

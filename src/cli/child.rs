@@ -1,5 +1,5 @@
-//! The reference server as a child process with its own lanes: started, asked for its address,
-//! and at the end for its account.
+//! This program as a child process: the reference server with its own lanes, started, asked for its address, and at
+//! the end for its account; and whole runs, of which the summary is wanted.
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -9,6 +9,8 @@ use std::process::Child;
 use std::process::ChildStdout;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
@@ -66,4 +68,20 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The summary of a run of this program with these arguments; its record is not kept.
+///
+/// # Errors
+/// In words, when there is no summary: what the run said.
+pub(super) fn run(args: &[&str]) -> Result<Value, String> {
+    static TURN: AtomicU32 = AtomicU32::new(0);
+    let turn = TURN.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("volley-run-{}-{turn}", std::process::id()));
+    let exe = std::env::current_exe().map_err(|e| e.to_string())?;
+    let quiet = ["--report", "none", "--format", "json", "--progress", "none", "--color", "never", "--out"];
+    let output = Command::new(exe).arg("run").args(args).args(quiet).arg(&dir).stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
+    // What is left of a record in the folder for temporary files harms nobody.
+    let _ = std::fs::remove_dir_all(&dir);
+    serde_json::from_slice(&output.stdout).map_err(|_| String::from_utf8_lossy(&output.stderr).trim().to_owned())
 }

@@ -1,6 +1,7 @@
 //! Commands and exit codes: the only place that prints and the only one that decides how to end.
 
 mod args;
+mod check;
 mod child;
 mod data;
 mod doctor;

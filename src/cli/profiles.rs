@@ -5,14 +5,11 @@ use std::path::Path;
 
 use super::Trouble;
 use super::args::ProfilesCommand;
-use super::resolve;
+use super::check;
 use super::say;
-use crate::dialogue::play;
-use crate::profile::Profile;
 use crate::profile::load;
 use crate::profile::schema;
 use crate::profile::shipped;
-use crate::profile::talk;
 
 /// What a new profile begins with.
 const SKELETON: &str = include_str!("skeleton.toml");
@@ -27,12 +24,10 @@ pub(super) fn profiles(command: &ProfilesCommand) -> Result<u8, Trouble> {
         }
         ProfilesCommand::New { name, out } => return new(name, out.as_deref()),
         ProfilesCommand::Schema => say!("{}", schema::JSON.trim_end()),
-        ProfilesCommand::Check { profile: Some(name) } => return check(name),
-        ProfilesCommand::Check { profile: None } => {
-            for name in shipped::names() {
-                check(name)?;
-            }
-        }
+        ProfilesCommand::Check { profile, no_server } => match profile {
+            Some(name) => check::check(name, !no_server)?,
+            None => shipped::names().into_iter().try_for_each(|name| check::check(name, !no_server))?,
+        },
     }
     Ok(0)
 }
@@ -66,49 +61,4 @@ fn list() {
             say!("{name:18} {}{dialects}", profile.about);
         }
     }
-}
-
-/// Loads the profile, then plays the transcripts beside it.
-fn check(name: &str) -> Result<u8, Trouble> {
-    let profile = resolve::profile(name, anstream::stderr().current_choice() != anstream::ColorChoice::Never)?;
-    let talks = transcripts(name)?;
-    for (file, dialect, text) in &talks {
-        check_talk(&profile, file, dialect.as_deref(), text)?;
-    }
-    let noun = if talks.len() == 1 { "transcript" } else { "transcripts" };
-    say!("ok  {name}: the profile holds, {} {noun} played", talks.len());
-    Ok(0)
-}
-
-fn check_talk(profile: &Profile, file: &str, dialect: Option<&str>, text: &str) -> Result<(), Trouble> {
-    let wrong = |lines: Vec<String>| Trouble::usage(format!("the transcript does not fit the profile\n{}", lines.join("\n")));
-    let at = |line: usize, message: &str| format!("  {file}:{line}: {message}");
-    let talk = talk::parse(text).map_err(|mistakes| wrong(mistakes.iter().map(|m| at(m.line, &m.message)).collect()))?;
-    let unknown = talk::unknown_series(&talk, profile, dialect);
-    if !unknown.is_empty() {
-        return Err(wrong(unknown.iter().map(|m| at(m.line, &m.message)).collect()));
-    }
-    let values = resolve::variables(profile, dialect, &[])?;
-    let partings = play::play(&talk, profile, dialect, &values).map_err(Trouble::usage)?;
-    if partings.is_empty() { Ok(()) } else { Err(wrong(partings.iter().map(|p| at(p.line, &p.message)).collect())) }
-}
-
-/// File, dialect and text of each transcript: the shipped ones, or `NAME.talk` and
-/// `NAME.DIALECT.talk` beside a file.
-fn transcripts(name: &str) -> Result<Vec<(String, Option<String>, String)>, Trouble> {
-    let path = Path::new(name);
-    if path.extension().is_none() {
-        return Ok(shipped::talks(name).iter().map(|t| (t.file.to_owned(), t.dialect.map(str::to_owned), t.text.to_owned())).collect());
-    }
-    let (Some(stem), Some(folder)) = (path.file_stem().and_then(|s| s.to_str()), path.parent()) else { return Ok(Vec::new()) };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let entries = std::fs::read_dir(folder).map_err(|e| Trouble::usage(format!("{} cannot be read: {e}", folder.display())))?;
-    let mut found = Vec::new();
-    for file in entries.flatten().filter_map(|e| e.file_name().into_string().ok()) {
-        let Some(middle) = file.strip_prefix(stem).and_then(|rest| rest.strip_suffix(".talk")) else { continue };
-        let text = std::fs::read_to_string(folder.join(&file)).map_err(|e| Trouble::usage(format!("{file} cannot be read: {e}")))?;
-        found.push((file.clone(), middle.strip_prefix('.').map(str::to_owned), text));
-    }
-    found.sort();
-    Ok(found)
 }

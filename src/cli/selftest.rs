@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Trouble;
 use super::args::SelftestArgs;
+use super::child;
 use super::child::Server;
 use super::say;
 use super::tell;
@@ -113,38 +114,12 @@ fn response(summary: &Value, stat: &str) -> Option<u64> {
 
 /// A run of this program against a reference server with the given trouble: summary and account.
 fn measure(trouble: &[&str], load: &[&str]) -> Result<(Value, Value), Trouble> {
-    let failed = |what: String| Trouble::internal(format!("a measurement of the selftest failed: {what}"));
     let server = Server::start("echo", None, trouble)?;
-    let dir = std::env::temp_dir().join(format!("volley-selftest-{}-{}", std::process::id(), server.address.port()));
     let target = format!("ws://{}/", server.address);
-    let exe = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
-    let output = std::process::Command::new(exe)
-        .args([
-            "run",
-            "echo",
-            "--target",
-            &target,
-            "--clients",
-            "100",
-            "--warmup",
-            "1s",
-            "--report",
-            "none",
-            "--format",
-            "json",
-            "--progress",
-            "none",
-        ])
-        .arg("--out")
-        .arg(&dir)
-        .args(load)
-        .output()
-        .map_err(|e| failed(e.to_string()))?;
-    // What is left of a record in the folder for temporary files harms nobody.
-    let _ = std::fs::remove_dir_all(&dir);
+    let common = ["echo", "--target", &target, "--clients", "100", "--warmup", "1s"];
+    let summary = child::run(&[&common, load].concat());
     let account = server.stop().unwrap_or_default();
-    let summary: Value =
-        serde_json::from_slice(&output.stdout).map_err(|_| failed(String::from_utf8_lossy(&output.stderr).into_owned()))?;
+    let summary = summary.map_err(|said| Trouble::internal(format!("a measurement of the selftest failed: {said}")))?;
     for reason in summary["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         say!("  note: {reason}");
     }

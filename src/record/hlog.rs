@@ -93,13 +93,14 @@ impl Encoder {
         Encoder { serializer: V2DeflateSerializer::new(), bytes: Vec::new() }
     }
 
-    /// Appends one line to `out`.
+    /// Appends one line to `out`, none for a histogram without values.
     ///
     /// # Errors
     /// In words, when the histogram cannot be encoded (a count above what the format holds).
     pub(super) fn line(&mut self, out: &mut String, tag: &str, t_ns: u64, span_ns: u64, hist: &Hist) -> Result<(), String> {
+        let Some(counts) = hist.counts() else { return Ok(()) };
         self.bytes.clear();
-        self.serializer.serialize(hist.counts(), &mut self.bytes).map_err(|e| format!("histogram `{tag}`: {e}"))?;
+        self.serializer.serialize(counts, &mut self.bytes).map_err(|e| format!("histogram `{tag}`: {e}"))?;
         let max = hist.exact().max as f64 / MAX_DIVISOR as f64;
         let _ = write!(out, "Tag={tag},{},{},{max:.6},", stamp(t_ns), stamp(span_ns));
         STANDARD.encode_string(&self.bytes, out);
@@ -206,7 +207,7 @@ mod tests {
         let last = log.lines().last().map(|l| format!("{l}\n")).expect("has lines");
         let back = Decoder::new().line(last.as_bytes()).expect("reads").expect("is a histogram");
         assert_eq!(back.t_ns, 1_000_000_007);
-        assert_eq!(&back.counts, hist.counts());
+        assert_eq!(Some(&back.counts), hist.counts());
     }
 
     /// A line whose histogram inflates to `plain`.
@@ -272,8 +273,8 @@ mod tests {
         let mut line = String::new();
         Encoder::new().line(&mut line, "echo", 0, SECOND, &hist).expect("encodes");
         let back = Decoder::new().line(line.as_bytes()).expect("reads").expect("is a histogram");
-        assert_eq!(&back.counts, hist.counts());
-        assert!(hist.counts().distinct_values() <= COUNTS_MAX / 9, "{}", hist.counts().distinct_values());
+        assert_eq!(Some(&back.counts), hist.counts());
+        assert!(back.counts.distinct_values() <= COUNTS_MAX / 9, "{}", back.counts.distinct_values());
     }
 
     #[test]

@@ -52,24 +52,24 @@ impl Exact {
     }
 }
 
-/// A mergeable latency histogram.
-#[derive(Clone, Debug)]
+/// A mergeable latency histogram. Its 190 KiB of counts are there from the first value on, so a series that
+/// never says anything costs nothing.
+#[derive(Clone, Debug, Default)]
 pub struct Hist {
-    counts: Histogram<u64>,
+    counts: Option<Histogram<u64>>,
     exact: Exact,
 }
 
-impl Default for Hist {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Counts of zero over the whole range.
+#[cold]
+fn zeros() -> Histogram<u64> {
+    Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS).expect("1 us to 1 h at 3 digits are valid bounds")
 }
 
 impl Hist {
-    /// An empty histogram (190 KiB).
+    /// An empty histogram.
     pub fn new() -> Self {
-        let counts = Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS).expect("1 us to 1 h at 3 digits are valid bounds");
-        Hist { counts, exact: Exact::default() }
+        Self::default()
     }
 
     /// A histogram from stored counts and the exact figures stored beside them.
@@ -77,16 +77,15 @@ impl Hist {
     /// # Errors
     /// When the stored counts do not fit the range of this format.
     pub fn from_parts(counts: &Histogram<u64>, exact: Exact) -> Result<Self, String> {
-        let mut hist = Hist::new();
-        hist.counts.add(counts).map_err(|e| format!("histogram outside 1 us to 1 h: {e}"))?;
-        hist.exact = exact;
-        Ok(hist)
+        let mut own = zeros();
+        own.add(counts).map_err(|e| format!("histogram outside 1 us to 1 h: {e}"))?;
+        Ok(Hist { counts: Some(own), exact })
     }
 
     /// Records one value in nanoseconds.
     #[inline]
     pub fn record(&mut self, ns: u64) {
-        self.counts.saturating_record(ns);
+        self.counts.get_or_insert_with(zeros).saturating_record(ns);
         let exact = &mut self.exact;
         exact.min = if exact.count == 0 { ns } else { exact.min.min(ns) };
         exact.max = exact.max.max(ns);
@@ -97,17 +96,15 @@ impl Hist {
 
     /// Takes the other's values in. Merging is exact: counts add.
     pub fn merge(&mut self, other: &Hist) {
-        if other.exact.count == 0 {
-            return;
-        }
-        self.counts.add(&other.counts).expect("all histograms share one range");
+        let Some(counts) = other.counts() else { return };
+        self.counts.get_or_insert_with(zeros).add(counts).expect("all histograms share one range");
         self.exact.merge(&other.exact);
     }
 
     /// Back to empty, keeping the memory.
     pub fn reset(&mut self) {
         if self.exact.count > 0 {
-            self.counts.reset();
+            self.counts.iter_mut().for_each(Histogram::reset);
             self.exact = Exact::default();
         }
     }
@@ -127,20 +124,20 @@ impl Hist {
         self.exact
     }
 
-    /// The counts, for the interval log.
-    pub fn counts(&self) -> &Histogram<u64> {
-        &self.counts
+    /// The counts, for the interval log; `None` when empty.
+    pub fn counts(&self) -> Option<&Histogram<u64>> {
+        self.counts.as_ref().filter(|_| !self.is_empty())
     }
 
     /// The value at quantile `q` (0 to 1) in nanoseconds, never outside the exact extremes;
     /// `None` when empty.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        (!self.is_empty()).then(|| self.counts.value_at_quantile(q).clamp(self.exact.min, self.exact.max))
+        self.counts().map(|counts| counts.value_at_quantile(q).clamp(self.exact.min, self.exact.max))
     }
 
     /// The recorded buckets in ascending order: highest equivalent value in nanoseconds and count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.counts.iter_recorded().map(|v| (v.value_iterated_to(), v.count_since_last_iteration()))
+        self.counts().into_iter().flat_map(Histogram::iter_recorded).map(|v| (v.value_iterated_to(), v.count_since_last_iteration()))
     }
 }
 
