@@ -536,7 +536,7 @@ fn lists_and_pages() {
         assert!(list.lines().any(|line| line.starts_with(name)), "{list}");
         let shown = out(&["profiles", "show", name]);
         assert!(shown.contains(&format!("name = \"{name}\"")), "{shown}");
-        assert!(out(&["profiles", "check", name]).contains("ok"));
+        assert!(out(&["profiles", "check", "--no-server", name]).contains("ok"));
     }
     assert_eq!(out(&["profiles", "check"]).lines().count(), volley::profile::shipped::names().len());
     let schema: Value = serde_json::from_str(&out(&["profiles", "schema"])).expect("a schema is JSON");
@@ -570,4 +570,16 @@ fn a_profile_of_ones_own_runs() {
     let ended = call(&[&args[..], &["--format", "json"]].concat());
     ended.ran();
     assert_eq!(ended.json()["run"]["profile"], "mine");
+}
+
+#[test]
+fn a_profile_is_checked_with_its_reference_server() {
+    let checked = call(&["profiles", "check", "openshock-live"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.err);
+    for dialect in ["docs", "server"] {
+        let line = checked.out.lines().find(|line| line.contains(&format!("`{dialect}`"))).unwrap_or_default();
+        assert!(line.ends_with("nothing amiss on either side"), "{}", checked.out);
+    }
+    let quick = call(&["profiles", "check", "openshock-live", "--no-server"]);
+    assert_eq!((quick.code, quick.out.lines().count()), (Some(0), 1), "{}", quick.out);
 }

@@ -21,8 +21,14 @@ pub(super) fn echoes(words: Words, n: usize) -> (Vec<Frame>, Account) {
 
 #[test]
 fn every_fault_is_shown_by_a_test() {
-    let tests =
-        [include_str!("faults.rs"), include_str!("handshakes.rs"), include_str!("connections.rs"), include_str!("frames.rs")].concat();
+    let tests = [
+        include_str!("faults.rs"),
+        include_str!("handshakes.rs"),
+        include_str!("connections.rs"),
+        include_str!("frames.rs"),
+        include_str!("../families.rs"),
+    ]
+    .concat();
     for row in FAULTS.iter().flat_map(|(_, rows)| *rows) {
         let shown = ["\"", "=", ":"].iter().any(|end| tests.contains(&format!("\"{}{end}", row.name)));
         assert!(shown, "{} is shown by no test", row.name);
