@@ -237,9 +237,41 @@ fn goldens() {
     golden("troubled.txt", &text(&troubled, &Look::default()));
     golden("troubled-colour.txt", &text(&troubled, &Look { colour: true, ..Look::default() }));
     for (name, view) in [("calm", &calm), ("troubled", &troubled)] {
-        let json = formats("json").next().expect("json is a format");
-        golden(&format!("{name}.json"), &String::from_utf8((json.draw)(view).expect("drawn")).expect("JSON is UTF-8"));
+        for (format, ending) in [("json", "json"), ("junit", "xml"), ("markdown", "md"), ("openmetrics", "prom")] {
+            golden(&format!("{name}.{ending}"), &drawn(view, format));
+        }
     }
+}
+
+/// A view in a format that is text.
+fn drawn(view: &View, format: &str) -> String {
+    let format = formats(format).next().expect("it is a format");
+    String::from_utf8((format.draw)(view).expect("drawn")).expect("it is UTF-8")
+}
+
+#[test]
+fn ci_files_are_bounded_and_hide_markup() {
+    let mut fab = troubled();
+    fab.manifest.plan.target = "ws://h/<script>|`\u{202e}\"&".into();
+    fab.manifest.plan.limits = (10..90).map(|q| format!("echo p({q}) < 1us")).collect();
+    let view = view(&fab.run());
+    let (junit, markdown, metrics) = (drawn(&view, "junit"), drawn(&view, "markdown"), drawn(&view, "openmetrics"));
+    for text in [&junit, &markdown, &metrics] {
+        assert!(!text.contains("<script>") && !text.contains('\u{202e}'), "{text}");
+    }
+    assert_eq!(junit.matches("<testcase ").count(), 81);
+    assert_eq!((junit.matches("<failure ").count(), junit.contains("failures=\"80\"")), (80, true), "{junit}");
+    assert!(markdown.lines().count() <= 60, "{markdown}");
+    assert!(metrics.ends_with("# EOF\n") && metrics.matches("# EOF").count() == 1, "{metrics}");
+}
+
+#[test]
+fn a_run_that_cannot_be_believed_is_an_error_in_junit() {
+    let mut fab = Fab::calm();
+    fab.manifest.finish.as_mut().expect("a calm run ends").stop = Some(Stop::Signal(2));
+    let view = view(&fab.run());
+    assert_eq!(view.summary.verdict, Verdict::Aborted);
+    assert!(drawn(&view, "junit").contains("<error message="), "{}", drawn(&view, "junit"));
 }
 
 #[test]

@@ -225,7 +225,7 @@ pub(super) struct RunArgs {
     /// Directory of the record [default: reports/<UTC stamp>-<profile>-<id>].
     #[arg(long, value_name = "DIR", help_heading = "Out")]
     pub(super) out: Option<PathBuf>,
-    /// Reports to draw: html, png, none.
+    /// Reports to draw: html, png, junit, markdown, openmetrics, text, none.
     #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',', help_heading = "Out")]
     pub(super) report: Vec<String>,
     /// How results go to standard output.
@@ -353,7 +353,7 @@ pub(super) struct ServeArgs {
 pub(super) struct ReportArgs {
     /// Directory of a record.
     pub(super) run: PathBuf,
-    /// Reports to draw: html, png, none.
+    /// Reports to draw: html, png, junit, markdown, openmetrics, text, none.
     #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',')]
     pub(super) report: Vec<String>,
     /// How results go to standard output.

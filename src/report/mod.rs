@@ -10,7 +10,10 @@ mod findings;
 pub mod html;
 pub mod json;
 pub mod judge;
+pub mod junit;
 pub mod limit;
+pub mod markdown;
+pub mod openmetrics;
 pub mod png;
 pub mod quantile;
 mod scale;
@@ -38,6 +41,9 @@ pub const FORMATS: &[Format] = &[
     Format { name: "png", file: "percentiles.png", draw: png::percentiles },
     Format { name: "png", file: "heatmap.png", draw: png::heatmap },
     Format { name: "png", file: "timeline.png", draw: png::timeline },
+    Format { name: "junit", file: "junit.xml", draw: |view| Ok(junit::junit(view)) },
+    Format { name: "markdown", file: "summary.md", draw: |view| Ok(markdown::markdown(view)) },
+    Format { name: "openmetrics", file: "openmetrics.txt", draw: |view| Ok(openmetrics::openmetrics(view)) },
     Format { name: "text", file: "summary.txt", draw: |view| Ok(text::text(view, &text::Look::default()).into_bytes()) },
 ];
 
