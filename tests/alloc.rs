@@ -125,6 +125,8 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
         vars: values,
         columns: Vec::new(),
         rows: Vec::new(),
+        sound: None,
+        presence: None,
         group: 1,
         drops: Vec::new(),
         clients,

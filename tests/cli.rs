@@ -378,8 +378,10 @@ fn a_shape_plans_what_its_pieces_say() {
     let planned = number(&summary, "/counts/planned");
     assert!((1_000 - 10..=1_100 + 10).contains(&planned), "{planned}");
     assert_eq!(summary["run"]["duration_ns"].as_u64().map(|ns| ns / 100_000_000), Some(40));
-    call(&["run", "echo", "--shape", "rate: jump 3/s"]).refuses(2, &["--shape", "is not understood", "spike 50/5s"]);
-    call(&["run", "echo", "--shape", "rate: 1..5/3s", "--rate", "5/s"]).refuses(2, &["cannot be used with"]);
+    call(&["run", "echo", "--shape", "rate: jump 3/s"]).refuses(2, &["--shape", "is not understood", "spike 3000/5s"]);
+    call(&["run", "echo", "--shape", "rate: 1..5/3s", "--rate", "5/s"]).refuses(2, &["say the same thing twice"]);
+    call(&["run", "echo", "--shape", "clients: 1..5/3s", "--clients", "5"]).refuses(2, &["say the same thing twice"]);
+    call(&["run", "echo", "--shape", "clients: 1..5/3s", "--closed", "5"]).refuses(2, &["cannot be used with"]);
 }
 
 #[test]

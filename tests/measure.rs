@@ -196,6 +196,24 @@ fn a_pause_shows_in_open_loop_and_hides_in_closed() {
 }
 
 #[test]
+fn clients_come_and_go_as_the_shape_says() {
+    let shape = "clients: 10..10/2s, spike 30/3s, hold 2s, spike 30/3s, hold 1s";
+    let (summary, account) = measure(echo(), &["--shape", shape, "--rate", "20/s"]);
+    // 10 are there all the time; 20 come twice for 3 s, and send from a second after they have joined.
+    let connections = &summary["connections"];
+    let of = |name: &str| connections[name].as_u64().expect("a number");
+    assert_eq!((of("asked"), of("opened"), of("reconnects"), of("failed")), (30, 50, 0, 0), "{connections:#}");
+    assert_eq!(of("peak"), 30);
+    assert_eq!(account.closes.get("1000"), Some(&50), "{account:#?}");
+    let (always, guests) = (10 * (11_002 + 500) * 20 / 1_000, 20 * 2 * 2 * 20);
+    let planned = count(&summary, "planned");
+    assert!(planned.abs_diff(always + guests) <= 10 + 40, "{planned} planned, {always} + {guests} expected");
+    assert_eq!(count(&summary, "sent"), planned);
+    assert_eq!(count(&summary, "answered") + count(&summary, "late"), planned);
+    accounts_agree(&summary, &account);
+}
+
+#[test]
 fn closed_loop_keeps_n_outstanding() {
     // With a hold of h, one client with n outstanding sends n / h a second at most; n after all are
     // ready must be on their way at any time.

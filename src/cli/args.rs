@@ -151,7 +151,7 @@ Examples:
   volley run echo --target ws://127.0.0.1:8080/ --closed 1 --limit 'echo p(99) < 5ms'
   volley run terra --clients 100 --drop consumer@5s
       consumers with four producers each; each consumer is dropped once and asks for what it missed
-  volley run echo --shape 'rate: 1..20/30s, hold 10s, spike 100/2s' --pace poisson
+  volley run echo --shape 'clients: 0..500/20s, hold 10s; rate: 1..20/30s, spike 100/2s' --pace poisson
   volley run echo -n 100 --repeat 5 --pause 2s
 
 Phases: connections are begun over --ramp (plus one second for the last of them), then --warmup,
@@ -174,21 +174,24 @@ pub(super) struct RunArgs {
     /// Let clients share the rows of --data when there are fewer rows than clients.
     #[arg(long, requires = "data", help_heading = "What")]
     pub(super) data_wrap: bool,
+    /// Sound in the place of what the profile generates, 16 kHz mono PCM of 16 bits (.wav or bare), over and over.
+    #[arg(long, value_name = "FILE", help_heading = "What")]
+    pub(super) audio: Option<PathBuf>,
     /// Add a header to the upgrade; repeat for more.
     #[arg(short = 'H', long = "header", value_name = "'Name: value'", value_parser = header, help_heading = "What")]
     pub(super) headers: Vec<(String, String)>,
     /// Ask for this subprotocol.
     #[arg(long, value_name = "NAME", help_heading = "What")]
     pub(super) subprotocol: Option<String>,
-    /// Virtual clients, one connection each.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Load")]
-    pub(super) clients: u64,
-    /// Sends of each client: `10/s`, or `1/s..10/s:60s` for a ramp.
-    #[arg(long, value_name = "RATE", default_value = "10/s", value_parser = super::shape::load_rate, help_heading = "Load", conflicts_with = "closed")]
-    pub(super) rate: crate::plan::Curve,
-    /// Rate of each client over the measured time, in pieces: 'rate: 1..10/60s, hold 30s, step 20/10s, spike 50/5s'.
-    #[arg(long, value_name = "SHAPE", value_parser = super::shape::pieces, help_heading = "Load", conflicts_with_all = ["rate", "closed", "count"])]
-    pub(super) shape: Option<super::shape::Pieces>,
+    /// Virtual clients, one connection each [default: 100, or as --shape says].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Load")]
+    pub(super) clients: Option<u64>,
+    /// Sends of each client: `10/s`, or `1/s..10/s:60s` for a ramp [default: 10/s, or as --shape says].
+    #[arg(long, value_name = "RATE", value_parser = super::shape::load_rate, help_heading = "Load", conflicts_with = "closed")]
+    pub(super) rate: Option<crate::plan::Curve>,
+    /// Clients, rate of each or both over the measured time: 'clients: 0..1000/30s, hold 2m, spike 3000/5s; rate: 1..10/60s'.
+    #[arg(long, value_name = "SHAPE", value_parser = super::shape::shape, help_heading = "Load", conflicts_with_all = ["closed", "count"])]
+    pub(super) shape: Option<super::shape::Shaped>,
     /// How sends are spread: evenly, or as a Poisson process of the same rate.
     #[arg(long, value_enum, default_value_t = PaceArg::Even, help_heading = "Load", conflicts_with = "closed")]
     pub(super) pace: PaceArg,

@@ -45,7 +45,7 @@ fn judged(plan: &mut Plan, secrets: &Secrets, args: &RunArgs) -> Result<String, 
     let reach = guard::judge_addresses(&host, &[address], &args.allow_host)?;
     guard::judge_secrets(plan, reach, &secrets.carriers, args)?;
     if let Some(ramp) = guard::judge_amount(plan, reach, args)? {
-        plan.ramp = ramp;
+        plan.take_ramp(ramp);
     }
     let most = match reach {
         _ if args.over_limit => "no caps (--over-limit)",

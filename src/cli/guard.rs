@@ -105,7 +105,8 @@ pub(super) fn judge_amount(plan: &Plan, reach: Reach, args: &RunArgs) -> Result<
     if reach == Reach::Public {
         caps(plan)?;
     }
-    let least = paced_ramp(plan.clients);
+    // Those who come later are paced one by one.
+    let least = paced_ramp(plan.presence.map_or(plan.clients, |presence| presence.first()));
     Ok((plan.ramp < least).then_some(least))
 }
 

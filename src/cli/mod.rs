@@ -24,6 +24,7 @@ mod selftest;
 mod serve;
 mod shape;
 mod signals;
+mod sound;
 mod typed;
 
 use std::process::ExitCode;

@@ -158,6 +158,7 @@ pub(super) fn manifest(
             sources: route.sources.iter().map(ToString::to_string).collect(),
             insecure: route.tls.as_ref().is_some_and(Protection::is_insecure),
             clients: plan.clients,
+            presence: plan.presence.map(|presence| presence.to_string()),
             rate: match plan.pacing {
                 Pacing::Open(curve) => Some(curve.to_string()),
                 Pacing::Closed(_) => None,

@@ -12,7 +12,9 @@ use super::args::RunArgs;
 use super::args::StampsArg;
 use super::data::Data;
 use super::secrets;
+use super::sound;
 use super::tell;
+use crate::plan::Curve;
 use crate::plan::OPENING;
 use crate::plan::Pacing;
 use crate::plan::Plan;
@@ -26,6 +28,7 @@ use crate::profile::shipped;
 use crate::profile::vars;
 use crate::units::MILLI;
 use crate::units::Nanos;
+use crate::units::Rate;
 use crate::units::SECOND;
 
 /// Largest profile read, in bytes.
@@ -34,6 +37,9 @@ const PROFILE_MAX: u64 = 1 << 20;
 const VALUE_MAX: u64 = 64 << 10;
 /// Largest message accepted, in bytes.
 const MESSAGE_CAP: usize = 256 << 10;
+/// Clients unless said, and sends a second of each.
+const CLIENTS: u64 = 100;
+const RATE_PER_S: f64 = 10.0;
 /// How long is measured unless said.
 const DURATION: Nanos = Nanos(10 * SECOND);
 /// Longest run, warm-up or ramp.
@@ -78,8 +84,27 @@ pub(super) fn group(profile: &Profile, typed: &[(String, String)]) -> Result<u64
 /// The rows of `--data`; none without it.
 pub(super) fn data(args: &RunArgs, profile: &Profile) -> Result<Data, Trouble> {
     match &args.data {
-        Some(path) => Data::read(path, profile, args.clients, args.data_wrap),
+        Some(path) => Data::read(path, profile, clients(args)?.1, args.data_wrap),
         None => Ok(Data::default()),
+    }
+}
+
+/// How many clients there are at the beginning, and at most.
+fn clients(args: &RunArgs) -> Result<(u64, u64), Trouble> {
+    match (args.clients, args.shape.as_ref().and_then(|shape| shape.clients.as_ref())) {
+        (Some(_), Some(_)) => Err(Trouble::usage("--clients and the clients of --shape say the same thing twice; give one of them")),
+        (None, Some(pieces)) => Ok(pieces.clients()),
+        (typed, None) => Ok((typed.unwrap_or(CLIENTS), typed.unwrap_or(CLIENTS))),
+    }
+}
+
+/// The rate of each client over time, in a run whose measured time begins at `measure_from`.
+fn curve(args: &RunArgs, measure_from: Nanos) -> Result<Curve, Trouble> {
+    match (args.rate, args.shape.as_ref().and_then(|shape| shape.rate.as_ref())) {
+        (Some(_), Some(_)) => Err(Trouble::usage("--rate and the rate of --shape say the same thing twice; give one of them")),
+        (None, Some(pieces)) => pieces.curve(measure_from).map_err(Trouble::usage),
+        (Some(rate), None) => Ok(rate),
+        (None, None) => Ok(Curve::Constant { rate: Rate::new(RATE_PER_S).expect("it is above 0") }),
     }
 }
 
@@ -138,18 +163,18 @@ pub(super) fn plan(
     if let Some(subprotocol) = &args.subprotocol {
         profile.endpoint.subprotocol = Some(subprotocol.clone());
     }
-    let ramp = args.ramp.unwrap_or(Nanos(args.clients.div_ceil(10) * 10 * MILLI));
+    let (first_clients, clients) = clients(args)?;
+    let ramp = args.ramp.unwrap_or(Nanos(first_clients.div_ceil(10) * 10 * MILLI));
     let ramp = Nanos(ramp.0.next_multiple_of(MILLI));
     let warmup = if args.count.is_some() { Nanos::ZERO } else { Nanos(args.warmup.0.next_multiple_of(MILLI)) };
     let opened = ramp.plus(OPENING);
-    let curve = match &args.shape {
-        Some(pieces) => pieces.curve(opened.plus(warmup)).map_err(Trouble::usage)?,
-        None => args.rate,
-    };
+    let curve = curve(args, opened.plus(warmup))?;
+    let shaped = args.shape.as_ref().and_then(|shape| shape.clients.as_ref());
+    let presence = shaped.map(|pieces| pieces.presence(opened.plus(warmup), ramp)).transpose().map_err(Trouble::usage)?;
     // The first send of the last client is due within one period of its joining.
     let duration = match (args.count, &args.shape) {
         (Some(count), _) => curve.time_for(opened, count as f64 + 1.0),
-        (None, Some(pieces)) => args.duration.unwrap_or(pieces.length()),
+        (None, Some(shape)) => args.duration.unwrap_or(shape.length()),
         (None, None) => args.duration.unwrap_or(DURATION),
     };
     Ok(Plan {
@@ -160,7 +185,9 @@ pub(super) fn plan(
         vars: values,
         columns: Vec::new(),
         rows: Vec::new(),
-        clients: args.clients,
+        sound: args.audio.as_deref().map(sound::read).transpose()?,
+        clients,
+        presence,
         group: 1,
         drops: drops(args, &profile)?,
         pacing: args.closed.map_or(Pacing::Open(curve), Pacing::Closed),
@@ -172,7 +199,7 @@ pub(super) fn plan(
         timeout: args.timeout,
         dials: 256,
         seed: args.seed,
-        lanes: lanes.min(u32::try_from(args.clients).unwrap_or(u32::MAX)),
+        lanes: lanes.min(u32::try_from(clients).unwrap_or(u32::MAX)),
         stamps: match args.stamps {
             StampsArg::Kernel => Stamps::Kernel,
             StampsArg::Read => Stamps::Read,
@@ -217,11 +244,8 @@ fn check_times(args: &RunArgs) -> Result<(), Trouble> {
     }
     let whole = args.ramp.unwrap_or_default().plus(args.warmup).plus(args.duration.unwrap_or(DURATION));
     // A client numbers its sends in 32 bits.
-    if args.rate.peak().per_s() * whole.as_secs_f64() > f64::from(u32::MAX) {
-        return Err(Trouble::usage(format!(
-            "--rate {} over {whole} is more than the 4,294,967,295 sends that a client can make",
-            args.rate
-        )));
+    if let Some(rate) = args.rate.filter(|rate| rate.peak().per_s() * whole.as_secs_f64() > f64::from(u32::MAX)) {
+        return Err(Trouble::usage(format!("--rate {rate} over {whole} is more than the 4,294,967,295 sends that a client can make")));
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let tls = route::protection(args, target.as_ref().map(|_| &plan.target))?;
     let rehearsed = script(&plan)?;
     check_limits(&args.limit, &rehearsed)?;
-    plan.group = rehearsed.cast.group();
+    plan.play_in_groups(rehearsed.cast.group());
     whole_groups(&plan, &rehearsed.cast)?;
     preflight::check(&plan, args.source_addr.len(), files)?;
     if args.dry_run {
@@ -238,7 +238,7 @@ pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
         seed: plan.seed,
         unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
     };
-    let values = Values { vars: plan.vars.clone(), columns: plan.columns.clone(), rows: plan.rows.clone() };
+    let values = Values { vars: plan.vars.clone(), columns: plan.columns.clone(), rows: plan.rows.clone(), sound: plan.sound.clone() };
     Script::compile(&plan.profile, plan.dialect.as_deref(), &values, bounds).map_err(Trouble::usage)
 }
 
@@ -285,7 +285,7 @@ fn look_up(plan: &mut Plan, secrets: &Secrets, args: &RunArgs) -> Result<SocketA
         if args.ramp.is_some() {
             tell!("warning: connects to a host that is not loopback are paced at 500/s; the ramp takes {ramp} (--over-limit lifts this)");
         }
-        plan.ramp = ramp;
+        plan.take_ramp(ramp);
     }
     first_that_listens(&found).ok_or_else(|| Trouble::nothing(format!("{host} has no address")))
 }
@@ -306,9 +306,13 @@ fn default_dir(manifest: &Manifest) -> PathBuf {
 /// The amount of load in words.
 pub(super) fn amount(plan: &Plan) -> String {
     let clients = crate::units::grouped(plan.clients);
+    let clients = match plan.presence {
+        Some(presence) => format!("up to {clients} clients ({presence})"),
+        None => format!("{clients} clients"),
+    };
     let load = match plan.pacing {
-        crate::plan::Pacing::Open(curve) => format!("{clients} clients x {curve}"),
-        crate::plan::Pacing::Closed(n) => format!("{clients} clients x {n} outstanding (closed loop)"),
+        crate::plan::Pacing::Open(curve) => format!("{clients} x {curve}"),
+        crate::plan::Pacing::Closed(n) => format!("{clients} x {n} outstanding (closed loop)"),
     };
     let count = plan.count.map_or(String::new(), |n| format!(", {} sends each", crate::units::grouped(n)));
     let pace = if plan.poisson { ", as a Poisson process" } else { "" };

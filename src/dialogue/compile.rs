@@ -30,6 +30,7 @@ use crate::profile::ReplyRule;
 use crate::profile::Slot;
 use crate::profile::Template;
 use crate::profile::Value;
+use crate::profile::pad_sizes;
 use crate::profile::sound;
 
 /// Largest message that is filled up or generated, in bytes.
@@ -61,6 +62,7 @@ pub(super) fn script(profile: &Profile, dialect: Option<&str>, values: &Values, 
         https,
         captures: profile.captures.len(),
         rows: values.rows.clone(),
+        sound: values.sound.clone(),
         replies,
         beats: profile.beats.iter().map(beat).collect(),
         meanings: profile.messages.iter().enumerate().map(|(index, rule)| compiler.meaning(index, rule)).collect(),
@@ -113,12 +115,20 @@ impl<'a> Compiler<'a> {
         self.number(template, "size in bytes", LARGEST)
     }
 
+    fn sizes(&self, template: &Template) -> Result<Vec<usize>, String> {
+        let text = self.bind(template)?.text(&Fill::default());
+        pad_sizes(&text).map_err(|why| format!("profile `{}`: {why}", self.profile.name))
+    }
+
     fn making(&self, payload: &Payload) -> Result<Making, String> {
         Ok(match payload {
             Payload::Text(template) => Making::Text(self.bind(template)?),
             Payload::Hex(template) => Making::Hex(self.bind(template)?),
             Payload::Audio(template) => {
                 let (mut sound, bytes) = (Vec::new(), self.size(template)?);
+                if self.values.sound.is_some() {
+                    return Ok(Making::Piece(bytes));
+                }
                 sound::speech(&mut sound, bytes);
                 Making::Audio(sound)
             }
@@ -193,9 +203,9 @@ impl<'a> Compiler<'a> {
     fn load(&self, rule: &LoadRule) -> Result<Load, String> {
         let expects = self.present(&rule.expects);
         let class = |series: usize| self.profile.series[series].class;
-        let pad_to = rule.pad_to.as_ref().map_or(Ok(0), |template| self.size(template))?;
+        let pad_to = rule.pad_to.as_ref().map_or(Ok(vec![0]), |template| self.sizes(template))?;
         let making = match self.making(&rule.payload)? {
-            Making::Text(bound) => Making::Text(bound.with_sound(pad_to)),
+            Making::Text(bound) if self.values.sound.is_none() => Making::Text(bound.with_sound(pad_to[0])),
             other => other,
         };
         let slots = |slot: &Slot| rule.payload.template().has(*slot);

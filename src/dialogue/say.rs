@@ -34,9 +34,12 @@ impl Dialogue {
             let id = script.key_of(self.client(), seq);
             match &load.making {
                 Making::Text(bound) if load.plain => {
-                    bound.render(out, &Fill { client: u64::from(self.client), id, pad_to: load.pad_to, ..Fill::default() });
+                    bound.render(out, &Fill { client: u64::from(self.client), id, pad_to: load.pad_to(seq), ..Fill::default() });
                 }
-                making => make(making, out, &Fill { id, pad_to: load.pad_to, ..self.fill(script, now, id) }),
+                making => {
+                    let sound = script.piece(making.piece().unwrap_or(load.pad_to[0]), seq);
+                    make(making, out, &Fill { id, seq, sound, pad_to: load.pad_to(seq), ..self.fill(script, now, id) });
+                }
             }
             if load.cross.is_some() || !load.also.is_empty() {
                 self.take_more(script, seq, due, now);
@@ -112,7 +115,10 @@ impl Dialogue {
         let fill = self.fill(script, now, REPLIES + self.seldom.said);
         match &rule.making {
             Making::Text(bound) if bound.is_constant() => bound.render(out, &Fill::default()),
-            making => make(making, out, &Fill { gap: self.seldom.position.gap(), ..fill }),
+            making => {
+                let (gap, seq) = (self.seldom.position.gap(), self.seldom.said);
+                make(making, out, &Fill { gap, seq, sound: script.piece(making.piece().unwrap_or(0), seq), ..fill });
+            }
         }
         (rule.making.is_binary(), rule.http)
     }
@@ -236,6 +242,7 @@ impl Script {
             attempt,
             captured,
             row: self.row(client),
+            seed: self.bounds.seed,
             ..Fill::default()
         }
     }
@@ -264,6 +271,7 @@ fn make(making: &Making, out: &mut Vec<u8>, fill: &Fill<'_>) {
     match making {
         Making::Text(bound) => bound.render(out, fill),
         Making::Audio(sound) => out.extend_from_slice(sound),
+        Making::Piece(_) => out.extend_from_slice(fill.sound),
         Making::Hex(bound) => {
             let start = out.len();
             bound.render(out, fill);
@@ -272,5 +280,46 @@ fn make(making: &Making, out: &mut Vec<u8>, fill: &Fill<'_>) {
             let nibbles: Vec<u8> = digits.iter().filter_map(digit).collect();
             out.extend(nibbles.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialogue::Bounds;
+    use crate::dialogue::Values;
+    use crate::profile::shipped;
+    use crate::profile::vars;
+
+    /// The first messages of client 0 of a shipped profile.
+    fn said(profile: &str, sets: &[(&str, &str)], sound: Option<&[u8]>, count: usize) -> Vec<Vec<u8>> {
+        let profile = shipped::get(profile).expect("shipped");
+        let sets: Vec<_> = sets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let vars = vars::resolve(&profile, Some("docs"), &sets, |_| Some("x".into())).expect("good values");
+        let bounds = Bounds { measure_from: 0, measure_until: u64::MAX, timeout: SECOND, window: 8, seed: 1, unix_ms: 0 };
+        let values = Values { vars, sound: sound.map(Into::into), ..Values::default() };
+        let script = Script::compile(&profile, Some("docs"), &values, bounds).expect("compiles");
+        let mut dialogue = Dialogue::new(0, &script);
+        let one = |turn| {
+            // Each after the one before has lapsed.
+            let (now, mut out) = (turn as u64 * 2 * SECOND, Vec::new());
+            assert!(matches!(dialogue.load(&script, now, now, &mut out), Place::Taken { .. }));
+            out
+        };
+        (0..count).map(one).collect()
+    }
+
+    #[test]
+    fn sizes_are_taken_in_turn() {
+        let lengths: Vec<usize> = said("echo", &[("payload_bytes", "64, 256,1024")], None, 4).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [64, 256, 1024, 64]);
+    }
+
+    #[test]
+    fn sound_is_played_in_pieces_and_again() {
+        let sound: Vec<u8> = (0..40_000u32).map(|n| (n % 251) as u8).collect();
+        let piece = said("media-subtitles", &[], None, 1)[0].len();
+        let said = said("media-subtitles", &[], Some(&sound[..piece + 100]), 3);
+        assert!(said == [&sound[..piece], &sound[piece..piece + 100], &sound[..piece]], "pieces of {piece} bytes");
     }
 }

@@ -2,6 +2,7 @@
 //! Immutable and shared by all clients of a run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::cast::Cast;
 use super::compile;
@@ -42,6 +43,8 @@ pub struct Values {
     pub columns: Vec<String>,
     /// One row of data for each client in turn; fields in the order of the columns.
     pub rows: Vec<Vec<String>>,
+    /// Sound that takes the place of what is generated: 16 kHz mono PCM of 16 bits.
+    pub sound: Option<Arc<[u8]>>,
 }
 
 /// A series of the run.
@@ -90,6 +93,8 @@ pub(super) enum Making {
     Hex(Bound),
     /// Made once: it is the same each time.
     Audio(Vec<u8>),
+    /// So many bytes of the run's sound, the next each time.
+    Piece(usize),
 }
 
 impl Default for Making {
@@ -99,6 +104,11 @@ impl Default for Making {
 }
 
 impl Making {
+    /// The size of the piece of the run's sound that it is.
+    pub(super) fn piece(&self) -> Option<usize> {
+        if let Making::Piece(bytes) = self { Some(*bytes) } else { None }
+    }
+
     /// Whether the message is binary.
     pub(super) fn is_binary(&self) -> bool {
         !matches!(self, Making::Text(_))
@@ -143,7 +153,8 @@ pub(super) struct Beat {
 pub(super) struct Load {
     pub(super) kind: usize,
     pub(super) making: Making,
-    pub(super) pad_to: usize,
+    /// Sizes that sends are filled up to, in turn; of sound, the first.
+    pub(super) pad_to: Vec<usize>,
     pub(super) http: Option<usize>,
     /// The series by which sends count as answered.
     pub(super) series: Option<usize>,
@@ -245,6 +256,8 @@ pub struct Script {
     pub captures: usize,
     /// Data, a row for each client in turn.
     pub rows: Vec<Vec<String>>,
+    /// Sound that takes the place of what is generated.
+    pub sound: Option<Arc<[u8]>>,
     /// Series whose exchange begins when the connection is open.
     pub(super) opens: Vec<usize>,
     pub(super) replies: Vec<Reply>,
@@ -269,6 +282,17 @@ pub(super) const BUILT_IN_SERIES: [(&str, &str); 5] = [
 
 /// Kinds of messages that every profile sends and receives besides its own.
 pub(super) const BUILT_IN_KINDS: [&str; 3] = ["ws_ping", "ws_pong", "close"];
+
+impl Load {
+    /// The size that send `seq` is filled up to.
+    #[inline]
+    pub(super) fn pad_to(&self, seq: u64) -> usize {
+        match self.pad_to.as_slice() {
+            [size] => *size,
+            sizes => sizes[(seq % sizes.len() as u64) as usize],
+        }
+    }
+}
 
 impl Script {
     /// Compiles `profile` for `dialect` with the values of all its variables.
@@ -300,6 +324,14 @@ impl Script {
     #[inline]
     pub fn phase_of(&self, due: u64) -> Phase {
         if due >= self.bounds.measure_from && due < self.bounds.measure_until { Phase::Measure } else { Phase::Warmup }
+    }
+
+    /// Piece number `turn` of the sound, in pieces of `bytes` bytes, from its beginning again when it is over.
+    pub(super) fn piece(&self, bytes: usize, turn: u64) -> &[u8] {
+        let sound = self.sound.as_deref().unwrap_or_default();
+        let pieces = sound.len().div_ceil(bytes.max(1)) as u64;
+        let at = turn.checked_rem(pieces).unwrap_or_default() as usize * bytes;
+        &sound[at.min(sound.len())..(at + bytes).min(sound.len())]
     }
 
     /// The row of data of a client.

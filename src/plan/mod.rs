@@ -3,12 +3,14 @@
 //! Pure: no I/O, no clock. Nothing in a plan is optional that a run would have to decide itself.
 
 pub mod pieces;
+pub mod presence;
 mod redial;
 pub mod shape;
 mod share;
 mod target;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::profile::Profile;
 use crate::tally::Phase;
@@ -16,6 +18,8 @@ use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::SECOND;
 pub use pieces::Pieces;
+pub use presence::Presence;
+pub use presence::Span;
 pub use redial::Absence;
 pub use redial::REDIAL_REST;
 pub use redial::RETRY_AFTER_MOST;
@@ -77,8 +81,12 @@ pub struct Plan {
     pub columns: Vec<String>,
     /// Data, a row for each client in turn.
     pub rows: Vec<Vec<String>>,
+    /// Sound that takes the place of what the profile has generated.
+    pub sound: Option<Arc<[u8]>>,
     /// Virtual clients.
     pub clients: u64,
+    /// How many of them are there over time, when it is not all of them.
+    pub presence: Option<Presence>,
     /// Clients in a group.
     pub group: u64,
     /// Clients that are dropped without a close, by role, and when in the measured time.
@@ -113,6 +121,31 @@ impl Plan {
     /// How clients are split over lanes.
     pub fn share(&self) -> Share {
         Share::new(self.lanes, self.group)
+    }
+
+    /// Clients play in groups of so many.
+    pub fn play_in_groups(&mut self, group: u64) {
+        self.group = group.max(1);
+        if let Some(presence) = self.presence {
+            self.presence = Some(presence.in_groups(group));
+            self.clients = presence.most().next_multiple_of(self.group);
+        }
+    }
+
+    /// Takes another ramp; what follows it comes that much later.
+    pub fn take_ramp(&mut self, ramp: Nanos) {
+        let by_s = ramp.as_secs_f64() - self.ramp.as_secs_f64();
+        if let Pacing::Open(Curve::Pieces(pieces)) = self.pacing {
+            self.pacing = Pacing::Open(Curve::Pieces(pieces.delayed(by_s)));
+        }
+        self.presence = self.presence.map(|presence| presence.with_ramp(ramp));
+        self.ramp = ramp;
+    }
+
+    /// The first time in which `client` is there that ends after `t`; `None` when it never comes again.
+    pub fn span(&self, client: u64, t: Nanos) -> Option<Span> {
+        let always = || Span { from: shape::opens_at(client, self.clients, self.ramp), until: Nanos(u64::MAX) };
+        self.presence.map_or_else(|| Some(always()), |presence| presence.span(client, t))
     }
 
     /// Start of the warm-up: the ramp, and the opening of the last client.
@@ -174,7 +207,7 @@ impl Plan {
     /// When the first WebSocket ping of `client` is due; clients are spread evenly over the interval.
     pub fn first_ping(&self, client: u64) -> Option<Nanos> {
         let every = self.profile.ping_every?;
-        let joins = self.opens_at(client).plus(OPENING).0;
+        let joins = self.span(client, Nanos::ZERO)?.from.plus(OPENING).0;
         let offset = (every.0 as u128 * client as u128 / self.clients.max(1) as u128) as u64;
         let rounds = joins.saturating_sub(offset).div_ceil(every.0);
         let due = Nanos((offset + rounds * every.0).next_multiple_of(MILLI));
@@ -191,14 +224,15 @@ impl Plan {
                 end: self.measure_until(),
                 count: self.count,
                 poisson: self.poisson.then_some(self.seed),
+                presence: self.presence,
             }),
             Pacing::Closed(_) => None,
         }
     }
 
-    /// When the connection of `client` is begun.
+    /// When the first connection of `client` is begun.
     pub fn opens_at(&self, client: u64) -> Nanos {
-        shape::opens_at(client, self.clients, self.ramp)
+        self.span(client, Nanos::ZERO).map_or(Nanos(u64::MAX), |span| span.from)
     }
 
     /// Most unanswered exchanges a client may have in flight: timeout times rate, within bounds.
@@ -248,7 +282,9 @@ mod tests {
             headers: Vec::new(),
             columns: Vec::new(),
             rows: Vec::new(),
+            sound: None,
             clients: 1,
+            presence: None,
             group: 1,
             drops: Vec::new(),
             pacing: Pacing::Closed(1),

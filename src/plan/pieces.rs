@@ -70,6 +70,15 @@ impl Pieces {
         Ok(made)
     }
 
+    /// Everything behind the first piece later by so many seconds; the first, which goes before the load proper, is at its one
+    /// rate for longer.
+    pub(super) fn delayed(mut self, by_s: f64) -> Self {
+        let more = self.pieces[0].to * by_s;
+        self.pieces[0].over_s += by_s;
+        self.pieces.iter_mut().skip(1).for_each(|piece| (piece.at_s, piece.sends) = (piece.at_s + by_s, piece.sends + more));
+        self
+    }
+
     fn all(&self) -> &[Piece] {
         self.pieces.get(..self.count).unwrap_or_default()
     }

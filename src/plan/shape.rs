@@ -19,6 +19,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::pieces::Pieces;
+use super::presence::Presence;
+use super::presence::Span;
 use super::redial::draw;
 use crate::units::MILLI;
 use crate::units::Nanos;
@@ -143,21 +145,52 @@ pub struct Shape {
     /// The seed of a Poisson process of this rate; without it sends are spread evenly.
     #[serde(default)]
     pub poisson: Option<u64>,
+    /// When each client is there; without it, from its dial to the end.
+    #[serde(default)]
+    pub presence: Option<Presence>,
 }
 
 impl Shape {
-    /// When `client` joins the load.
-    pub fn joins_at(&self, client: u64) -> Nanos {
-        opens_at(client, self.clients, self.ramp).plus(OPENING)
+    /// The first time in which `client` is there that ends after `t`.
+    fn span(&self, client: u64, t: Nanos) -> Option<Span> {
+        let always = || Span { from: opens_at(client, self.clients, self.ramp), until: Nanos(u64::MAX) };
+        self.presence.map_or_else(|| Some(always()), |presence| presence.span(client, t))
     }
 
-    /// The value of `R` at which send 0 of `client` is due.
+    /// When `client` joins the load, the first time.
+    pub fn joins_at(&self, client: u64) -> Nanos {
+        self.span(client, Nanos::ZERO).map_or(Nanos(u64::MAX), |span| span.from.plus(OPENING))
+    }
+
+    /// The place of `client` for its send 0, see [`Shape::due_from`]: the value of `R` there when sends are spread evenly.
     pub fn first(&self, client: u64) -> f64 {
-        if let Some(seed) = self.poisson {
-            return self.curve.integral(self.joins_at(client).as_secs_f64()) + gap(seed, client, 0);
+        self.joining(client, self.span(client, Nanos::ZERO), 0)
+    }
+
+    /// The place for send `k` when it is the first in `span`, or in a later one when this is over by then.
+    #[cold]
+    fn joining(&self, client: u64, mut span: Option<Span>, k: u64) -> f64 {
+        while let Some(Span { from, until }) = span {
+            let joined = self.curve.integral(from.plus(OPENING).as_secs_f64());
+            let offset = client as f64 / self.clients.max(1) as f64;
+            let place = match self.poisson {
+                Some(seed) => joined + gap(seed, client, k),
+                None => offset + (joined - offset).ceil().max(0.0) - k as f64,
+            };
+            if self.instant_of(place, k) < until {
+                return place;
+            }
+            span = self.span(client, until);
         }
-        let offset = client as f64 / self.clients.max(1) as f64;
-        offset + (self.curve.integral(self.joins_at(client).as_secs_f64()) - offset).ceil().max(0.0)
+        f64::INFINITY
+    }
+
+    /// The instant of send `k` at `place`, on the 1 ms grid.
+    #[inline]
+    fn instant_of(&self, place: f64, k: u64) -> Nanos {
+        let sends = if self.poisson.is_some() { place } else { place + k as f64 };
+        let ms = (self.curve.instant(sends) * 1e3).round();
+        Nanos((ms as u64).saturating_mul(MILLI))
     }
 
     /// When send `k` of a client is due, from its place: [`Shape::first`] and what [`Shape::next`] made of it; on the 1 ms
@@ -167,45 +200,57 @@ impl Shape {
         if self.count.is_some_and(|most| k >= most) {
             return None;
         }
-        let sends = if self.poisson.is_some() { place } else { place + k as f64 };
-        let ms = (self.curve.instant(sends) * 1e3).round();
-        let due = Nanos((ms as u64).saturating_mul(MILLI));
+        let due = self.instant_of(place, k);
         (due < self.end).then_some(due)
     }
 
     /// The place of `client` for send `k` + 1, from that for send `k`. Spread evenly it stays the same; in a Poisson process it moves
-    /// on by a number drawn from the exponential distribution of mean 1, for each send its own.
+    /// on by a number drawn from the exponential distribution of mean 1, for each send its own. A client that has left by then goes
+    /// on where it joins again.
     #[inline]
     pub fn next(&self, client: u64, place: f64, k: u64) -> f64 {
-        self.poisson.map_or(place, |seed| place + gap(seed, client, k + 1))
+        let next = self.poisson.map_or(place, |seed| place + gap(seed, client, k + 1));
+        if self.presence.is_none() { next } else { self.next_there(client, next, (place, k)) }
+    }
+
+    fn next_there(&self, client: u64, next: f64, (place, k): (f64, u64)) -> f64 {
+        let now = self.instant_of(place, k);
+        match self.span(client, now) {
+            Some(span) if self.instant_of(next, k + 1) < span.until => next,
+            Some(span) => self.joining(client, self.span(client, span.until), k + 1),
+            None => f64::INFINITY,
+        }
     }
 
     /// When send `k` of `client` is due.
     pub fn due(&self, client: u64, k: u64) -> Option<Nanos> {
-        let place = match self.poisson {
-            None => self.first(client),
-            Some(_) => (0..k).fold(self.first(client), |place, k| self.next(client, place, k)),
-        };
+        let place =
+            if self.is_even() { self.first(client) } else { (0..k).fold(self.first(client), |place, k| self.next(client, place, k)) };
         self.due_from(place, k)
     }
 
-    /// Sends of `client` due before `until`, by bisection over [`Shape::due`].
+    /// Whether a client has one place for all its sends.
+    fn is_even(&self) -> bool {
+        self.poisson.is_none() && self.presence.is_none()
+    }
+
+    /// Sends of `client` due before `until`, by bisection over [`Shape::due`] where that is arithmetic.
     pub fn planned(&self, client: u64, until: Nanos) -> u64 {
         let until = until.min(self.end);
-        if self.poisson.is_some() {
-            let (mut place, mut k) = (self.first(client), 0);
-            while self.due_from(place, k).is_some_and(|due| due < until) {
+        let first = self.first(client);
+        let is_before = |place: f64, k: u64| self.due_from(place, k).is_some_and(|due| due < until);
+        if !self.is_even() {
+            let (mut place, mut k) = (first, 0);
+            while is_before(place, k) {
                 (place, k) = (self.next(client, place, k), k + 1);
             }
             return k;
         }
-        let first = self.first(client);
-        let is_before = |k: u64| self.due_from(first, k).is_some_and(|due| due < until);
         let mut high = self.curve.integral(until.as_secs_f64()).max(0.0) as u64 + 2;
         let mut low = 0;
         while low < high {
             let middle = low + (high - low) / 2;
-            if is_before(middle) {
+            if is_before(first, middle) {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -246,7 +291,7 @@ mod tests {
     proptest! {
         #[test]
         fn due_times_never_decrease_and_lie_on_the_grid(curve in curves(), clients in 1u64..20_000, ramp_ms in 0u64..20_000, pick in 0.0f64..1.0) {
-            let shape = Shape { clients, ramp: Nanos::from_millis(ramp_ms), curve, end: Nanos::from_secs(3_600), count: None, poisson: None };
+            let shape = Shape { clients, ramp: Nanos::from_millis(ramp_ms), curve, end: Nanos::from_secs(3_600), count: None, poisson: None, presence: None };
             let client = (clients as f64 * pick) as u64;
             let dues: Vec<_> = (0..200).map_while(|k| shape.due(client, k)).collect();
             prop_assert!(dues.is_sorted());
@@ -258,7 +303,7 @@ mod tests {
 
         #[test]
         fn the_count_up_to_t_is_the_integral(curve in curves(), clients in 1u64..5_000, seconds in 2u64..600, pick in 0.0f64..1.0) {
-            let shape = Shape { clients, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(3_600), count: None, poisson: None };
+            let shape = Shape { clients, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(3_600), count: None, poisson: None, presence: None };
             let client = (clients as f64 * pick) as u64;
             let until = Nanos::from_secs(seconds);
             let expected = curve.integral(until.as_secs_f64()) - curve.integral(OPENING.as_secs_f64());
@@ -283,6 +328,7 @@ mod tests {
             end: Nanos::from_secs(60),
             count: None,
             poisson: None,
+            presence: None,
         };
         let mut slots = vec![0u32; 100];
         for client in 0..10_000 {
@@ -301,6 +347,7 @@ mod tests {
             end: Nanos::from_secs(100_000),
             count: None,
             poisson: None,
+            presence: None,
         };
         let (a, b) = (shape.due(3, 0).expect("due"), shape.due(3, 270_000).expect("due"));
         assert!((b.0 - a.0).abs_diff(90_000 * SECOND) <= MILLI, "{a} {b}");
@@ -309,7 +356,8 @@ mod tests {
     #[test]
     fn poisson_gaps_are_exponential_and_the_same_however_they_are_asked() {
         let curve = Curve::Constant { rate: rate(20.0) };
-        let shape = Shape { clients: 50, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(100_000), count: None, poisson: Some(7) };
+        let shape =
+            Shape { clients: 50, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(100_000), count: None, poisson: Some(7), presence: None };
         let gaps: Vec<f64> = (0..50).flat_map(|client| (0..400).map(move |k| gap(7, client, k))).collect();
         let n = gaps.len() as f64;
         let mean = gaps.iter().sum::<f64>() / n;
@@ -330,9 +378,30 @@ mod tests {
     }
 
     #[test]
+    fn who_is_away_sends_nothing_and_goes_on_in_its_phase() {
+        let seconds = Nanos::from_secs;
+        let presence = Presence::new(&[(2.0, 2.0, 10.0), (0.0, 0.0, 5.0), (4.0, 4.0, 10.0)], seconds(1), Nanos::ZERO).expect("good");
+        let curve = Curve::Constant { rate: rate(10.0) };
+        let shape = Shape { clients: 4, ramp: Nanos::ZERO, curve, end: seconds(26), count: None, poisson: None, presence: Some(presence) };
+        // There from 0 to 11 s and from 16 s on; a client sends from a second after it has joined.
+        for (client, spans) in [(1, &[(1, 11), (17, 26)][..]), (3, &[(17, 26)])] {
+            let dues: Vec<u64> = (0..).map_while(|k| shape.due(client, k)).map(|due| due.0 / MILLI).collect();
+            let wanted: Vec<u64> =
+                spans.iter().flat_map(|&(from, until)| (from * 10..until * 10).map(|tenth| tenth * 100 + client * 25)).collect();
+            assert_eq!(dues, wanted, "client {client}");
+            assert_eq!(shape.planned(client, seconds(26)), dues.len() as u64);
+        }
+        let random = Shape { poisson: Some(3), ..shape };
+        let dues: Vec<Nanos> = (0..).map_while(|k| random.due(1, k)).collect();
+        assert!(dues.is_sorted() && (120..260).contains(&dues.len()), "{}", dues.len());
+        assert!(dues.iter().all(|due| *due < seconds(11) || *due >= seconds(17)));
+    }
+
+    #[test]
     fn a_count_is_the_end_of_the_timetable() {
         let curve = Curve::Constant { rate: rate(3.0) };
-        let shape = Shape { clients: 4, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(1_000), count: Some(5), poisson: None };
+        let shape =
+            Shape { clients: 4, ramp: Nanos::ZERO, curve, end: Nanos::from_secs(1_000), count: Some(5), poisson: None, presence: None };
         assert_eq!((0..10).filter(|k| shape.due(2, *k).is_some()).count(), 5);
         assert_eq!(shape.planned(2, Nanos::from_secs(900)), 5);
         let needed = curve.time_for(Nanos::from_secs(1), 6.0);

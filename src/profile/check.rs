@@ -251,8 +251,12 @@ fn filled_where(slot: Slot) -> &'static str {
     match slot {
         Slot::Id => "it is the key of a send, known only to the text of [load]",
         Slot::Pad => "it fills the text of [load] up to `pad_to`",
-        Slot::Client | Slot::Group | Slot::Member | Slot::Peer | Slot::Attempt => "it tells clients apart; a size is the same for all",
+        Slot::Client | Slot::Group | Slot::Member | Slot::Peer | Slot::Attempt | Slot::ClientUuid | Slot::RunUuid => {
+            "it tells clients apart; a size is the same for all"
+        }
         Slot::After | Slot::Before => "it is known only to what [resume] asks",
-        Slot::Uuid | Slot::UnixMs | Slot::Audio | Slot::ChessFrom | Slot::ChessTo => "it is known in [load] and [[reply]]",
+        Slot::Seq | Slot::Random | Slot::Uuid | Slot::UnixMs | Slot::Audio | Slot::ChessFrom | Slot::ChessTo => {
+            "it is known in [load] and [[reply]]"
+        }
     }
 }

@@ -26,6 +26,7 @@ pub mod talk;
 pub mod template;
 mod there;
 mod tree;
+mod uuid;
 pub mod vars;
 
 use std::collections::BTreeMap;
@@ -53,6 +54,7 @@ pub use rule::ReplyRule;
 pub use rule::ResumeRule;
 pub use rule::RoleRule;
 pub use rule::TagValue;
+pub use sending::pad_sizes;
 pub use template::Bound;
 pub use template::Fill;
 pub use template::Slot;

@@ -214,7 +214,7 @@ fn request<'t>(check: &mut Check<'t, '_>, table: &'t Table, there: &mut There<'t
     if let Some(name) = table.text("name") {
         kind(check, name);
     }
-    let slots: Vec<Slot> = Slot::OF_CLIENT.iter().copied().chain([Slot::Id, Slot::Uuid, Slot::UnixMs]).collect();
+    let slots: Vec<Slot> = Slot::OF_CLIENT.iter().copied().chain([Slot::Id, Slot::Seq, Slot::Random, Slot::Uuid, Slot::UnixMs]).collect();
     let method = table.text("method");
     if let Some(said) = method.filter(|said| !names::is_token(said.text)) {
         check.mistakes.add(said.span, format!("`{}` is no method of HTTP", quoted(said.text)), "write for example method = \"POST\"");

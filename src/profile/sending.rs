@@ -172,7 +172,7 @@ fn size(check: &mut Check<'_, '_>, node: &Node) -> Option<Template> {
     Some(template)
 }
 
-/// Notes a size that is no number, where it is written: here, or as the default of a variable.
+/// Notes sizes that are no numbers, where they are written: here, or as the default of a variable.
 fn size_is_a_number(check: &mut Check<'_, '_>, span: Span, template: &Template) {
     let root = check.root;
     let said = match template.parts.as_slice() {
@@ -185,16 +185,21 @@ fn size_is_a_number(check: &mut Check<'_, '_>, span: Span, template: &Template) 
         _ => None,
     };
     if let Some((size, span)) = said
-        && let Err(why) = pad_size(size)
+        && let Err(why) = pad_sizes(size)
     {
         check.mistakes.add(span, why, "write a whole number, or for example pad_to = \"{payload_bytes}\" with a number as its default");
     }
 }
 
-/// The size in bytes that a finished `pad_to` says.
+/// The sizes in bytes that a finished `pad_to` says, separated by commas; sends take them in turn.
 ///
 /// # Errors
-/// When it is no whole number, or more than 16 MiB.
+/// When one is no whole number, or more than 16 MiB.
+pub fn pad_sizes(text: &str) -> Result<Vec<usize>, String> {
+    text.split(',').map(|size| pad_size(size.trim())).collect()
+}
+
+/// One size in bytes.
 pub(super) fn pad_size(text: &str) -> Result<usize, String> {
     match text.parse::<u64>() {
         Ok(size) if size <= LARGEST_PAD => Ok(size as usize),

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::sound;
+use super::uuid;
 
 /// Declares the slots with their names.
 macro_rules! slots {
@@ -44,11 +45,19 @@ slots! {
     Attempt => "attempt",
     /// Filler up to the wanted size.
     Pad => "pad",
+    /// How many sends the client made before.
+    Seq => "seq",
+    /// A number of this send from 0 to 4,294,967,295.
+    Random => "random",
     /// A UUID of this send.
     Uuid => "uuid",
+    /// A UUID of the client.
+    ClientUuid => "client_uuid",
+    /// A UUID of the run.
+    RunUuid => "run_uuid",
     /// Milliseconds since 1970.
     UnixMs => "unix_ms",
-    /// Generated sound in base64, as many bytes of it as `pad_to` says.
+    /// Sound in base64, generated or from a file, as many bytes of it as `pad_to` says.
     Audio => "audio",
     /// The last position heard of before the connection was lost.
     After => "after",
@@ -62,7 +71,8 @@ slots! {
 
 impl Slot {
     /// Slots that stay the same for all sends of a connection.
-    pub const OF_CLIENT: &'static [Slot] = &[Slot::Client, Slot::Group, Slot::Member, Slot::Peer, Slot::Attempt];
+    pub const OF_CLIENT: &'static [Slot] =
+        &[Slot::Client, Slot::Group, Slot::Member, Slot::Peer, Slot::Attempt, Slot::ClientUuid, Slot::RunUuid];
 
     fn named(name: &str) -> Option<Slot> {
         Slot::ALL.iter().copied().find(|slot| slot.name() == name)
@@ -218,8 +228,14 @@ pub struct Fill<'a> {
     pub pad_to: usize,
     /// Milliseconds since 1970.
     pub unix_ms: u64,
-    /// Number drawn for this send, for its UUID.
+    /// How many sends the client made before.
+    pub seq: u64,
+    /// Number drawn for this send.
     pub random: u128,
+    /// Seed of the run, from which the UUIDs of client and run are drawn.
+    pub seed: u64,
+    /// The sound of this send, where it is not the same each time.
+    pub sound: &'a [u8],
     /// Position before the gap, and behind it.
     pub gap: (u64, u64),
     /// Which move of a chess game comes next, from 0.
@@ -300,22 +316,16 @@ fn push_slot(out: &mut Vec<u8>, slot: Slot, fill: &Fill<'_>) {
         Slot::UnixMs => push_number(out, fill.unix_ms),
         Slot::After => push_number(out, fill.gap.0),
         Slot::Before => push_number(out, fill.gap.1),
-        Slot::Uuid => push_uuid(out, fill.random),
+        Slot::Seq => push_number(out, fill.seq),
+        Slot::Random => push_number(out, fill.random as u32 as u64),
+        Slot::Uuid => uuid::push(out, fill.random),
+        Slot::ClientUuid => uuid::push(out, uuid::lasting(fill.seed, fill.client + 1)),
+        Slot::RunUuid => uuid::push(out, uuid::lasting(fill.seed, 0)),
+        Slot::Audio => out.extend_from_slice(STANDARD.encode(fill.sound).as_bytes()),
         Slot::ChessFrom => out.extend_from_slice(super::chess::ply(fill.ply).0.as_bytes()),
         Slot::ChessTo => out.extend_from_slice(super::chess::ply(fill.ply).1.as_bytes()),
-        // Filler is put in when everything else is there, sound before the first send.
-        Slot::Pad | Slot::Audio => {}
-    }
-}
-
-/// Appends a UUID of version 4 (RFC 9562 section 5.4) made of a number drawn at random.
-fn push_uuid(out: &mut Vec<u8>, random: u128) {
-    let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    for (at, nibble) in (0..32).map(|place| (bits >> (124 - 4 * place)) as usize & 0xf).enumerate() {
-        if matches!(at, 8 | 12 | 16 | 20) {
-            out.push(b'-');
-        }
-        out.push(b"0123456789abcdef"[nibble]);
+        // Filler is put in when everything else is there.
+        Slot::Pad => {}
     }
 }
 
@@ -378,9 +388,13 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_has_its_version_and_variant() {
-        let mut out = Vec::new();
-        push_uuid(&mut out, u128::MAX);
-        assert_eq!(String::from_utf8(out).expect("text"), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    fn uuids_of_client_and_run_stay_and_differ() {
+        let bound = Template::parse("{client_uuid} {run_uuid} {seq} {random}").bind(|_| None).expect("slots only");
+        let text = |client, seq, seed| bound.text(&Fill { client, seq, seed, random: u128::from(seq) << 64 | 7, ..Fill::default() });
+        let words = |client, seq, seed| text(client, seq, seed).split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let (first, later, other, again) = (words(1, 0, 9), words(1, 5, 9), words(2, 0, 9), words(1, 0, 8));
+        assert!(first[0] == later[0] && first[1] == later[1] && first[1] == other[1], "{first:?} {later:?} {other:?}");
+        assert!(first[0] != other[0] && first[0] != first[1] && first[0] != again[0] && first[1] != again[1]);
+        assert_eq!((first[0].len(), first[1].len(), later[2].as_str(), later[3].as_str()), (36, 36, "5", "7"));
     }
 }

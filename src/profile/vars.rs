@@ -9,6 +9,7 @@ use super::Profile;
 use super::diagnose::quoted;
 use super::names;
 use super::sending::pad_size;
+use super::sending::pad_sizes;
 use super::template::Part;
 use super::template::Template;
 
@@ -88,7 +89,10 @@ fn unfit_numbers(profile: &Profile, values: &BTreeMap<String, String>) -> Vec<St
     let payloads = profile.loads.iter().map(|load| &load.payload).chain(profile.replies.iter().map(|reply| &reply.payload));
     let sounds = payloads.filter_map(|payload| if let Payload::Audio(size) = payload { Some(size) } else { None });
     let mut problems: Vec<String> = Vec::new();
-    for template in pads.chain(sounds) {
+    for template in pads {
+        problems.extend(filled(template, values).and_then(|text| pad_sizes(&text).err()).map(|why| unfit(profile, template, &why)));
+    }
+    for template in sounds {
         problems.extend(filled(template, values).and_then(|text| pad_size(&text).err()).map(|why| unfit(profile, template, &why)));
     }
     let mut group = 0u64;

@@ -127,6 +127,9 @@ pub struct PlanRecord {
     pub insecure: bool,
     /// Virtual clients.
     pub clients: u64,
+    /// How many of them are there over the measured time, in words; `None` when all are, from the ramp to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<String>,
     /// Rate in words (`10/s`), `None` in closed loop.
     pub rate: Option<String>,
     /// Outstanding exchanges per client in closed loop.

@@ -60,6 +60,13 @@ impl Course {
         })
     }
 
+    /// The client joins again because more are wanted, which is no reconnect; with which dial.
+    pub(super) fn joins(&mut self) -> u32 {
+        (self.attempts, self.was_open) = (0, false);
+        self.dials += 1;
+        self.dials - 1
+    }
+
     /// Sets the deadline to the first whole millisecond from `instant` on; what to enter into the
     /// timetable.
     pub(super) fn set_deadline(&mut self, instant: u64) -> u64 {

@@ -83,6 +83,8 @@ pub(super) struct Dial {
     pub(super) client: u64,
     /// Number of the dial among those of the client, from 0.
     pub(super) dial: u32,
+    /// Whether the client comes back by itself, so that the plan says nothing of how many do at once.
+    pub(super) again: bool,
 }
 
 /// Dials for all clients of `plan`, and again as `asked`; the busy share of the dialer's runtime.
@@ -162,24 +164,44 @@ impl Dialer {
 
     /// When the next connection is to be begun.
     fn next_at(&self) -> Option<u64> {
-        let again = self.again.peek().map(|Reverse(dial)| dial.at.max(self.paced));
+        let again = self.again.peek().map(|Reverse(dial)| self.not_before(dial));
         self.first_at().into_iter().chain(again).min()
     }
 
     fn first_at(&self) -> Option<u64> {
-        (self.first < self.plan.clients).then(|| self.plan.opens_at(self.first).0)
+        (self.first < self.plan.clients).then(|| self.not_before(&self.first_dial()))
+    }
+
+    fn first_dial(&self) -> Dial {
+        Dial { at: self.plan.opens_at(self.first).0, client: self.first, dial: 0, again: false }
+    }
+
+    /// When a dial may begin.
+    fn not_before(&self, dial: &Dial) -> u64 {
+        if self.is_paced(dial) { dial.at.max(self.paced) } else { dial.at }
+    }
+
+    /// Clients that come back by themselves are paced; and where a jump in the number of clients would meet a host that is not
+    /// this machine, all are.
+    fn is_paced(&self, dial: &Dial) -> bool {
+        dial.again || (self.plan.presence.is_some() && self.pace == PACE_AWAY)
     }
 
     /// The next connection to be begun; first ones come before those made again.
     fn take(&mut self) -> Option<Dial> {
         let now = self.clock.now();
-        if let Some(at) = self.first_at().filter(|at| *at <= now) {
+        let dial = if self.first_at().is_some_and(|at| at <= now) {
+            let dial = self.first_dial();
             self.first += 1;
-            return Some(Dial { at, client: self.first - 1, dial: 0 });
+            dial
+        } else {
+            let Reverse(dial) = *self.again.peek().filter(|Reverse(dial)| self.not_before(dial) <= now)?;
+            self.again.pop();
+            dial
+        };
+        if self.is_paced(&dial) {
+            self.paced = self.paced.max(now.saturating_sub(CATCH_UP)) + self.pace;
         }
-        let Reverse(dial) = *self.again.peek().filter(|Reverse(dial)| dial.at.max(self.paced) <= now)?;
-        self.again.pop();
-        self.paced = self.paced.max(now.saturating_sub(CATCH_UP)) + self.pace;
         Some(dial)
     }
 

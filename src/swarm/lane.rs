@@ -101,6 +101,8 @@ pub(super) struct Lane {
     groups: Groups,
     wheel: Wheel,
     taken: Vec<Entry>,
+    /// Places of clients that have left and await last answers, and until when.
+    lingering: Vec<(u32, u64)>,
     /// In closed loop: places of clients that may send again, once per answered exchange.
     again: Vec<u32>,
     /// Whether anything was received in this turn.
@@ -164,6 +166,7 @@ impl Lane {
             clients,
             wheel,
             taken: Vec::new(),
+            lingering: Vec::new(),
             again: Vec::new(),
             is_stirring: true,
             decoder: Decoder::new(plan.message_cap),
@@ -203,6 +206,9 @@ impl Lane {
             self.drain_ready(now);
         } else {
             self.read_ready(1);
+        }
+        if !self.lingering.is_empty() {
+            self.see_off(now);
         }
         self.settle();
         if self.desk.clock.now() >= self.boundary {
@@ -264,6 +270,7 @@ impl Lane {
                     Beat::Deadline => self.deadline(place as usize, due),
                     Beat::Said { beat, life } => self.said(place, beat, life, due),
                     Beat::Drop => self.clients[place as usize].cut(&mut self.desk),
+                    Beat::Leave => self.leave(place as usize, due),
                 }
             }
         }

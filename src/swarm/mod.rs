@@ -309,7 +309,8 @@ impl<'a> Collector<'a> {
         let counts = &second.tally.counts;
         let connections = &second.connections;
         // A few that are refused again and again are not half of everything.
-        let few_connected = connections.open * 2 < self.plan.clients;
+        let wanted = self.plan.presence.map_or(self.plan.clients, |presence| presence.at(Nanos(second.end_ns)) as u64);
+        let few_connected = connections.open * 2 < wanted;
         let is_failing = counts.not_offered_total() * 2 > counts.planned || (connections.failed > connections.opened && few_connected);
         self.failing = if is_failing { self.failing + 1 } else { 0 };
         let all_tried = self.ever.failed >= self.plan.clients && second.end_ns >= self.plan.ramp.0;

@@ -184,6 +184,7 @@ fn plan() -> PlanRecord {
         sources: Vec::new(),
         insecure: false,
         clients: 10,
+        presence: None,
         rate: Some("100/s".into()),
         closed: None,
         ramp_ns: SECOND,

@@ -35,7 +35,7 @@ fn recipe(manifest: &Manifest) -> Vec<(&'static str, String)> {
         ("address", if plan.reference_server { String::new() } else { plan.address.clone() }),
         ("from", plan.sources.join(", ")),
         ("TLS", if plan.insecure { "NOT VERIFIED (--insecure)".into() } else { String::new() }),
-        ("clients", grouped(plan.clients)),
+        ("clients", plan.presence.as_ref().map_or(grouped(plan.clients), |shape| format!("up to {}: {shape}", grouped(plan.clients)))),
         ("load", load),
         ("ramp", time(plan.ramp_ns)),
         ("warm-up", time(plan.warmup_ns)),

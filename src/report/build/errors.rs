@@ -18,7 +18,7 @@ pub(super) fn lines(parts: &Parts<'_>) -> Vec<ErrorLine> {
     let counts = &parts.counts;
     let mut lines = group(parts, "fault", &counts.faults, |row, kind| has(&row.faults, kind));
     lines.iter_mut().for_each(|line| line.examples = examples(parts, &line.kind));
-    lines.extend(group(parts, "close", &early_closes(parts), |row, code| !is_end(row, code) && has(&row.closes, code)));
+    lines.extend(group(parts, "close", &early_closes(parts), |row, code| !is_ours(parts, row, code) && has(&row.closes, code)));
     lines.extend(group(parts, "not offered", &counts.not_offered, |row, cause| has(&row.not_offered, cause)));
     let single = |group_name, n, rows: fn(&CounterRow, &str) -> bool| group(parts, group_name, &named("answers", n), rows);
     lines.extend(group(parts, "unanswered", &unanswered(parts), |row, name| {
@@ -60,15 +60,16 @@ fn group(parts: &Parts<'_>, name: &str, kinds: &BTreeMap<String, u64>, of_row: i
     lines
 }
 
-/// The answer to our own close at the end is no trouble.
-fn is_end(row: &CounterRow, code: &str) -> bool {
-    row.phase == "drain" && code == "1000"
+/// The answer to our own close, at the end or of a client that leaves, is no trouble. What the server closes by itself is counted
+/// as a fault besides.
+fn is_ours(parts: &Parts<'_>, row: &CounterRow, code: &str) -> bool {
+    code == "1000" && (row.phase == "drain" || parts.run.manifest.plan.presence.is_some())
 }
 
 fn early_closes(parts: &Parts<'_>) -> BTreeMap<String, u64> {
     let mut early = parts.counts.closes.clone();
     for row in &parts.run.rows {
-        for (code, n) in row.closes.iter().filter(|(code, _)| is_end(row, code)) {
+        for (code, n) in row.closes.iter().filter(|(code, _)| is_ours(parts, row, code)) {
             early.entry(code.clone()).and_modify(|sum| *sum = sum.saturating_sub(*n));
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::mpsc::TryRecvError;
 
 use super::Lane;
+use crate::plan::Span;
 use crate::swarm::desk::Note;
 use crate::swarm::dial::Dial;
 use crate::swarm::dial::Dialed;
@@ -55,6 +56,40 @@ impl Lane {
             self.wheel.enter(place as u32, Beat::Deadline, course.set_deadline(ready_by));
         }
         self.listen_to(place);
+        if self.span(place).is_none_or(|span| span.from.0 > self.desk.clock.now()) {
+            // It was so long in the making that the client is not wanted any more.
+            self.clients[place].close(&mut self.desk, Some(1000));
+        }
+    }
+
+    /// The time in which a client is there, or will be next.
+    fn span(&self, place: usize) -> Option<Span> {
+        self.plan.span(self.plan.share().client_at(self.number, place), Nanos(self.desk.clock.now()))
+    }
+
+    /// A client leaves that is not wanted from `due` on: it sends nothing any more, and its connection is closed once all was
+    /// answered, or the timeout is over, or the client is wanted again.
+    pub(super) fn leave(&mut self, place: usize, due: u64) {
+        let now = self.desk.clock.now();
+        let next = self.span(place).map_or(u64::MAX, |span| span.from.0);
+        let until = due.saturating_add(self.plan.timeout.0).min(next);
+        if self.clients[place].outstanding() > 0 && now < until && !self.desk.is_draining {
+            return self.lingering.push((place as u32, until));
+        }
+        self.clients[place].close(&mut self.desk, Some(1000));
+    }
+
+    /// Closes the connections of those who left and have nothing to wait for any more.
+    pub(super) fn see_off(&mut self, now: u64) {
+        let (clients, desk) = (&mut self.clients, &mut self.desk);
+        self.lingering.retain(|&(place, until)| {
+            let client = &mut clients[place as usize];
+            let stays = client.outstanding() > 0 && now < until && client.is_connected();
+            if !stays {
+                client.close(desk, Some(1000));
+            }
+            stays
+        });
     }
 
     /// Hands HTTP requests to the dialer.
@@ -99,11 +134,33 @@ impl Lane {
     /// Asks for the next connection of a client that has none, unless it stays away.
     fn redial(&mut self, place: usize, retry_after: Option<Nanos>) {
         let (client, now) = (self.plan.share().client_at(self.number, place), self.desk.clock.now());
-        let Some(line) = &self.lines.dials else { return };
-        if let Some((at, dial)) = self.courses[place].comes_back(&self.plan, client, now, retry_after) {
-            // A dialer that has ended dials for nobody any more, since the load is over.
-            self.dialing += usize::from(line.send(Order::Dial(Dial { at, client, dial })).is_ok());
+        let span = self.plan.span(client, Nanos(now));
+        let back = match span {
+            Some(span) if span.from.0 <= now => match self.courses[place].comes_back(&self.plan, client, now, retry_after) {
+                Some((at, _)) if at >= span.until.0 => return self.join_in(place, client, self.plan.span(client, span.until)),
+                back => back,
+            },
+            later => return self.join_in(place, client, later),
+        };
+        if let Some((at, dial)) = back {
+            self.dial(Dial { at, client, dial, again: true });
         }
+    }
+
+    /// Asks for the connection of a client that joins in `span`, if there is one.
+    fn join_in(&mut self, place: usize, client: u64, span: Option<Span>) {
+        let Some(Span { from, until }) = span.filter(|span| span.from < self.plan.measure_until()) else { return };
+        let dial = self.courses[place].joins();
+        self.dial(Dial { at: from.0, client, dial, again: false });
+        if until < self.plan.measure_until() {
+            self.wheel.enter(place as u32, Beat::Leave, until.0);
+        }
+    }
+
+    fn dial(&mut self, dial: Dial) {
+        let Some(line) = &self.lines.dials else { return };
+        // A dialer that has ended dials for nobody any more, since the load is over.
+        self.dialing += usize::from(line.send(Order::Dial(dial)).is_ok());
     }
 
     /// A deadline of a client's connection falls due.

@@ -7,6 +7,7 @@ use crate::swarm::client::Client;
 use crate::swarm::wheel::Beat;
 use crate::swarm::wheel::Wheel;
 use crate::units::MILLI;
+use crate::units::Nanos;
 
 impl Lane {
     pub(super) fn ping(&mut self, place: u32, due: u64) {
@@ -41,6 +42,9 @@ pub(super) fn timetable(plan: &Plan, script: &Script, clients: &[Client], number
             && let Some(due) = plan.shape().and_then(|s| s.due_from(client.place, 0))
         {
             wheel.enter(place as u32, Beat::Load, due.0);
+        }
+        if let Some(span) = plan.span(number, Nanos::ZERO).filter(|span| span.until < plan.measure_until()) {
+            wheel.enter(place as u32, Beat::Leave, span.until.0);
         }
         if let Some(due) = plan.first_ping(number) {
             wheel.enter(place as u32, Beat::Ping, due.0);
