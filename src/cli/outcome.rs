@@ -125,6 +125,8 @@ pub(super) struct Ended<'a> {
     pub(super) generator: GeneratorSum,
     pub(super) account: Option<serde_json::Value>,
     pub(super) signal: Option<i32>,
+    /// A limit that ended the run, in words.
+    pub(super) broke: Option<String>,
     pub(super) look: &'a Look,
     pub(super) redactor: &'a Redactor,
 }
@@ -216,9 +218,10 @@ fn sayer(profile: &Profile, series: usize) -> Option<&str> {
 
 /// Closes the record, then reads, judges and shows it; the exit code.
 pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
-    let stop = match (ended.signal, ended.swarm.gave_up) {
-        (Some(signal), _) => Some(Stop::Signal(signal)),
-        (None, Some(GaveUp::Failing)) => Some(Stop::Failing),
+    let stop = match (ended.signal, ended.broke, ended.swarm.gave_up) {
+        (Some(signal), ..) => Some(Stop::Signal(signal)),
+        (None, Some(why), _) => Some(Stop::Limit(why)),
+        (None, None, Some(GaveUp::Failing)) => Some(Stop::Failing),
         _ => None,
     };
     let dir = ended.writer.dir().to_owned();

@@ -42,6 +42,7 @@ use crate::record::Manifest;
 use crate::record::Writer;
 use crate::record::row;
 use crate::report::limit;
+use crate::report::limit::Live;
 use crate::swarm;
 use crate::swarm::Control;
 use crate::swarm::Sink;
@@ -146,6 +147,9 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
         writer: &mut m.writer,
         redactor: m.redactor,
         show: Show::new(m.args.progress, &m.plan, &m.script),
+        live: Live::of(&m.manifest),
+        broke: None,
+        control: &control,
         pauses: Vec::new(),
         generator: outcome::GeneratorSum::default(),
         phase: "",
@@ -154,7 +158,7 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
         Trouble::internal(format!("the run could not go on: {e}. What was recorded so far is in {dir}; `volley report {dir}` shows it"))
     })?;
     sink.show.end();
-    let (pauses, generator) = (sink.pauses, sink.generator);
+    let (pauses, generator, broke) = (sink.pauses, sink.generator, sink.broke);
     if let Some(printer) = printer {
         control.hang_up();
         let beats: Vec<(usize, String)> = m.plan.profile.beats.iter().map(|beat| (beat.reply, beat.name.clone())).collect();
@@ -172,6 +176,7 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
         generator,
         account,
         signal,
+        broke,
         look: &m.look,
         redactor: m.redactor,
     })
@@ -192,6 +197,10 @@ struct Recorder<'a> {
     writer: &'a mut Writer,
     redactor: &'a Redactor,
     show: Show,
+    /// Limits that may end the run, and the one that did.
+    live: Option<Live>,
+    broke: Option<String>,
+    control: &'a Control,
     pauses: Vec<crate::record::Pause>,
     generator: outcome::GeneratorSum,
     phase: &'static str,
@@ -217,8 +226,17 @@ impl Sink for Recorder<'_> {
         }
         let hists = row::hists(self.script, second);
         let hists: Vec<(&str, &crate::tally::Hist)> = hists.iter().map(|(tag, hist)| (tag.as_str(), *hist)).collect();
-        if let Err(e) = self.writer.second(&row::row(self.script, second), &hists) {
+        let row = row::row(self.script, second);
+        if let Err(e) = self.writer.second(&row, &hists) {
             tell!("\nwarning: {e}; the run goes on, its record has a gap");
+        }
+        let broken = self.live.as_mut().and_then(|live| live.second(&row, hists.iter().copied()));
+        if let Some(why) = broken {
+            self.live = None;
+            self.note(second.end_ns, "stop", &why);
+            tell!("\nstopping: {why}");
+            self.broke = Some(why);
+            self.control.stop();
         }
         self.generator.add(second);
         if second.phase == "measure" {

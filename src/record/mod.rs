@@ -65,6 +65,8 @@ pub enum Stop {
     Signal(i32),
     /// More than half of everything failed for ten seconds.
     Failing,
+    /// A limit that ends a run broke: which, and how.
+    Limit(String),
 }
 
 /// `run.json`.

@@ -15,6 +15,7 @@ mod errors;
 mod figures;
 mod grid;
 mod heat;
+mod limits;
 mod parts;
 mod timeline;
 mod trust;
@@ -24,7 +25,6 @@ use std::collections::BTreeMap;
 use self::parts::Parts;
 use self::parts::SeriesParts;
 use super::judge;
-use super::limit;
 use super::quantile::Answers;
 use super::quantile::QUANTILES;
 use super::quantile::SHOW_BEYOND;
@@ -45,7 +45,7 @@ use crate::record::Run;
 pub fn view(run: &Run) -> View {
     let parts = Parts::of(run);
     let figures = figures::figures(&parts);
-    let limits = judged_limits(&parts);
+    let limits = limits::judged(&parts);
     let (verdict, reasons) = judge::judge(&figures, &limits);
     let heats = heat::heats(&parts);
     let timeline = timeline::timeline(&parts);
@@ -63,16 +63,6 @@ pub fn view(run: &Run) -> View {
         timeout_ns: run.manifest.plan.timeout_ns,
         summary,
     }
-}
-
-fn judged_limits(parts: &Parts<'_>) -> Vec<SummaryLimit> {
-    let known: Vec<&str> = parts.run.manifest.series.iter().map(|s| s.name.as_str()).collect();
-    let figures = figures::limit_figures(parts);
-    let judge = |text: &String| match limit::parse(text, &known) {
-        Ok(limit) => limit.evaluate(&figures),
-        Err(note) => SummaryLimit { expr: text.clone(), value: None, ok: None, note },
-    };
-    parts.run.manifest.plan.limits.iter().map(judge).collect()
 }
 
 fn summary(parts: &Parts<'_>, verdict: Verdict, reasons: Vec<String>, limits: Vec<SummaryLimit>) -> Summary {

@@ -5,7 +5,7 @@
 //! | `aborted` | a signal or a stop rule ended the run, or its process died |
 //! | `invalid` | the generator was late by itself, a lane was busy above 90 % for 5 s in open loop, the process paused, more than 0.1 % of the planned load lacked files or ports, or a limit has too few samples |
 //! | `degraded` | part of a fleet was lost |
-//! | `fail` | a limit broke, nothing could be measured, or the peer did not take more than 1 % of the planned load |
+//! | `fail` | a limit broke, also one that ended the run, nothing could be measured, or the peer did not take more than 1 % of the planned load |
 //! | `pass` | none of these |
 //!
 //! The first that applies is the verdict; the reasons name all that apply. Whose lateness is it? The
@@ -112,7 +112,7 @@ pub fn judge(figures: &Figures, limits: &[SummaryLimit]) -> (Verdict, Vec<String
     let aborted = aborted(figures);
     let invalid: Vec<String> = own_trouble(figures).into_iter().chain(undecided(limits)).collect();
     let degraded = degraded(figures);
-    let fail: Vec<String> = peer_trouble(figures).into_iter().chain(broken(limits)).collect();
+    let fail: Vec<String> = ended_by_limit(figures).into_iter().chain(peer_trouble(figures)).chain(broken(limits)).collect();
     let verdict = match () {
         () if aborted.is_some() => Verdict::Aborted,
         () if !invalid.is_empty() => Verdict::Invalid,
@@ -129,6 +129,7 @@ fn aborted(figures: &Figures) -> Option<String> {
         Some(Stop::Signal(15)) => Some("stopped by SIGTERM; the figures are of the time until then".into()),
         Some(Stop::Signal(n)) => Some(format!("stopped by signal {n}; the figures are of the time until then")),
         Some(Stop::Failing) => Some(format!("stopped: more than half of everything failed for 10 s{}", common(figures))),
+        Some(Stop::Limit(_)) => None,
         None => figures.unfinished.then(|| "the record has no end; the figures are of what was recorded".into()),
     }
 }
@@ -229,6 +230,12 @@ fn peer_trouble(figures: &Figures) -> Option<String> {
             words::share(PEER_NOT_OFFERED_ALLOWED)
         )
     })
+}
+
+/// A limit that was to end the run broke; that is the peer's doing, not a run gone wrong.
+fn ended_by_limit(figures: &Figures) -> Option<String> {
+    let Some(Stop::Limit(why)) = &figures.stop else { return None };
+    Some(format!("stopped early: {why}; the figures are of the time until then"))
 }
 
 fn broken(limits: &[SummaryLimit]) -> impl Iterator<Item = String> {

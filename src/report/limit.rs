@@ -1,8 +1,8 @@
 //! Limits: what a run must hold, parsed from text and judged on figures.
 //!
 //! ```text
-//! limit   = subject stat op bound
-//! subject = SERIES | SERIES/service | lag | reaction | read_delay            times
+//! limit   = subject stat op bound option*
+//! subject = SERIES | SERIES/service | lag | reaction | read_delay            times; `*` in SERIES stands for anything
 //!         | errors | unanswered | late | duplicate | unsolicited
 //!         | not_offered | planned | sent | answered                          counts
 //! stat    = p(X) | min | max | mean | med      of times; p(50) to p(99.999)
@@ -12,12 +12,19 @@
 //!         | X% or 0.X        for the rate of errors, unanswered, late, duplicate, unsolicited, not_offered
 //!         | N/s or N         for the rate of a series, planned, sent, answered
 //!         | N * planned      for the rate of sent and answered, over the whole run
+//! option  = phase=measure | phase=warmup       what is judged; warmup is all before the measured time
+//!         | over=TIME                          it has to hold in each stretch of the measured time so long
+//!         | abort [after TIME]                 the run ends once it is broken, not before so much measured time
 //! ```
 //!
-//! `echo p(99) < 10ms`, `echo/service max <= 1s`, `errors rate < 0.1%`, `sent rate >= 0.99 * planned`.
-//! A series is judged by its response in the measure phase, counts over the whole run. Errors are
+//! `echo p(99) < 10ms`, `* max < 1s abort after 10s`, `errors rate < 0.1%`, `sent rate >= 0.99 * planned`.
+//! A series is judged by its response in the measure phase, counts over the whole run unless a phase is named. Errors are
 //! faults and error answers; their rate is of load sends and connection attempts. A quantile needs 100 samples
 //! beyond it to be judged; with fewer the limit is neither kept nor broken. Knows no files.
+
+mod live;
+mod parse;
+mod stretch;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +35,9 @@ use super::view::SummaryLimit;
 use super::words;
 use crate::units::Nanos;
 use crate::units::grouped;
+pub use live::Live;
+pub use parse::parse;
+pub use stretch::Stretch;
 
 /// A parsed limit.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +47,22 @@ pub struct Limit {
     stat: Stat,
     op: Op,
     bound: Bound,
+    scope: Scope,
+    /// Measured time after which the run ends once the limit is broken; `None` when it goes on.
+    abort_after: Option<Nanos>,
+}
+
+/// What of a run a limit is judged on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Series in the measure phase, counts over the whole run.
+    Run,
+    /// The measure phase alone.
+    Measure,
+    /// All that came before it.
+    Warmup,
+    /// Each stretch of the measure phase of this length.
+    Each(Nanos),
 }
 
 /// What a limit speaks of.
@@ -202,114 +228,11 @@ pub struct SeriesFigures<'a> {
     pub rate_per_s: f64,
 }
 
-/// Reads a limit; `known` are the series of the profile.
-///
-/// # Errors
-/// In words, with what was wrong, what is possible and an example.
-pub fn parse(text: &str, known: &[&str]) -> Result<Limit, String> {
-    let wrong = |why: String| format!("limit `{}`: {why}; write for example `{}`", text.trim(), example(known));
-    let (left, op, right) = split(text).ok_or_else(|| wrong("has no comparison (< <= > >= == !=)".into()))?;
-    if let Some((prefix, _)) = left.split_once(':') {
-        return Err(wrong(format!("`{prefix}:` compares two runs and belongs to `volley compare`")));
-    }
-    let (subject, stat) =
-        left.split_once(char::is_whitespace).ok_or_else(|| wrong("wants a series or a count, then a figure of it".into()))?;
-    let subject = parse_subject(subject, known).map_err(wrong)?;
-    let stat = parse_stat(stat.trim(), &subject).map_err(wrong)?;
-    let bound = parse_bound(right, &subject, stat).map_err(wrong)?;
-    Ok(Limit { text: text.trim().to_owned(), subject, stat, op, bound })
-}
-
-fn example(known: &[&str]) -> String {
-    format!("{} p(99) < 10ms", known.first().unwrap_or(&"echo"))
-}
-
-/// Left side, operator, right side.
-fn split(text: &str) -> Option<(&str, Op, &str)> {
-    let at = text.find(['<', '>', '=', '!'])?;
-    let (sign, op) = OPS.into_iter().find(|(sign, _)| text[at..].starts_with(sign))?;
-    Some((text[..at].trim(), op, text[at + sign.len()..].trim()))
-}
-
-fn parse_subject(text: &str, known: &[&str]) -> Result<Subject, String> {
-    if let Some((_, own)) = OWNS.iter().find(|(name, _)| *name == text) {
-        return Ok(Subject::Own(*own));
-    }
-    if let Some((_, counted)) = COUNTS.iter().find(|(name, _)| *name == text) {
-        return Ok(Subject::Count(*counted));
-    }
-    let (name, service) = match text.split_once('/') {
-        None | Some((_, "response")) => (text.trim_end_matches("/response"), false),
-        Some((name, "service")) => (name, true),
-        Some((_, other)) => return Err(format!("`/{other}` is not known; a series has its response and `/service`")),
-    };
-    if known.contains(&name) {
-        return Ok(Subject::Series { name: name.to_owned(), service });
-    }
-    let others = OWNS.iter().map(|(name, _)| *name).chain(COUNTS.iter().map(|(name, _)| *name)).collect::<Vec<_>>().join(", ");
-    Err(format!("there is no series `{name}`; series here: {}; besides: {others}", known.join(", ")))
-}
-
-fn parse_stat(text: &str, subject: &Subject) -> Result<Stat, String> {
-    let stat = match text {
-        "min" => Stat::Min,
-        "max" => Stat::Max,
-        "mean" | "avg" => Stat::Mean,
-        "med" => Stat::Quantile(0.5),
-        "count" => Stat::Count,
-        "rate" => Stat::Rate,
-        _ => Stat::Quantile(parse_quantile(text)?),
-    };
-    let counts = matches!(stat, Stat::Count | Stat::Rate);
-    match subject {
-        Subject::Count(_) if !counts => Err(format!("`{text}` is a figure of times; a count has `count` and `rate`")),
-        Subject::Own(_) if stat == Stat::Rate => Err("these times have p(X), min, max, mean, med and count".into()),
-        _ => Ok(stat),
-    }
-}
-
-fn parse_quantile(text: &str) -> Result<f64, String> {
-    let inner = text.strip_prefix("p(").and_then(|t| t.strip_suffix(')'));
-    let inner = inner.ok_or_else(|| format!("`{text}` is not a figure; use p(X), min, max, mean, med, count or rate"))?;
-    let percent: f64 = inner.trim().parse().map_err(|_| format!("`{inner}` is not a percentage"))?;
-    if !(0.0 < percent && percent <= 99.999) {
-        return Err(format!("p({inner}) is outside p(0.001) to p(99.999); for the largest value use `max`"));
-    }
-    Ok(percent / 100.0)
-}
-
-fn parse_bound(text: &str, subject: &Subject, stat: Stat) -> Result<Bound, String> {
-    match (stat, subject) {
-        (Stat::Count, _) => number(text).map(Bound::Number),
-        (Stat::Rate, Subject::Count(counted)) if counted.is_share() => parse_share(text),
-        (Stat::Rate, Subject::Count(_)) => parse_rate(text, *subject == Subject::Count(Counted::Planned)),
-        (Stat::Rate, _) => parse_rate(text, true),
-        _ => text.parse::<Nanos>().map(|t| Bound::Time(t.0)),
-    }
-}
-
-fn number(text: &str) -> Result<f64, String> {
-    let parsed = text.replace('_', "").parse::<f64>().ok().filter(|x| x.is_finite() && *x >= 0.0);
-    parsed.ok_or_else(|| format!("`{text}` is not a number of 0 or more"))
-}
-
-fn parse_share(text: &str) -> Result<Bound, String> {
-    let share = match text.strip_suffix('%') {
-        Some(percent) => number(percent.trim())? / 100.0,
-        None => number(text).map_err(|_| format!("`{text}` is not a share; write `0.1%` or `0.001`"))?,
-    };
-    if share <= 1.0 { Ok(Bound::Share(share)) } else { Err(format!("`{text}` is more than everything; write `1%` or `0.01`")) }
-}
-
-fn parse_rate(text: &str, alone: bool) -> Result<Bound, String> {
-    if let Some((factor, what)) = text.split_once('*') {
-        return match what.trim() {
-            "planned" if !alone => number(factor.trim()).map(Bound::OfPlanned),
-            "planned" => Err("only `sent` and `answered` are compared with `planned`".into()),
-            other => Err(format!("`{other}` is not known; only `planned` can be multiplied")),
-        };
-    }
-    number(text.strip_suffix("/s").unwrap_or(text).trim()).map(Bound::PerSecond)
+/// A judgement with the number behind it, to be compared with others of the same limit.
+#[derive(Debug)]
+pub(super) struct Judged {
+    limit: SummaryLimit,
+    value: f64,
 }
 
 /// What was found for a limit.
@@ -322,15 +245,81 @@ enum Found {
 }
 
 impl Limit {
-    /// The limit as written.
+    /// The limit as written, with the name of the series that a `*` stood for.
     pub fn text(&self) -> &str {
         &self.text
     }
 
+    /// What it is judged on.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Tag of the histogram that it is judged on, if it is one of times.
+    pub(super) fn tag(&self) -> Option<String> {
+        match &self.subject {
+            Subject::Series { name, service: false } => Some(name.clone()),
+            Subject::Series { name, service: true } => Some(format!("{name}/service")),
+            Subject::Own(own) => OWNS.iter().find(|(_, other)| other == own).map(|(name, _)| (*name).to_owned()),
+            Subject::Count(_) => None,
+        }
+    }
+
+    /// The worst of several judgements, each of a stretch that began so many seconds into the measure phase.
+    pub(super) fn worst(&self, judged: impl Iterator<Item = (u64, Judged)>) -> SummaryLimit {
+        let mut worst: Option<(u64, Judged)> = None;
+        let (mut all, mut undecided) = (0u64, 0u64);
+        for (at_s, one) in judged {
+            all += 1;
+            undecided += u64::from(one.limit.ok.is_none());
+            if one.limit.ok.is_some() && worst.as_ref().is_none_or(|(_, old)| self.is_worse(&one, old)) {
+                worst = Some((at_s, one));
+            }
+        }
+        let Some((at_s, Judged { limit, .. })) = worst else {
+            return SummaryLimit { expr: self.text.clone(), value: None, ok: None, note: "no stretch has enough samples".into() };
+        };
+        let left_out = if undecided > 0 { format!(", {undecided} of them without enough samples") } else { String::new() };
+        let note = if limit.note.is_empty() { String::new() } else { format!("{}; ", limit.note) };
+        SummaryLimit { note: format!("{note}worst of {all} stretches{left_out}, {at_s} s in"), ..limit }
+    }
+
+    fn is_worse(&self, one: &Judged, other: &Judged) -> bool {
+        match (one.limit.ok, other.limit.ok) {
+            (Some(false), Some(true)) => true,
+            (Some(true), Some(false)) => false,
+            _ => match self.op {
+                Op::Less | Op::LessOrEqual => one.value > other.value,
+                Op::More | Op::MoreOrEqual => one.value < other.value,
+                Op::Equal | Op::NotEqual => false,
+            },
+        }
+    }
+
+    /// Whether the run is to end: it is broken for good after so much measured time.
+    pub(super) fn ends(&self, figures: &LimitFigures<'_>, measured: Nanos) -> Option<SummaryLimit> {
+        self.abort_after.filter(|after| measured >= *after)?;
+        Some(self.evaluate(figures)).filter(|judged| judged.ok == Some(false))
+    }
+
     /// Judges the limit.
     pub fn evaluate(&self, figures: &LimitFigures<'_>) -> SummaryLimit {
+        self.judged(figures).limit
+    }
+
+    pub(super) fn judged(&self, figures: &LimitFigures<'_>) -> Judged {
+        let found = self.find(figures);
+        let value = match found {
+            Found::Value(value) => value,
+            Found::Above(_) => f64::INFINITY,
+            Found::Nothing(_) => f64::NAN,
+        };
+        Judged { limit: self.said(found), value }
+    }
+
+    fn said(&self, found: Found) -> SummaryLimit {
         let expr = self.text.clone();
-        match self.find(figures) {
+        match found {
             Found::Value(value) => {
                 let ok = self.op.holds(value, self.bound.number());
                 SummaryLimit { expr, value: Some(self.words(value)), ok: Some(ok), note: self.margin(value, ok) }
@@ -460,6 +449,13 @@ mod tests {
             "sent rate >= 1000/s",
             "planned count == 600000",
             " not_offered count == 0 ",
+            "* p(99) < 10ms",
+            "echo p(99) < 10ms abort",
+            "echo p(99) < 10ms abort after 30s",
+            "echo p(99) < 10ms over=10s",
+            "errors rate < 1% phase=warmup",
+            "sent rate >= 0.99 * planned phase=measure abort after 5s",
+            "errors count == 0 abort",
         ] {
             assert!(parse(text, &KNOWN).is_ok(), "{text}: {:?}", parse(text, &KNOWN));
         }
@@ -490,6 +486,15 @@ mod tests {
             ("sent rate > 0.9 * answered", "only `planned` can be multiplied"),
             ("echo rate > 0.9 * planned", "only `sent` and `answered`"),
             ("base: echo p(50) <= +5%", "belongs to `volley compare`"),
+            ("tls* p(50) < 1s", "no series is like `tls*`"),
+            ("echo p(99) < 10ms phase=drain", "`phase=drain` is not known"),
+            ("echo p(99) < 10ms over=10", "`10` has no unit"),
+            ("echo p(99) < 10ms over=0s", "takes no time"),
+            ("echo p(99) < 10ms over=1s phase=measure", "`over` and `phase` exclude each other"),
+            ("echo p(99) < 10ms after 3s", "`after` is not known"),
+            ("echo p(99) < 10ms abort after", "`abort after` wants a time"),
+            ("echo count > 5 abort", "is only known at the end"),
+            ("echo p(99) < 10ms over=1s abort", "`over` and `abort` exclude each other"),
         ] {
             let error = parse(text, &KNOWN).expect_err(text);
             assert!(error.contains(why), "{text}: {error}");
@@ -518,7 +523,7 @@ mod tests {
     }
 
     fn judged(text: &str, figures: &LimitFigures<'_>) -> (Option<bool>, Option<String>, String) {
-        let judged = parse(text, &KNOWN).expect(text).evaluate(figures);
+        let judged = parse(text, &KNOWN).expect(text)[0].evaluate(figures);
         (judged.ok, judged.value, judged.note)
     }
 
