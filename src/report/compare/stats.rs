@@ -35,6 +35,10 @@ pub struct Estimate {
     pub faster: f64,
     /// Smallest detectable effect.
     pub detectable: f64,
+    /// Standard error.
+    pub error: f64,
+    /// Degrees of freedom.
+    pub freedom: f64,
 }
 
 /// The answer to one gate.
@@ -45,6 +49,8 @@ pub enum Answer {
     Regression,
     /// Not slower than the margin.
     Pass,
+    /// One run a side, and no sign of a change inside them; less than a pass.
+    Clear,
     /// Neither can be said.
     Inconclusive,
 }
@@ -81,6 +87,13 @@ pub fn prediction(base: &[f64], new: f64) -> Option<Estimate> {
     Some(estimate(new - mean(base), (variance(base) * (1.0 + 1.0 / k)).sqrt(), k - 1.0))
 }
 
+/// One run against one, each in contiguous sections: the spread inside the runs around `log_ratio`,
+/// the change of the whole runs.
+pub fn sections(base: &[f64], new: &[f64], log_ratio: f64) -> Option<Estimate> {
+    let inside = welch(base, new)?;
+    Some(estimate(log_ratio, inside.error, inside.freedom))
+}
+
 fn estimate(log_ratio: f64, error: f64, freedom: f64) -> Estimate {
     let half = student::quantile(1.0 - LEVEL, freedom) * error;
     let detectable = (student::quantile(0.975, freedom) + student::quantile(0.8, freedom)) * error;
@@ -90,7 +103,7 @@ fn estimate(log_ratio: f64, error: f64, freedom: f64) -> Estimate {
         false => 1.0,
     };
     let (slower, faster) = (above(log_ratio), above(-log_ratio));
-    Estimate { log_ratio, low: log_ratio - half, high: log_ratio + half, slower, faster, detectable }
+    Estimate { log_ratio, low: log_ratio - half, high: log_ratio + half, slower, faster, detectable, error, freedom }
 }
 
 /// Holm's correction: p-values adjusted so that comparing each with the level keeps the level for all together.
