@@ -7,6 +7,7 @@ mod fabricate;
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::slice::from_ref;
 
 use fabricate::Fab;
 use kit::Ended;
@@ -80,9 +81,9 @@ fn text_fits_eighty_columns() {
 fn one_run_a_side_accuses_nobody() {
     let dir = folder();
     let (base, same, slow) = (run(dir.path(), "a", 1.0), run(dir.path(), "b", 1.0), run(dir.path(), "c", 1.5));
-    let ended = compare(&[base.clone()], &[same], &[]);
+    let ended = compare(from_ref(&base), &[same], &[]);
     assert!(ended.code == Some(0) && ended.out.contains("CLEAR") && ended.out.contains("inside these runs"), "{ended:#?}");
-    let ended = compare(&[base.clone()], &[slow.clone()], &[]);
+    let ended = compare(from_ref(&base), from_ref(&slow), &[]);
     assert!(ended.code == Some(0) && ended.out.contains("INCONCLUSIVE"), "{ended:#?}");
     assert_eq!(compare(&[base], &[slow], &["--on-inconclusive", "fail"]).code, Some(12));
 }
@@ -135,4 +136,17 @@ fn too_few_samples_are_not_judged() {
     let (base, new) = (runs(dir.path(), "a", 1.0, 3), runs(dir.path(), "b", 1.0, 3));
     let ended = compare(&base, &new, &["--limit", "base: echo p(99.9) <= +10%"]);
     assert!(ended.code == Some(0) && ended.out.contains("n/a (12 of 100 needed)"), "{ended:#?}");
+}
+
+#[test]
+fn files_for_ci_say_the_same() {
+    let dir = folder();
+    let (base, slow, out) = (runs(dir.path(), "a", 1.0, 3), runs(dir.path(), "c", 1.2, 3), dir.path().join("out"));
+    let ended = compare(&base, &slow, &["--report", "junit,markdown", "--out", text(&out)]);
+    assert_eq!(ended.code, Some(11), "{ended:#?}");
+    for (file, words) in [("junit.xml", "failures=\"2\""), ("compare.md", "volley compare: regression")] {
+        let found = std::fs::read_to_string(out.join(file)).expect("the file was written");
+        assert!(found.contains(words), "{file}: {found}");
+    }
+    compare(&base, &slow, &["--report", "junit"]).refuses(2, &["--out"]);
 }

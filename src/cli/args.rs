@@ -296,6 +296,7 @@ pub(super) struct RunArgs {
 
 pub(super) use probe::ProbeArgs;
 pub(super) use records::CompareArgs;
+pub(super) use records::CompareReport;
 pub(super) use records::OnInconclusive;
 pub(super) use records::ReportArgs;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Trouble;
 use super::args::CompareArgs;
+use super::args::CompareReport;
 use super::args::Format;
 use super::args::OnInconclusive;
 use super::say;
@@ -12,6 +13,8 @@ use super::tell;
 use crate::record;
 use crate::record::write::RUN_JSON;
 use crate::report::compare;
+use crate::report::compare::Comparison;
+use crate::report::compare::ci;
 use crate::report::compare::digest::Digest;
 use crate::report::compare::gate;
 use crate::report::compare::gate::Gate;
@@ -37,6 +40,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8, Trouble> {
     comparable(&base, &new, args.force)?;
     let gates = gates(args, &base, &new)?;
     let comparison = compare::compare(&base, &new, &gates, args.strict_evidence);
+    write_reports(args, &comparison)?;
     match args.format {
         Format::Text => say!("{}", text::text(&comparison).trim_end()),
         Format::Json => {
@@ -52,6 +56,19 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8, Trouble> {
             0
         }
         Answer::Pass | Answer::Clear => 0,
+    })
+}
+
+fn write_reports(args: &CompareArgs, comparison: &Comparison) -> Result<(), Trouble> {
+    let Some(dir) = &args.out else { return Ok(()) };
+    let failed = |e: std::io::Error| Trouble::internal(format!("--out {}: {e}", dir.display()));
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    args.report.iter().try_for_each(|report| {
+        let (name, bytes) = match report {
+            CompareReport::Junit => ("junit.xml", ci::junit(comparison)),
+            CompareReport::Markdown => ("compare.md", ci::markdown(comparison)),
+        };
+        record::write::replace_file(dir, name, &bytes).map_err(failed)
     })
 }
 

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! Run -> Digest ..  base \
-//!                         -> compare -> Comparison -> text, json
+//!                         -> compare -> Comparison -> text, json, junit, markdown
 //! Run -> Digest ..  new  /
 //! ```
 //!
 //! [`stats`] holds all arithmetic, [`student`] its distribution, [`gate`] the metrics that may fail.
 //! The run is the unit: each gives one number a metric. Opens no files.
 
+pub mod ci;
 pub mod digest;
 pub mod gate;
 pub mod stats;

@@ -60,12 +60,27 @@ pub(crate) struct CompareArgs {
     /// Call it a regression only when the whole interval lies beyond the margin.
     #[arg(long)]
     pub(crate) strict_evidence: bool,
+    /// Files to write: junit, markdown.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "out")]
+    pub(crate) report: Vec<CompareReport>,
+    /// Folder for the files of --report.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// Compare runs of different experiments all the same.
     #[arg(long)]
     pub(crate) force: bool,
     /// How results go to standard output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+/// A file about a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompareReport {
+    /// `junit.xml`.
+    Junit,
+    /// `compare.md`.
+    Markdown,
 }
 
 /// What an inconclusive comparison is.
