@@ -3,6 +3,8 @@
 //! A run's log quantile is normal with the run-to-run spread of a 60 s run: 2.8 % at p50, 13 % at p99.
 //! `cargo test --test compare_rates -- --ignored --nocapture` prints the full table.
 
+#![expect(clippy::print_stdout, reason = "the table is for people")]
+
 use volley::report::compare::stats;
 use volley::report::compare::stats::Answer;
 
