@@ -203,7 +203,7 @@ fn warnings(base: &[Digest], new: &[Digest], sound: bool) -> Vec<String> {
         warnings.push("a run is invalid or was cut short, so nothing can be concluded".to_owned());
     }
     match (base.len(), new.len()) {
-        (1, 1) => warnings.push("one run a side: the intervals are inside these runs and miss what differs between runs".to_owned()),
+        (1, 1) => warnings.push("intervals are inside these runs; what differs between runs is unseen".to_owned()),
         (_, 1) => warnings.push("one new run: the interval is a prediction from the base's runs".to_owned()),
         _ => {}
     }
