@@ -1,6 +1,7 @@
 //! What was typed. Nothing here is stored; `cli::plan` turns it into a plan.
 
 mod probe;
+mod records;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,7 @@ Examples:
 Exit codes:
   0 fine   1 internal   2 usage, profile, plan or guard   3 nothing could be measured
   4 run invalid, degraded or given up   10 a limit broke, or the peer did not take the load
+  11 regression   12 inconclusive, when asked to fail on it
   130/143 stopped by a signal, record written"
 )]
 pub(super) struct Cli {
@@ -49,6 +51,8 @@ pub(super) enum Command {
     Serve(ServeArgs),
     /// Draw the reports of a run again from its record.
     Report(ReportArgs),
+    /// Compare new runs with those of a base: regression, pass or inconclusive.
+    Compare(CompareArgs),
     /// Look at, check and print profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -294,6 +298,10 @@ pub(super) struct RunArgs {
 }
 
 pub(super) use probe::ProbeArgs;
+pub(super) use records::CompareArgs;
+pub(super) use records::CompareReport;
+pub(super) use records::OnInconclusive;
+pub(super) use records::ReportArgs;
 
 /// `volley serve`.
 #[derive(Debug, Args)]
@@ -349,28 +357,6 @@ pub(super) struct ServeArgs {
     /// Stop when standard input ends, as a child of another program.
     #[arg(long, hide = true)]
     pub(super) with_parent: bool,
-}
-
-/// `volley report`.
-#[derive(Debug, Args)]
-pub(super) struct ReportArgs {
-    /// Directory of a record.
-    pub(super) run: PathBuf,
-    /// Reports to draw: html, png, junit, markdown, openmetrics, text, none.
-    #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',')]
-    pub(super) report: Vec<String>,
-    /// How results go to standard output.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
-    /// Sentences instead of tables, for screen readers.
-    #[arg(long)]
-    pub(super) plain: bool,
-    /// Only the verdict.
-    #[arg(short, long)]
-    pub(super) quiet: bool,
-    /// When to use colour.
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
-    pub(super) color: Color,
 }
 
 /// `volley profiles`.

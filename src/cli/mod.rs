@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod child;
+mod compare;
 mod data;
 mod doctor;
 mod dry;
@@ -100,6 +101,7 @@ fn obey(command: Command) -> Result<u8, Trouble> {
         Command::Probe(args) => probe::probe(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Report(args) => report::report(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Profiles(command) => profiles::profiles(&command),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Selftest(args) => selftest::selftest(&args),

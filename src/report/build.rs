@@ -40,6 +40,7 @@ use super::view::Verdict;
 use super::view::View;
 use crate::record::Manifest;
 use crate::record::Run;
+use crate::record::SeriesRecord;
 
 /// Computes everything a report shows.
 pub fn view(run: &Run) -> View {
@@ -63,6 +64,11 @@ pub fn view(run: &Run) -> View {
         timeout_ns: run.manifest.plan.timeout_ns,
         summary,
     }
+}
+
+/// Every series of a run in the measure phase, with its response and its service time.
+pub(super) fn answers(run: &Run) -> Vec<(&SeriesRecord, [Answers<'_>; 2])> {
+    Parts::of(run).series.iter().map(|s| (s.record, [s.response, s.service])).collect()
 }
 
 fn summary(parts: &Parts<'_>, verdict: Verdict, reasons: Vec<String>, limits: Vec<SummaryLimit>) -> Summary {

@@ -5,6 +5,7 @@
 
 pub mod build;
 mod chart;
+pub mod compare;
 mod escape;
 mod findings;
 pub mod html;

@@ -1,0 +1,93 @@
+//! Commands that work on records: what was typed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use super::Color;
+use super::Format;
+
+/// `volley report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Directory of a record.
+    pub(crate) run: PathBuf,
+    /// Reports to draw: html, png, junit, markdown, openmetrics, text, none.
+    #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',')]
+    pub(crate) report: Vec<String>,
+    /// How results go to standard output.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Sentences instead of tables, for screen readers.
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Only the verdict.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// When to use colour.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+/// `volley compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  volley compare reports/a1 reports/a2 reports/a3 --with reports/b1 reports/b2 reports/b3
+  volley compare --baseline reports/main --with reports/<run>
+  volley compare A1 A2 A3 --with B1 B2 B3 --limit 'base: echo p(50) <= +5%' --on-inconclusive fail
+
+Exit codes:
+  0 pass, clear or inconclusive (with a warning)   2 usage, or runs that cannot be compared
+  11 regression   12 inconclusive with --on-inconclusive fail")]
+pub(crate) struct CompareArgs {
+    /// Directories of the base's records.
+    #[arg(value_name = "BASE", required_unless_present = "baseline")]
+    pub(crate) base: Vec<PathBuf>,
+    /// Directories of the new records.
+    #[arg(long, value_name = "NEW", required = true, num_args = 1..)]
+    pub(crate) with: Vec<PathBuf>,
+    /// All records in this folder that can be compared are the base.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// What may not become slower, and by how much [default: p(50) by 5 %, p(99) by 10 % of what the load measures].
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) limit: Vec<String>,
+    /// What to do when neither a regression nor a pass can be shown.
+    #[arg(long, value_enum, default_value_t = OnInconclusive::Warn)]
+    pub(crate) on_inconclusive: OnInconclusive,
+    /// Call it a regression only when the whole interval lies beyond the margin.
+    #[arg(long)]
+    pub(crate) strict_evidence: bool,
+    /// Files to write: junit, markdown.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "out")]
+    pub(crate) report: Vec<CompareReport>,
+    /// Folder for the files of --report.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Compare runs of different experiments all the same.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// How results go to standard output.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// A file about a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompareReport {
+    /// `junit.xml`.
+    Junit,
+    /// `compare.md`.
+    Markdown,
+}
+
+/// What an inconclusive comparison is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnInconclusive {
+    /// Fine, with a warning.
+    Warn,
+    /// An error, exit code 12.
+    Fail,
+}
