@@ -96,7 +96,7 @@ const BROKEN: &[Row] = &[
     (3, r#"dialects = ["docs", "A"]"#, 3, 21, "`A` cannot name a dialect", "use lower-case letters, digits and `-`"),
     (3, r#"dialects = ["server"]"#, 30, 13, "there is no dialect `docs`", "there is `server`"),
     (4, r#"größe = 1"#, 4, 3, "this is not TOML: invalid unquoted key, expected letters, numbers, `-`, `_`", ""),
-    (4, "zebra = 1", 4, 1, "the profile has no key `zebra`", "there is `name`, `about`, `dialects`, `harm`, `endpoint`, `roles`, `vars`, `ping`, `reconnect`, `close`, `http`, `series`, `read`, `message`, `reply`, `beat`, `resume`, `load`"),
+    (4, "zebra = 1", 4, 1, "the profile has no key `zebra`", "there is `name`, `about`, `dialects`, `harm`, `limits`, `endpoint`, `roles`, `vars`, `ping`, `reconnect`, `close`, `http`, `series`, `read`, `message`, `reply`, `beat`, `resume`, `load`"),
     (4, "harm = true", 4, 8, "`harm` must be text, this is true or false", r#"write for example harm = "what the messages do in the real world""#),
     // TOML.
     (2, "about = a demo", 2, 9, "`a demo` is text without quotes", r#"write "a demo""#),
@@ -317,7 +317,7 @@ fn what_can_be_read_of_broken_toml_is_judged() {
     let text = "about = a demo\nzebra = 1\n[load]\ntext = 3\nname = \n";
     let wanted = "\
 x:1:9: `a demo` is text without quotes; write \"a demo\"
-x:2:1: the profile has no key `zebra`; there is `name`, `about`, `dialects`, `harm`, `endpoint`, `roles`, `vars`, `ping`, `reconnect`, `close`, `http`, `series`, `read`, `message`, `reply`, `beat`, `resume`, `load`
+x:2:1: the profile has no key `zebra`; there is `name`, `about`, `dialects`, `harm`, `limits`, `endpoint`, `roles`, `vars`, `ping`, `reconnect`, `close`, `http`, `series`, `read`, `message`, `reply`, `beat`, `resume`, `load`
 x:4:8: `text` must be text, this is a whole number; write for example text = '{\"id\":{id}}'
 x:5:8: the value is missing; write it after the `=`
 ";

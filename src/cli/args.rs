@@ -229,6 +229,9 @@ pub(super) struct RunArgs {
     /// A limit that decides the exit code, as `echo p(99) < 10ms`; repeat for more.
     #[arg(long, value_name = "EXPR", help_heading = "Judge")]
     pub(super) limit: Vec<String>,
+    /// Limits from a file, one a line; `#` begins a remark.
+    #[arg(long, value_name = "FILE", help_heading = "Judge")]
+    pub(super) limits: Option<PathBuf>,
     /// Directory of the record [default: reports/<UTC stamp>-<profile>-<id>].
     #[arg(long, value_name = "DIR", help_heading = "Out")]
     pub(super) out: Option<PathBuf>,

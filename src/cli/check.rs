@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Trouble;
 use super::child;
 use super::child::Server;
+use super::limits;
 use super::resolve;
 use super::say;
 use crate::dialogue::play;
@@ -21,6 +22,7 @@ use crate::profile::talk;
 /// With every mistake in the profile, or what did not hold.
 pub(super) fn check(name: &str, with_server: bool) -> Result<(), Trouble> {
     let profile = resolve::profile(name, anstream::stderr().current_choice() != anstream::ColorChoice::Never)?;
+    limits::check_profile(&profile)?;
     let talks = transcripts(name)?;
     for (file, dialect, text) in &talks {
         check_talk(&profile, file, dialect.as_deref(), text)?;

@@ -18,6 +18,7 @@ use super::child::Server;
 use super::data::Data;
 use super::dry;
 use super::guard;
+use super::limits;
 use super::outcome;
 use super::preflight;
 use super::probe::Printer;
@@ -41,7 +42,6 @@ use crate::record::Event;
 use crate::record::Manifest;
 use crate::record::Writer;
 use crate::record::row;
-use crate::report::limit;
 use crate::report::limit::Live;
 use crate::swarm;
 use crate::swarm::Control;
@@ -87,7 +87,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     guard::judge_harm(&plan, args.allow_harm)?;
     let tls = route::protection(args, target.as_ref().map(|_| &plan.target))?;
     let rehearsed = script(&plan)?;
-    check_limits(&args.limit, &rehearsed)?;
+    let limits = limits::gather(args, &plan.profile)?;
     plan.play_in_groups(rehearsed.cast.group());
     whole_groups(&plan, &rehearsed.cast)?;
     preflight::check(&plan, args.source_addr.len(), files)?;
@@ -106,7 +106,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let route = route::route(args, address, tls)?;
     let script = Arc::new(script(&plan)?);
     let plan = Arc::new(plan);
-    let manifest = outcome::manifest(&plan, &script, &route, server.is_some(), &args.limit, redactor);
+    let manifest = outcome::manifest(&plan, &script, &route, server.is_some(), &limits, redactor);
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
     let writer = Writer::create(&dir, &manifest)
         .map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))?;
@@ -275,13 +275,6 @@ fn whole_groups(plan: &Plan, cast: &Cast) -> Result<(), Trouble> {
         "--clients {} are not whole groups: `{}` plays in groups of {} ({words}). Take {less}{more}",
         plan.clients, plan.profile.name, plan.group
     )))
-}
-
-/// Refuses limits that cannot be understood, all at once.
-fn check_limits(limits: &[String], script: &Script) -> Result<(), Trouble> {
-    let names: Vec<&str> = script.series.iter().map(|s| s.name.as_str()).collect();
-    let mistakes: Vec<String> = limits.iter().filter_map(|text| limit::parse(text, &names).err()).collect();
-    if mistakes.is_empty() { Ok(()) } else { Err(Trouble::usage(mistakes.join("\nerror: "))) }
 }
 
 fn default_lanes() -> u32 {

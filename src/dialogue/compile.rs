@@ -52,7 +52,7 @@ pub(super) fn script(profile: &Profile, dialect: Option<&str>, values: &Values, 
     let singles = compiler.singles();
     Ok(Script {
         bounds,
-        series: all_series(profile),
+        series: Series::all(profile),
         load_series: roles.iter().find_map(|role| role.load.as_ref()?.series),
         opens: compiler.present(&profile.endpoint.opens),
         single_count: singles.iter().flatten().count(),
@@ -312,14 +312,17 @@ fn beat(rule: &profile::BeatRule) -> Beat {
     Beat { reply: rule.reply, every, from: rule.from, jitter: rule.jitter, times: rule.times, lost: rule.lost }
 }
 
-fn all_series(profile: &Profile) -> Vec<Series> {
-    let own = profile.series.iter().map(|s| Series { name: s.name.clone(), class: s.class, about: s.about.clone() });
-    let built_in = BUILT_IN_SERIES.iter().map(|(name, about)| Series {
-        name: (*name).to_owned(),
-        class: if *name == "ws_ping" { Class::Keyed } else { Class::Single },
-        about: (*about).to_owned(),
-    });
-    own.chain(built_in).collect()
+impl Series {
+    /// What a run of a profile measures: its own series in the order of the file, then the built-in ones.
+    pub fn all(profile: &Profile) -> Vec<Series> {
+        let own = profile.series.iter().map(|s| Series { name: s.name.clone(), class: s.class, about: s.about.clone() });
+        let built_in = BUILT_IN_SERIES.iter().map(|(name, about)| Series {
+            name: (*name).to_owned(),
+            class: if *name == "ws_ping" { Class::Keyed } else { Class::Single },
+            about: (*about).to_owned(),
+        });
+        own.chain(built_in).collect()
+    }
 }
 
 /// Names without those that are there twice, then the built-in ones.

@@ -271,6 +271,7 @@ mod tests {
             https: Vec::new(),
             resume: None,
             loads: vec![load],
+            limits: Vec::new(),
             text: String::new(),
         };
         Plan {

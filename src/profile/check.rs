@@ -60,6 +60,7 @@ pub(super) fn profile(root: &Table, text: &str, mistakes: &mut Mistakes) -> Prof
         https: exchange.https,
         resume: exchange.resume,
         loads: exchange.loads,
+        limits: root.texts("limits").map(|limit| limit.text.to_owned()).collect(),
         text: text.to_owned(),
     }
 }

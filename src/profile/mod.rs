@@ -105,6 +105,8 @@ pub struct Profile {
     pub resume: Option<ResumeRule>,
     /// What is sent at the client's rate: at most one for each role and dialect, at least one in all.
     pub loads: Vec<LoadRule>,
+    /// Limits that hold in every run, in the words of `--limit`.
+    pub limits: Vec<String>,
     /// The TOML it was made from.
     pub text: String,
 }

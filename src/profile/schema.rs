@@ -66,6 +66,7 @@ pub const PROFILE: &[Key] = &[
     required("about", Kind::Text, r#"about = "one line for lists""#),
     optional("dialects", Kind::Texts, r#"dialects = ["docs", "server"]"#),
     optional("harm", Kind::Text, r#"harm = "what the messages do in the real world""#),
+    optional("limits", Kind::Texts, r#"limits = ["echo p(99) < 10ms"]"#),
     required("endpoint", Kind::Table(ENDPOINT), "[endpoint]"),
     optional("roles", Kind::Named(ROLE), "[roles.producer]"),
     optional("vars", Kind::Named(VAR), "[vars.token]"),
