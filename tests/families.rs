@@ -31,6 +31,11 @@ const fn family(profile: &'static str, dialect: Option<&'static str>, clients: &
 
 /// Runs a family for `duration`: the summary and the account.
 fn play(family: &Family, duration: &str, more: &[&str]) -> (Value, Account) {
+    play_by(family.profile, family, duration, more)
+}
+
+/// The same by `profile`, a name or a file.
+fn play_by(profile: &str, family: &Family, duration: &str, more: &[&str]) -> (Value, Account) {
     let words = Words {
         profile: family.profile.into(),
         dialect: family.dialect.map(Into::into),
@@ -41,7 +46,7 @@ fn play(family: &Family, duration: &str, more: &[&str]) -> (Value, Account) {
     let server = mock(words);
     let url = format!("ws://{}/", server.addr());
     let mut command = volley();
-    command.args(["run", family.profile, "--target", &url, "--out", text(&dir.path().join("out")), "--report", "none"]);
+    command.args(["run", profile, "--target", &url, "--out", text(&dir.path().join("out")), "--report", "none"]);
     command.args(["--format", "json", "--progress", "none", "--warmup", "0s", "--clients", family.clients, "--rate", family.rate]);
     command.args(["--duration", duration]).args(family.dialect.iter().flat_map(|d| ["--dialect", d]));
     command.args(family.set.iter().flat_map(|pair| ["--set", pair])).args(more);
@@ -323,6 +328,35 @@ fn a_message_that_comes_twice_counts_once() {
         assert_eq!(number(&summary, "/counts/answered"), sent, "{summary:#}");
         // The second copy to either side.
         assert_eq!(number(&summary, "/counts/duplicate"), 2 * sent, "{:#}", summary["counts"]);
+    }
+}
+
+#[test]
+fn two_sockets_of_each_user_count_a_message_once() {
+    let dir = folder();
+    let file = dir.path().join("dm-two.toml");
+    let shown = call(&["profiles", "show", "media-dm"]).out;
+    let two =
+        |friend: &str, me: &str| format!("count = 2\nurl = \"ws://127.0.0.1:9001/api/v1/ws/dm/{friend}-{{group}}?token={me}-{{group}}\"\n");
+    let mut mine = shown.replace("dm/user-{peer}?token={token}", "dm/nobody?token=nobody");
+    for (about, url) in [("about = \"writes\"\n", two("reader", "writer")), ("about = \"reads and reacts\"\n", two("writer", "reader"))] {
+        assert!(mine.contains(about), "{mine}");
+        mine = mine.replace(about, &format!("{about}{url}"));
+    }
+    let token = mine.find("[vars.token]").expect("a variable");
+    mine.replace_range(token..token + mine[token..].find("\n\n").expect("its end"), "");
+    std::fs::write(&file, mine).expect("a file");
+    for dialect in ["docs", "server"] {
+        let dm = family("media-dm", Some(dialect), "8", "5/s");
+        let (summary, account) = play_by(text(&file), &dm, "3s", &[]);
+        let sent = number(&summary, "/counts/sent");
+        assert_eq!((account.figures["messages"], account.sent["message"]), (sent, 4 * sent), "each of four sockets is told");
+        for (name, truth) in [("answered", sent), ("unanswered", 0), ("duplicate", 0)] {
+            assert_eq!(number(&summary, &format!("/counts/{name}")), truth, "{dialect} {name}: {:#}", summary["counts"]);
+        }
+        // Own copies once, although the writer's other socket has them too; the friend's at each of his sockets.
+        let (own, friends) = (&series(&summary, "dm_echo")["count"], &series(&summary, "dm_peer")["count"]);
+        assert_eq!(own.as_u64().map(|n| 2 * n), friends.as_u64(), "{dialect}");
     }
 }
 
