@@ -140,6 +140,7 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
         dials: 256,
         seed: 1,
         lanes: 1,
+        precise: false,
         stamps: Stamps::Kernel,
         message_cap: 256 << 10,
         profile,

@@ -523,6 +523,48 @@ fn a_new_profile_runs_as_it_stands() {
     assert_eq!(server.stop().expect("an account").violations_total, 0);
 }
 
+/// 15 messages of `size` bytes were written, each with a header and mask of 6, and little else: closes and pings.
+#[track_caller]
+fn are_of(summary: &Value, size: u64) {
+    let bytes = number(summary, "/counts/bytes_out");
+    assert!((15 * (size + 6)..15 * (size + 6) + 100).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn a_text_of_ones_own_is_asked() {
+    let dir = folder();
+    for (turn, message) in ["plain words", "{\"op\":\"hello\"}"].iter().enumerate() {
+        let out = dir.path().join(turn.to_string());
+        let run =
+            ["run", "ask", "--message", message, "--clients", "3", "-n", "5", "--rate", "20/s", "--format", "json", "--out", text(&out)];
+        let ended = call(&[&run[..], &["--report", "none", "--progress", "none"]].concat());
+        ended.ran();
+        let summary = ended.json();
+        assert_eq!((number(&summary, "/counts/sent"), number(&summary, "/counts/answered")), (15, 15));
+        are_of(&summary, message.len() as u64);
+    }
+    call(&["run", "echo", "--message", "x", "--dry-run"]).refuses(2, &["--message", "`echo`", "volley run ask"]);
+}
+
+#[test]
+fn flags_may_come_from_a_file() {
+    let dir = folder();
+    let (file, out) = (dir.path().join("run.toml"), dir.path().join("out"));
+    std::fs::write(&file, "profile = \"echo\"\nclients = 3\nrate = \"20/s\"\nn = 5\nprecise = true\nset = { payload_bytes = 99 }\n")
+        .expect("a file");
+    call(&["run", "--config", text(&file), "--dry-run"]).refuses(2, &["run.toml", "`--n`"]);
+    std::fs::write(&file, std::fs::read_to_string(&file).expect("a file").replace("\nn = 5", "\ncount = 9")).expect("a file");
+    let more = ["--count", "5", "--out", text(&out), "--report", "none", "--progress", "none", "--format", "json"];
+    let ended = call(&[&["run", "--config", text(&file)], &more[..]].concat());
+    ended.ran();
+    assert_eq!(number(&ended.json(), "/counts/sent"), 15);
+    are_of(&ended.json(), 99);
+    let manifest: Value = serde_json::from_slice(&std::fs::read(out.join("run.json")).expect("a manifest")).expect("JSON");
+    assert_eq!(manifest["plan"]["precise"], true);
+    let command: Vec<&str> = manifest["command"].as_array().expect("words").iter().filter_map(Value::as_str).collect();
+    assert!(command.contains(&"--clients=3") && !command.contains(&"--config"), "{command:?}");
+}
+
 // ---- the rest of the commands ----
 
 #[test]

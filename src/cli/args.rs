@@ -163,6 +163,9 @@ then --duration is measured, then answers are awaited for at most --timeout.")]
 pub(super) struct RunArgs {
     /// A shipped profile (see `volley profiles list`) or a path to a .toml file.
     pub(super) profile: String,
+    /// Flags from a TOML file (`clients = 50`, `limit = ["echo p(99) < 10ms"]`); what is typed wins.
+    #[arg(long, value_name = "FILE", help_heading = "What")]
+    config: Option<PathBuf>,
     /// Where to connect [default: the profile's reference server, started for this run].
     #[arg(long, value_name = "URL", help_heading = "What")]
     pub(super) target: Option<String>,
@@ -172,6 +175,9 @@ pub(super) struct RunArgs {
     /// Give a variable of the profile a value, or that of a file with NAME=@FILE; repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, help_heading = "What")]
     pub(super) set: Vec<(String, String)>,
+    /// The same as `--set message=TEXT`: what the profile `ask` sends; @FILE for that of a file.
+    #[arg(long, value_name = "TEXT", help_heading = "What")]
+    pub(super) message: Option<String>,
     /// Values of variables for each client, a row each: a .csv file whose first line names variables, or .ndjson.
     #[arg(long, value_name = "FILE", help_heading = "What")]
     pub(super) data: Option<PathBuf>,
@@ -256,6 +262,9 @@ pub(super) struct RunArgs {
     /// Lanes, a thread each [default: processors less one].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256), help_heading = "Engine")]
     pub(super) lanes: Option<u32>,
+    /// Wake early and spin to each millisecond: later by a microsecond, not fifty, for a tenth of a core a lane.
+    #[arg(long, help_heading = "Engine")]
+    pub(super) precise: bool,
     /// Where the instant of an answer comes from.
     #[arg(long, value_enum, default_value_t = StampsArg::Kernel, help_heading = "Engine")]
     pub(super) stamps: StampsArg,

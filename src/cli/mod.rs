@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod child;
 mod compare;
+mod config;
 mod data;
 mod doctor;
 mod dry;
@@ -81,7 +82,14 @@ use tell;
 /// Does what the command line says; the exit code.
 pub fn main() -> ExitCode {
     redact::keep_quiet();
-    let cli = match Cli::try_parse() {
+    let words = match config::read() {
+        Ok(words) => words,
+        Err(trouble) => {
+            tell!("error: {}", trouble.text);
+            return ExitCode::from(trouble.code);
+        }
+    };
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => return typed::refuse(error),
     };

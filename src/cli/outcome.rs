@@ -175,6 +175,7 @@ pub(super) fn manifest(
             timeout_ns: plan.timeout.0,
             seed: plan.seed,
             lanes: plan.lanes,
+            precise: plan.precise,
             stamps: plan.stamps.name().into(),
             harm: plan.profile.harm.clone(),
             vars: open.map(|(name, value)| (name.clone(), redactor.ours(value))).collect(),

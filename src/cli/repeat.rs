@@ -20,6 +20,7 @@ use super::Trouble;
 use super::args::Format;
 use super::args::Progress;
 use super::args::RunArgs;
+use super::config;
 use super::say;
 use super::signals;
 use super::tell;
@@ -93,7 +94,7 @@ fn rest(pause: Nanos, stopped: &AtomicI32) {
 fn once(dir: &Path, child: &AtomicI32) -> Result<Row, Trouble> {
     let program = std::env::current_exe().map_err(|e| Trouble::internal(format!("finding this program: {e}")))?;
     let mut command = Command::new(program);
-    command.args(without_repeat(std::env::args().skip(1))).arg("--out").arg(dir);
+    command.args(without_repeat(config::words().skip(1))).arg("--out").arg(dir);
     // In a group of its own, so that a signal of the terminal reaches it once, from here.
     command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
     let mut started = command.spawn().map_err(|e| Trouble::internal(format!("starting a run: {e}")))?;

@@ -35,6 +35,8 @@ use crate::units::SECOND;
 const PROFILE_MAX: u64 = 1 << 20;
 /// Largest value read from a file, in bytes.
 const VALUE_MAX: u64 = 64 << 10;
+/// Variable that `--message` gives a value.
+const MESSAGE: &str = "message";
 /// Largest message accepted, in bytes.
 const MESSAGE_CAP: usize = 256 << 10;
 /// Clients unless said, and sends a second of each.
@@ -106,6 +108,21 @@ fn curve(args: &RunArgs, measure_from: Nanos) -> Result<Curve, Trouble> {
         (Some(rate), None) => Ok(rate),
         (None, None) => Ok(Curve::Constant { rate: Rate::new(RATE_PER_S).expect("it is above 0") }),
     }
+}
+
+/// The pairs of `--set`, and that of `--message`.
+///
+/// # Errors
+/// When the profile sends a text of its own.
+pub(super) fn typed_values(args: &RunArgs, profile: &Profile) -> Result<Vec<(String, String)>, Trouble> {
+    let message = args.message.as_ref().map(|text| (MESSAGE.to_owned(), text.clone()));
+    if message.is_some() && !profile.vars.contains_key(MESSAGE) {
+        let name = &profile.name;
+        return Err(Trouble::usage(format!(
+            "--message: the profile `{name}` sends texts of its own; `volley run ask --message ..` sends yours"
+        )));
+    }
+    Ok(args.set.iter().cloned().chain(message).collect())
 }
 
 /// The pairs of `--set` with `@FILE` read; `@@` stands for a value that begins with `@`.
@@ -200,6 +217,7 @@ pub(super) fn plan(
         dials: 256,
         seed: args.seed,
         lanes: lanes.min(u32::try_from(clients).unwrap_or(u32::MAX)),
+        precise: args.precise,
         stamps: match args.stamps {
             StampsArg::Kernel => Stamps::Kernel,
             StampsArg::Read => Stamps::Read,

@@ -66,7 +66,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let look = outcome::Look::of_run(args)?;
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
-    let sets = resolve::sets(&profile, &args.set)?;
+    let sets = resolve::sets(&profile, &resolve::typed_values(args, &profile)?)?;
     let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
     let data = resolve::data(args, &profile)?;
     let values = resolve::variables(&profile, dialect.as_deref(), &with_row(&sets, &data))?;

@@ -32,7 +32,7 @@ enum Given {
 /// The command line without secrets: values of headers, of secret variables, of subprotocols and of
 /// the target's query are left out however they are written, and secret values wherever they are.
 pub(super) fn command(redactor: &Redactor, profile: &Profile) -> Vec<String> {
-    shown(std::env::args(), redactor, profile)
+    shown(super::config::words(), redactor, profile)
 }
 
 fn shown(args: impl Iterator<Item = String>, redactor: &Redactor, profile: &Profile) -> Vec<String> {

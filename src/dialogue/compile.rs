@@ -183,6 +183,7 @@ impl<'a> Compiler<'a> {
         let calls = profile.https.iter().enumerate().filter(|(_, http)| http.at == HttpAt::Connect && admits(&http.only));
         let resume = profile.resume.as_ref().filter(|rule| admits(&rule.only));
         let says = |reply: usize| admits(&profile.replies[reply].only);
+        let untagged = || meanings().filter(|(_, rule)| rule.tags.is_empty() && !rule.binary);
         Ok(Role {
             door: Door {
                 url: self.bind(url)?,
@@ -194,7 +195,11 @@ impl<'a> Compiler<'a> {
             beats: (0..profile.beats.len()).filter(|&beat| says(profile.beats[beat].reply)).collect(),
             waits_for_ready: meanings().any(|(_, rule)| rule.ready),
             tags: meanings().flat_map(|(index, rule)| rule.tags.iter().map(move |tag| (tag.clone(), index))).collect(),
-            untagged: meanings().filter(|(_, rule)| rule.tags.is_empty() && !rule.binary).map(|(index, _)| index).collect(),
+            untagged: untagged().map(|(index, _)| index).collect(),
+            reads_nothing: profile.tag.is_empty()
+                && profile.resume.is_none()
+                && untagged().next().is_some()
+                && untagged().all(|(_, rule)| rule.reads_nothing()),
             binaries: meanings().filter(|(_, rule)| rule.binary).map(|(index, _)| index).collect(),
             resume: resume.map(|rule| Resume { ask: rule.ask, first: rule.first, each: rule.each }),
         })

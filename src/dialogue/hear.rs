@@ -46,6 +46,9 @@ impl Dialogue {
     pub fn message(&mut self, stage: &mut Stage<'_>, message: &mut [u8], done: u64) -> Next {
         let (script, state) = (stage.script, self.state);
         let role = &script.roles[usize::from(self.role)];
+        if role.reads_nothing {
+            return self.unread(stage, &role.untagged, done);
+        }
         let captured = &mut self.seldom.captured;
         let read = stage.reader.read(message, |fields| {
             let index = if script.spellings.is_empty() {
@@ -77,11 +80,14 @@ impl Dialogue {
     /// A binary message arrived, complete at `done`. It is not read.
     pub fn binary(&mut self, stage: &mut Stage<'_>, message: &mut [u8], done: u64) -> Next {
         let role = &stage.script.roles[usize::from(self.role)];
-        let fits = |index: &usize| stage.script.meanings[*index].is_of(self.state);
-        match role.binaries.iter().copied().find(fits) {
+        // Servers that send text as binary frames are understood where the profile knows no binary messages.
+        if role.binaries.is_empty() { self.message(stage, message, done) } else { self.unread(stage, &role.binaries, done) }
+    }
+
+    /// A message of which nothing has to be read: the first of `kinds` that the state admits.
+    fn unread(&mut self, stage: &mut Stage<'_>, kinds: &[usize], done: u64) -> Next {
+        match kinds.iter().copied().find(|index| stage.script.meanings[*index].is_of(self.state)) {
             Some(meaning) => self.understood(stage, &Found { meaning, key: None, position: None, value: None }, done),
-            // Servers that send text as binary frames are understood where the profile knows no binary messages.
-            None if role.binaries.is_empty() => self.message(stage, message, done),
             None => self.not_understood(stage),
         }
     }

@@ -230,6 +230,8 @@ pub struct Role {
     /// Meanings without a tag, text and binary.
     pub(super) untagged: Vec<usize>,
     pub(super) binaries: Vec<usize>,
+    /// Whether nothing of a text has to be read to know what it means.
+    pub(super) reads_nothing: bool,
     pub(super) resume: Option<Resume>,
 }
 

@@ -18,6 +18,8 @@ pub const LANES_CAP: usize = 64;
 pub enum Protocol {
     /// Every message comes back as it came.
     Echo,
+    /// The same, in order: whatever is said is its own answer.
+    Ask,
     /// OpenShock's live control gateway.
     OpenShockLive,
     /// Terra's streaming of readings.
@@ -46,8 +48,9 @@ pub enum Protocol {
 
 impl Protocol {
     /// All of them, in the order of lists.
-    pub const ALL: [Protocol; 13] = [
+    pub const ALL: [Protocol; 14] = [
         Protocol::Echo,
+        Protocol::Ask,
         Protocol::OpenShockLive,
         Protocol::Terra,
         Protocol::LiveStyler,
@@ -66,6 +69,7 @@ impl Protocol {
     pub const fn name(self) -> &'static str {
         match self {
             Protocol::Echo => "echo",
+            Protocol::Ask => "ask",
             Protocol::OpenShockLive => "openshock-live",
             Protocol::Terra => "terra",
             Protocol::LiveStyler => "livestyler-signal",
@@ -88,12 +92,12 @@ impl Protocol {
 
     /// Whether it comes in two dialects.
     const fn has_dialects(self) -> bool {
-        !matches!(self, Protocol::Echo | Protocol::Terra | Protocol::LiveStyler | Protocol::Notify)
+        !matches!(self, Protocol::Echo | Protocol::Ask | Protocol::Terra | Protocol::LiveStyler | Protocol::Notify)
     }
 
     /// Whether its connections share a world, and so a lane.
     pub(super) const fn is_shared(self) -> bool {
-        !matches!(self, Protocol::Echo | Protocol::OpenShockLive)
+        !matches!(self, Protocol::Echo | Protocol::Ask | Protocol::OpenShockLive)
     }
 }
 

@@ -86,14 +86,14 @@ pub(super) fn verdict(protocol: Protocol, asked: &Asked, config: &super::config:
         Protocol::Pairing => pairing::verdict(asked),
         Protocol::Diagnostics => diagnostics::verdict(asked, &config.settings),
         Protocol::Voice => voice::verdict(asked, &config.settings),
-        Protocol::Echo | Protocol::OpenShockLive => Verdict::Accept(None),
+        Protocol::Echo | Protocol::Ask | Protocol::OpenShockLive => Verdict::Accept(None),
     }
 }
 
 /// The story of a connection asked for with `path` and `query`; `None` where there are no stories.
 pub(super) fn story(protocol: Protocol, path: &str, query: Option<&str>) -> Option<Box<dyn Story>> {
     Some(match protocol {
-        Protocol::Echo | Protocol::OpenShockLive => return None,
+        Protocol::Echo | Protocol::Ask | Protocol::OpenShockLive => return None,
         Protocol::Terra => Box::new(terra::Terra::default()),
         Protocol::LiveStyler => Box::new(livestyler::LiveStyler::default()),
         Protocol::Notify => Box::new(notify::Subscriber::new(query)),

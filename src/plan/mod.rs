@@ -111,6 +111,8 @@ pub struct Plan {
     pub seed: u64,
     /// Lanes.
     pub lanes: u32,
+    /// Whether lanes wake early and spin to each tick.
+    pub precise: bool,
     /// Where `done` comes from.
     pub stamps: Stamps,
     /// Largest message accepted, in bytes.
@@ -298,6 +300,7 @@ mod tests {
             dials: 256,
             seed: 1,
             lanes: 1,
+            precise: false,
             stamps: Stamps::Kernel,
             message_cap: 262_144,
         }

@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 use crate::units::Nanos;
 pub use diagnose::Mistake;
 pub use diagnose::Mistakes;
+pub use names::hint;
 pub use reconnect::Backoff;
 pub use reconnect::CloseRule;
 pub use reconnect::POLICY_CODE;

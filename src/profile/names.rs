@@ -73,7 +73,7 @@ pub(super) fn list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 }
 
 /// A hint to `word`: the name probably meant, else all there are, else `none`.
-pub(super) fn hint(word: &str, known: &[&str], none: &str) -> String {
+pub fn hint(word: &str, known: &[&str], none: &str) -> String {
     match nearest(word, known.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None if known.is_empty() => none.to_owned(),

@@ -176,6 +176,13 @@ pub struct MessageRule {
     pub then: Option<usize>,
 }
 
+impl MessageRule {
+    /// Whether nothing stands in the message that the rule would look for.
+    pub fn reads_nothing(&self) -> bool {
+        self.conditions.is_empty() && self.key.is_none() && self.captures.is_empty() && self.gauge.is_none()
+    }
+}
+
 /// How a message of the client is made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Payload {

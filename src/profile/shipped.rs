@@ -44,6 +44,7 @@ macro_rules! talk {
 }
 
 const TABLE: &[Shipped] = &[
+    row!("ask"),
     row!("channel-notify"),
     row!("echo"),
     row!("livestyler-signal"),

@@ -148,6 +148,9 @@ pub struct PlanRecord {
     pub seed: u64,
     /// Lanes.
     pub lanes: u32,
+    /// Whether lanes woke early and spun to each tick.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub precise: bool,
     /// `kernel` or `read`.
     pub stamps: String,
     /// Declared harm of the profile.

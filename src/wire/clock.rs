@@ -42,6 +42,14 @@ impl Clock {
         let until = TimeSpec::new((absolute / SECOND) as i64, (absolute % SECOND) as i64);
         while let Err(nix::errno::Errno::EINTR) = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &until) {}
     }
+
+    /// Blocks the thread until `early` nanoseconds before `instant`, then reads the clock until it has come.
+    pub fn spin_until(&self, instant: u64, early: u64) {
+        self.sleep_until(instant.saturating_sub(early));
+        while self.now() < instant {
+            std::hint::spin_loop();
+        }
+    }
 }
 
 /// CPU time of the calling thread in nanoseconds.

@@ -193,6 +193,7 @@ fn plan() -> PlanRecord {
         timeout_ns: 10 * SECOND,
         seed: 7,
         lanes: 2,
+        precise: false,
         stamps: "kernel".into(),
         harm: None,
         vars: [("payload_bytes".to_owned(), "100".to_owned())].into(),

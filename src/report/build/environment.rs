@@ -44,6 +44,7 @@ fn recipe(manifest: &Manifest) -> Vec<(&'static str, String)> {
         ("seed", plan.seed.to_string()),
         ("lanes", plan.lanes.to_string()),
         ("stamps", plan.stamps.clone()),
+        ("precise", if plan.precise { "on".into() } else { String::new() }),
         ("harm", plan.harm.clone().unwrap_or_default()),
     ]
 }
