@@ -129,6 +129,7 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
         presence: None,
         group: 1,
         drops: Vec::new(),
+        storm: None,
         clients,
         pacing,
         count: None,

@@ -1,6 +1,7 @@
 //! What was typed. Nothing here is stored; `cli::plan` turns it into a plan.
 
 mod probe;
+mod profiles;
 mod records;
 
 use std::path::PathBuf;
@@ -289,6 +290,9 @@ pub(super) struct RunArgs {
     /// Drop all connections of a role without a close, so long after the start of the measured time, as consumer@20s; repeat for more.
     #[arg(long, value_name = "ROLE@TIME", value_parser = drop_at, help_heading = "Wire")]
     pub(super) drop: Vec<(String, Nanos)>,
+    /// End a share of the connections at one instant: cut:50%@30s resets them, close:50%@30s closes them.
+    #[arg(long, value_name = "STORM", help_heading = "Wire")]
+    pub(super) storm: Option<crate::plan::Storm>,
     /// Show what would be done, and do nothing.
     #[arg(long, help_heading = "Safety")]
     pub(super) dry_run: bool,
@@ -310,6 +314,7 @@ pub(super) struct RunArgs {
 }
 
 pub(super) use probe::ProbeArgs;
+pub(super) use profiles::ProfilesCommand;
 pub(super) use records::CompareArgs;
 pub(super) use records::CompareReport;
 pub(super) use records::OnInconclusive;
@@ -360,6 +365,9 @@ pub(super) struct ServeArgs {
     /// Most connections open at once; more are refused with 503.
     #[arg(long, value_name = "N")]
     pub(super) capacity: Option<usize>,
+    /// Answer at most so many handshakes a second; others wait for their turn.
+    #[arg(long, value_name = "RATE")]
+    pub(super) accept_rate: Option<crate::units::Rate>,
     /// Largest message read, as 32MiB; a larger one gets Close 1009. 1MiB unless said.
     #[arg(long, value_name = "SIZE", value_parser = crate::units::bytes_from)]
     pub(super) message_cap: Option<u64>,
@@ -369,36 +377,6 @@ pub(super) struct ServeArgs {
     /// Stop when standard input ends, as a child of another program.
     #[arg(long, hide = true)]
     pub(super) with_parent: bool,
-}
-
-/// `volley profiles`.
-#[derive(Debug, Subcommand)]
-pub(super) enum ProfilesCommand {
-    /// List the shipped profiles.
-    List,
-    /// Print a shipped profile.
-    Show {
-        /// Its name.
-        name: String,
-    },
-    /// Check a profile: all its mistakes at once, then its transcripts, then two seconds with its reference server.
-    Check {
-        /// A shipped profile or a path to a .toml file; all shipped ones without it.
-        profile: Option<String>,
-        /// Play the transcripts only.
-        #[arg(long)]
-        no_server: bool,
-    },
-    /// Write a commented profile that runs as it stands, to begin your own with.
-    New {
-        /// Name of the profile: lower-case letters, digits and `-`.
-        name: String,
-        /// File to write [default: NAME.toml]; one that is there already is never written over.
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
-    /// Print the JSON Schema of profiles, for editors.
-    Schema,
 }
 
 /// `volley doctor`.

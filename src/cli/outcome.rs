@@ -26,6 +26,7 @@ use crate::record::PlanRecord;
 use crate::record::SeriesRecord;
 use crate::record::State;
 use crate::record::Stop;
+use crate::record::StormRecord;
 use crate::record::Writer;
 use crate::report;
 use crate::report::judge;
@@ -175,6 +176,7 @@ pub(super) fn manifest(
             timeout_ns: plan.timeout.0,
             seed: plan.seed,
             lanes: plan.lanes,
+            storm: plan.storm.map(|storm| StormRecord { what: storm.to_string(), at_ns: plan.measure_from().plus(storm.at).0 }),
             precise: plan.precise,
             stamps: plan.stamps.name().into(),
             harm: plan.profile.harm.clone(),
@@ -196,7 +198,9 @@ fn series(plan: &Plan, script: &Script) -> Vec<SeriesRecord> {
     let own = plan.profile.series.len();
     let exists = |i: usize| match i < own {
         true => plan.profile.has_series(i, plan.dialect.as_deref()),
-        false => i != script.tls() || plan.target.tls,
+        false if i == script.tls() => plan.target.tls,
+        false if i == script.recovery() => plan.storm.is_some(),
+        false => true,
     };
     let record = |(i, s): (usize, &crate::dialogue::Series)| SeriesRecord {
         name: s.name.clone(),

@@ -19,7 +19,9 @@ use crate::plan::OPENING;
 use crate::plan::Pacing;
 use crate::plan::Plan;
 use crate::plan::Stamps;
+use crate::plan::Storm;
 use crate::plan::Target;
+use crate::profile::Backoff;
 use crate::profile::Fill;
 use crate::profile::Profile;
 use crate::profile::Value;
@@ -176,7 +178,7 @@ pub(super) fn plan(
     let url = profile.endpoint.url.bind(value).map_err(|name| Trouble::usage(format!("variable `{name}` has no value")))?;
     // The address of client 0, for people; each client's is made when it is dialed.
     let own = Target::parse(&url.text(&Fill::default())).map_err(Trouble::usage)?;
-    let mut profile = profile;
+    let mut profile = that_comes_back(profile, args);
     if let Some(subprotocol) = &args.subprotocol {
         profile.endpoint.subprotocol = Some(subprotocol.clone());
     }
@@ -207,6 +209,7 @@ pub(super) fn plan(
         presence,
         group: 1,
         drops: drops(args, &profile)?,
+        storm: storm(args)?,
         pacing: args.closed.map_or(Pacing::Open(curve), Pacing::Closed),
         count: args.count,
         poisson: args.pace == PaceArg::Poisson,
@@ -238,6 +241,26 @@ fn drops(args: &RunArgs, profile: &Profile) -> Result<Vec<(usize, Nanos)>, Troub
         Some(index) => Ok((index, *time)),
     };
     args.drop.iter().map(drop).collect()
+}
+
+/// The profile of a run with a storm: where it has nobody come back, those struck do at once.
+fn that_comes_back(mut profile: Profile, args: &RunArgs) -> Profile {
+    if args.storm.is_some() && profile.reconnect.backoff.is_none() {
+        tell!("note: the profile `{}` has no [reconnect]; in this run clients come back at once", profile.name);
+        profile.reconnect.backoff = Some(Backoff::Fixed(Nanos::ZERO));
+    }
+    profile
+}
+
+/// The storm, which has to strike while there is a load.
+fn storm(args: &RunArgs) -> Result<Option<Storm>, Trouble> {
+    let duration = args.duration.unwrap_or(DURATION);
+    match args.storm {
+        Some(storm) if storm.at >= duration => {
+            Err(Trouble::usage(format!("--storm {storm} would strike behind the measured time of {duration}; lengthen --duration")))
+        }
+        storm => Ok(storm),
+    }
 }
 
 fn check_times(args: &RunArgs) -> Result<(), Trouble> {

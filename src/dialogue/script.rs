@@ -274,7 +274,8 @@ pub struct Script {
 }
 
 /// Series that every profile has, after the profile's own.
-pub(super) const BUILT_IN_SERIES: [(&str, &str); 5] = [
+pub(super) const BUILT_IN_SERIES: [(&str, &str); 6] = [
+    ("recovery", "struck by a storm to ready again"),
     ("ws_ping", "WebSocket ping to pong: the server's WebSocket layer, not its application"),
     ("tcp_connect", "TCP connection made"),
     ("tls", "TLS handshake"),
@@ -340,6 +341,11 @@ impl Script {
     pub(super) fn row(&self, client: u64) -> &[String] {
         let turn = client.checked_rem(self.rows.len() as u64);
         turn.map_or(&[], |turn| &self.rows[turn as usize])
+    }
+
+    /// Index of the series of recoveries from a storm.
+    pub fn recovery(&self) -> usize {
+        self.series.len() - 6
     }
 
     /// Index of the series of WebSocket pings.

@@ -7,6 +7,7 @@ use super::settings::Settings;
 use super::settings::set;
 use super::trouble::Delay;
 use super::trouble::Stall;
+use crate::units::Rate;
 
 /// Largest message read unless told otherwise, in bytes.
 pub const MESSAGE_CAP: usize = 1 << 20;
@@ -143,6 +144,8 @@ pub struct Words {
     pub message_cap: Option<usize>,
     /// Most connections open at once; more are refused with 503. No bound by default.
     pub capacity: Option<usize>,
+    /// Handshakes answered a second at most, as `500/s`; no bound by default.
+    pub accept_rate: Option<Rate>,
 }
 
 /// What a server does. Made from [`Words`].
@@ -166,6 +169,8 @@ pub struct Config {
     pub message_cap: usize,
     /// Most connections open at once.
     pub capacity: usize,
+    /// Handshakes answered a second at most.
+    pub accept_rate: Option<Rate>,
     pub(super) settings: Settings,
 }
 
@@ -204,9 +209,19 @@ impl Config {
             mistakes.push(format!("message cap {message_cap}: between 125 bytes and 1 GiB"));
         }
         match dialect {
-            Some(dialect) if mistakes.is_empty() => {
-                Ok(Config { profile, dialect, seed: words.seed, delay, stall, faults, lanes, message_cap, capacity, settings })
-            }
+            Some(dialect) if mistakes.is_empty() => Ok(Config {
+                profile,
+                dialect,
+                seed: words.seed,
+                delay,
+                stall,
+                faults,
+                lanes,
+                message_cap,
+                capacity,
+                accept_rate: words.accept_rate,
+                settings,
+            }),
             _ => Err(mistakes),
         }
     }

@@ -3,6 +3,7 @@
 //! One thread with a small asynchronous runtime; handshakes in progress are bounded in number and in
 //! time. Knows nothing of frames.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -13,6 +14,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
+use std::time::Instant;
 
 use nix::sys::eventfd::EventFd;
 use tokio::io::AsyncReadExt;
@@ -114,6 +116,8 @@ struct Door {
     open: Arc<AtomicU64>,
     strikers: RefCell<Vec<Striker<Handshake>>>,
     callers: RefCell<Callers>,
+    /// When the next handshake may be taken up.
+    next_turn: Cell<Instant>,
 }
 
 /// Accepts until stopped.
@@ -124,7 +128,16 @@ pub(super) fn run(shared: Shared, listener: std::net::TcpListener, stop: &Notify
     let Shared { config, world, clock, open } = shared;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let strikers = Striker::of(&config.faults, |fault| if let Fault::Handshake(what) = fault { Some(what) } else { None });
-    let door = Rc::new(Door { config, world, clock, posts, open, strikers: RefCell::new(strikers), callers: RefCell::default() });
+    let door = Rc::new(Door {
+        config,
+        world,
+        clock,
+        posts,
+        open,
+        strikers: RefCell::new(strikers),
+        callers: RefCell::default(),
+        next_turn: Cell::new(Instant::now()),
+    });
     LocalSet::new().block_on(&runtime, door.clone().accept(listener, stop))?;
     Ok(door.callers.take())
 }
@@ -153,10 +166,19 @@ impl Door {
         }
     }
 
+    /// Waits until the rate admits one more handshake.
+    async fn turn(&self) {
+        let Some(rate) = self.config.accept_rate else { return };
+        let turn = self.next_turn.get().max(Instant::now());
+        self.next_turn.set(turn + Duration::from_nanos(rate.period_ns() as u64));
+        tokio::time::sleep_until(turn.into()).await;
+    }
+
     /// One handshake. What it came to is counted before anything else is awaited, so that a count
     /// is never behind what the peer has seen.
     async fn greet(&self, stream: TcpStream, permit: Permit) {
         stream.set_nodelay(true).ok();
+        self.turn().await;
         let mut place = Place::default();
         let mut odd = None;
         let serve = |asked: &Asked, plain| self.serve(asked, plain);

@@ -7,6 +7,7 @@ pub mod presence;
 mod redial;
 pub mod shape;
 mod share;
+mod storm;
 mod target;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub use shape::Curve;
 pub use shape::OPENING;
 pub use shape::Shape;
 pub use share::Share;
+pub use storm::Ending;
+pub use storm::Storm;
 pub use target::Target;
 
 /// Most unanswered exchanges a client may have in flight, whatever the timeout and rate.
@@ -91,6 +94,8 @@ pub struct Plan {
     pub group: u64,
     /// Clients that are dropped without a close, by role, and when in the measured time.
     pub drops: Vec<(usize, Nanos)>,
+    /// A share of the clients that loses its connection at one instant.
+    pub storm: Option<Storm>,
     /// How the load is offered.
     pub pacing: Pacing,
     /// Most sends of each client in open loop; no bound without it.
@@ -290,6 +295,7 @@ mod tests {
             presence: None,
             group: 1,
             drops: Vec::new(),
+            storm: None,
             pacing: Pacing::Closed(1),
             count: None,
             poisson: false,

@@ -107,6 +107,15 @@ pub struct Manifest {
     pub agents: Vec<String>,
 }
 
+/// A storm that was planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StormRecord {
+    /// As typed: `cut:50%@30s`.
+    pub what: String,
+    /// When it was due on the run clock, in nanoseconds.
+    pub at_ns: u64,
+}
+
 /// The plan as stored. Times in nanoseconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlanRecord {
@@ -148,6 +157,9 @@ pub struct PlanRecord {
     pub seed: u64,
     /// Lanes.
     pub lanes: u32,
+    /// The storm, as `cut:50%@30s`, and when it was due on the run clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<StormRecord>,
     /// Whether lanes woke early and spun to each tick.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub precise: bool,

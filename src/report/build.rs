@@ -17,6 +17,7 @@ mod grid;
 mod heat;
 mod limits;
 mod parts;
+mod storm;
 mod timeline;
 mod trust;
 
@@ -56,6 +57,7 @@ pub fn view(run: &Run) -> View {
         trust: trust::lines(&parts, &figures),
         curves: curve::curves(&parts),
         heats,
+        storm: storm::curve(&parts),
         timeline,
         errors: errors::lines(&parts),
         environment: environment::rows(&run.manifest),
@@ -79,6 +81,7 @@ fn summary(parts: &Parts<'_>, verdict: Verdict, reasons: Vec<String>, limits: Ve
         run: summary_run(&parts.run.manifest),
         counts: parts.counts.clone(),
         connections: connections(parts),
+        storm: storm::summary(parts),
         series: parts.series.iter().map(|s| summary_series(parts, s)).collect(),
         lag: own_times(parts.own("lag")),
         reaction: own_times(parts.own("reaction")),

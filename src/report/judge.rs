@@ -189,14 +189,15 @@ fn files_reason(figures: &Figures) -> Option<String> {
     })
 }
 
-/// Load sends that did not happen because of this machine, or because of the peer.
+/// Load sends that did not happen because of this machine, or because of the peer; those that the plan itself prevented are neither.
 pub fn not_offered(figures: &Figures, ours: bool) -> u64 {
     causes(figures, ours).fold(0, |sum, (_, n)| sum.saturating_add(n))
 }
 
 fn causes(figures: &Figures, ours: bool) -> impl Iterator<Item = (&str, u64)> {
-    let own = |cause: &str| NotOffered::ALL.iter().any(|c| c.is_ours() && c.name() == cause);
-    figures.not_offered.iter().filter(move |(cause, _)| own(cause) == ours).map(|(cause, n)| (cause.as_str(), *n))
+    let is = |cause: &str, what: fn(NotOffered) -> bool| NotOffered::ALL.iter().any(|c| what(*c) && c.name() == cause);
+    let whose = move |cause: &str| is(cause, NotOffered::is_ours) == ours && !is(cause, NotOffered::is_planned);
+    figures.not_offered.iter().filter(move |(cause, _)| whose(cause)).map(|(cause, n)| (cause.as_str(), *n))
 }
 
 fn undecided(limits: &[SummaryLimit]) -> impl Iterator<Item = String> {

@@ -121,6 +121,7 @@ fn columns(view: &View, look: &Look) -> String {
     table(&mut out, view, look);
     tokens(&mut out, "  ", &counts(view));
     tokens(&mut out, "  ", &own(view));
+    view.summary.storm.iter().for_each(|storm| wrap(&mut out, "  ", 4, &words::storm(storm)));
     distribution(&mut out, view);
     limits(&mut out, view, look);
     errors(&mut out, view);

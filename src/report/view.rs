@@ -43,6 +43,9 @@ pub struct Summary {
     pub counts: SummaryCounts,
     /// Connections over the whole run.
     pub connections: SummaryConnections,
+    /// What a storm did, in a run that had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<SummaryStorm>,
     /// Series of the measure phase.
     pub series: Vec<SummarySeries>,
     /// sent - due in the measure phase.
@@ -143,6 +146,39 @@ pub struct SummaryConnections {
     pub peak: u64,
 }
 
+/// What a storm did. Counts and times of the seconds from the storm until all were back, or the end. Times in nanoseconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SummaryStorm {
+    /// As typed: `cut:50%@30s`.
+    pub what: String,
+    /// When it was due, from the start of the run.
+    pub at_ns: u64,
+    /// Connections that it ended.
+    pub struck: u64,
+    /// Clients of them that were ready again.
+    pub back: u64,
+    /// From the instant it was due until a half (`p50`), 95 % (`p95`) and all of them (`p100`) were ready again; `None` if that
+    /// never was.
+    pub recovery: BTreeMap<String, Option<u64>>,
+    /// Attempts to connect that failed.
+    pub failed: u64,
+    /// Sends that did not happen.
+    pub not_offered: u64,
+    /// Sends never answered.
+    pub unanswered: u64,
+    /// What making a connection took: series to `p50`, `p99`, `max`.
+    pub opening: BTreeMap<String, BTreeMap<String, Option<u64>>>,
+}
+
+/// How many of those that a storm struck were back over time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StormCurve {
+    /// Clients struck.
+    pub struck: u64,
+    /// Nanoseconds since the storm, and clients back by then; both rise.
+    pub points: Vec<(u64, u64)>,
+}
+
 /// A series of the measure phase.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SummarySeries {
@@ -217,6 +253,8 @@ pub struct View {
     pub curves: Vec<Curve>,
     /// Latency over time of each series with samples.
     pub heats: Vec<Heat>,
+    /// Who was back when after a storm.
+    pub storm: Option<StormCurve>,
     /// Load over time.
     pub timeline: Timeline,
     /// Faults, closes and sends that did not happen: what, how many, first and last second.

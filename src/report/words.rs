@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::view::SummaryStorm;
 use crate::units::Nanos;
 use crate::units::SECOND;
 use crate::units::grouped;
@@ -79,6 +80,22 @@ pub(super) fn clean(text: &str) -> String {
 /// As [`clean`], for our own sentences, which are not cut before 2,000.
 pub(super) fn clean_long(text: &str) -> String {
     printable(text, 2_000)
+}
+
+/// What a storm did, in a sentence.
+pub(super) fn storm(storm: &SummaryStorm) -> String {
+    let after = |share: &str| storm.recovery.get(share).copied().flatten();
+    let back = match (after("p50"), after("p95"), after("p100")) {
+        (_, _, Some(all)) => format!("all back after {} (half {}, 95 % {})", time(all), time_or_na(after("p50")), time_or_na(after("p95"))),
+        (Some(half), ninety_five, None) => {
+            let most = ninety_five.map_or(String::new(), |ns| format!(", 95 % {}", time(ns)));
+            format!("{} back by the end (half after {}{most})", grouped(storm.back), time(half))
+        }
+        _ => format!("{} back by the end", grouped(storm.back)),
+    };
+    let lost = [("connects failed", storm.failed), ("sends not offered", storm.not_offered), ("unanswered", storm.unanswered)];
+    let lost = lost.map(|(what, n)| format!("{} {what}", grouped(n))).join(", ");
+    format!("storm {}: {} struck, {back}; {lost}", storm.what, grouped(storm.struck))
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(super) struct Course {
     /// Dials so far, its first included.
     dials: u32,
     was_open: bool,
+    /// When a storm was due to strike and did, while the client is not back; 0 for none.
+    struck: (u64, u64),
 }
 
 impl Course {
@@ -40,6 +42,22 @@ impl Course {
         if was_ready {
             self.attempts = 0;
         }
+    }
+
+    /// A storm due at `due` struck `now`.
+    pub(super) fn struck(&mut self, due: u64, now: u64) {
+        self.struck = (due, now);
+    }
+
+    /// Whether a storm struck and the client is not back.
+    pub(super) fn is_struck(&self) -> bool {
+        self.struck.0 > 0
+    }
+
+    /// When a storm was due and struck, if the client was away because of one; told once.
+    pub(super) fn back(&mut self) -> Option<(u64, u64)> {
+        let struck = std::mem::take(&mut self.struck);
+        (struck.0 > 0).then_some(struck)
     }
 
     /// A connection was not made; it is taken as begun `now`.

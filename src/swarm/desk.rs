@@ -72,6 +72,11 @@ pub(super) enum Note {
         /// When the first comes.
         after: u64,
     },
+    /// The load may be sent since `at`.
+    Ready {
+        /// The instant.
+        at: u64,
+    },
     /// The connection is over.
     Gone {
         /// Whether the load could be sent on it.

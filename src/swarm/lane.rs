@@ -10,6 +10,7 @@
 mod arrivals;
 mod beats;
 mod group;
+mod storm;
 
 use std::io;
 use std::sync::Arc;
@@ -190,6 +191,7 @@ impl Lane {
         while !self.is_over() {
             self.turn();
         }
+        self.never_back();
         self.close_all();
         self.slice(true);
     }
@@ -276,6 +278,7 @@ impl Lane {
                     Beat::Deadline => self.deadline(place as usize, due),
                     Beat::Said { beat, life } => self.said(place, beat, life, due),
                     Beat::Drop => self.clients[place as usize].cut(&mut self.desk),
+                    Beat::Storm => self.strike(place as usize, due),
                     Beat::Leave => self.leave(place as usize, due),
                 }
             }

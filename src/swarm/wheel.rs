@@ -25,6 +25,8 @@ pub(super) enum Beat {
     },
     /// The connection is dropped because the plan says so.
     Drop,
+    /// A storm strikes the connection.
+    Storm,
     /// The client leaves because the plan wants fewer.
     Leave,
 }

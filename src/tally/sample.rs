@@ -180,6 +180,8 @@ named_enum! {
         Files => "files",
         /// No local port was left for this client.
         Ports => "ports",
+        /// A storm of the plan had ended the client's connection, and it had not tried in vain to come back.
+        Storm => "storm",
     }
 }
 
@@ -187,6 +189,11 @@ impl NotOffered {
     /// Whether the generator's machine, not the peer, is the cause.
     pub const fn is_ours(self) -> bool {
         matches!(self, NotOffered::Files | NotOffered::Ports)
+    }
+
+    /// Whether the plan itself is the cause, so that nobody failed.
+    pub const fn is_planned(self) -> bool {
+        matches!(self, NotOffered::Storm)
     }
 }
 

@@ -21,8 +21,16 @@ pub struct Connections {
     pub reconnects: u64,
     /// Attempts that failed within the slice.
     pub failed: u64,
+    /// Struck by a storm within the slice.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub struck: u64,
     /// Ended within the slice, by either side.
     pub ended: u64,
+}
+
+/// Whether a count is not worth writing.
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Connections {
@@ -32,6 +40,7 @@ impl Connections {
         self.opened += other.opened;
         self.reconnects += other.reconnects;
         self.failed += other.failed;
+        self.struck += other.struck;
         self.ended += other.ended;
     }
 }

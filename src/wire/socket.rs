@@ -84,6 +84,13 @@ impl Socket {
         Socket { tcp, tls: Some(Box::new(tls)) }
     }
 
+    /// Has the connection end with a reset when the socket is dropped.
+    pub fn reset_at_end(&self) {
+        let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+        // It ends with a FIN instead where this cannot be had.
+        setsockopt(&self.tcp, sockopt::Linger, &at_once).ok();
+    }
+
     /// Reads what is there.
     ///
     /// # Errors

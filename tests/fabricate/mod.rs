@@ -272,6 +272,7 @@ fn tell(story: Story, seed: u64) -> View {
             bytes_in: planned * 71,
             ..SummaryCounts::default()
         },
+        storm: None,
         connections: SummaryConnections { asked: 1000, opened: 1000, failed: 0, reconnects: 0, peak: 1000 },
         series: rolled.iter().map(|r| r.series.clone()).collect(),
         lag: BTreeMap::from([
@@ -294,6 +295,7 @@ fn tell(story: Story, seed: u64) -> View {
         alt: BTreeMap::from([("percentiles.png".into(), "Latency by percentile".into())]),
     };
     View {
+        storm: None,
         summary,
         trust: trust(true),
         curves: rolled.iter().flat_map(|r| r.curves.clone()).collect(),

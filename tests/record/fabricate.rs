@@ -193,6 +193,7 @@ fn plan() -> PlanRecord {
         timeout_ns: 10 * SECOND,
         seed: 7,
         lanes: 2,
+        storm: None,
         precise: false,
         stamps: "kernel".into(),
         harm: None,

@@ -88,7 +88,12 @@ impl Client {
     fn do_effect(&mut self, desk: &mut Desk, effect: Effect, at: u64) {
         let client = self.dialogue.client();
         match effect {
-            Effect::Ready => self.begin(desk),
+            Effect::Ready => {
+                if desk.plan.storm.is_some() {
+                    desk.note(client, Note::Ready { at });
+                }
+                self.begin(desk);
+            }
             Effect::Say(reply) => self.say(desk, reply, at, true),
             Effect::Flooded => self.flooded(desk, at),
             Effect::Beat(beat, after) => desk.note(client, Note::Beat { beat, from: at, after }),

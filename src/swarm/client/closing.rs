@@ -116,6 +116,24 @@ impl Client {
         }
     }
 
+    /// Whether the connection is open and nobody has begun to close it.
+    pub(in crate::swarm) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// It has no connection because a storm ended it.
+    pub(in crate::swarm) fn away_by_storm(&mut self) {
+        self.state = State::Absent(NotOffered::Storm);
+    }
+
+    /// Ends the connection with a reset, as a storm does.
+    pub(in crate::swarm) fn reset(&mut self, desk: &mut Desk) {
+        if let Some(socket) = &self.socket {
+            socket.reset_at_end();
+        }
+        self.cut(desk);
+    }
+
     /// Drops the connection; what was in flight stays unanswered, what was queued was not offered.
     fn end(&mut self, desk: &mut Desk, state: State) {
         if self.socket.take().is_some() {

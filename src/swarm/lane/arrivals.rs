@@ -116,12 +116,16 @@ impl Lane {
                     let until = self.desk.clock.now() + CLOSE_WAIT;
                     self.wheel.enter(place as u32, Beat::Deadline, self.courses[place].set_deadline(until));
                 }
+                Note::Ready { at } => self.back(place, at),
                 Note::Beat { beat, from, after } => {
                     let due = (from + after).next_multiple_of(MILLI);
                     self.wheel.enter(place as u32, Beat::Said { beat: beat as u8, life: self.clients[place].life() }, due);
                 }
                 Note::Gone { was_ready, comes_back } => {
                     self.courses[place].ended(was_ready);
+                    if self.courses[place].is_struck() {
+                        self.clients[place].away_by_storm();
+                    }
                     if comes_back {
                         self.redial(place, None);
                     }

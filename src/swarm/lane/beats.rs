@@ -38,6 +38,9 @@ pub(super) fn timetable(plan: &Plan, script: &Script, clients: &[Client], number
         for (_, at) in plan.drops.iter().filter(|(role, _)| *role == client.role()) {
             wheel.enter(place as u32, Beat::Drop, plan.measure_from().plus(*at).0.next_multiple_of(MILLI));
         }
+        if let Some(storm) = plan.storm.filter(|storm| storm.strikes(number)) {
+            wheel.enter(place as u32, Beat::Storm, plan.measure_from().plus(storm.at).0.next_multiple_of(MILLI));
+        }
         if script.has_load(client.role())
             && let Some(due) = plan.shape().and_then(|s| s.due_from(client.place, 0))
         {
