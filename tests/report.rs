@@ -314,7 +314,10 @@ fn an_empty_run_has_a_view() {
     assert_eq!(view.summary.verdict, Verdict::Aborted);
     assert!(view.curves.is_empty() && view.heats.is_empty() && view.timeline.t_s.is_empty());
     assert_eq!(view.summary.alt.len(), 3);
-    FORMATS.iter().for_each(|format| assert!(!(format.draw)(&view).expect("drawn").is_empty(), "{}", format.file));
+    FORMATS
+        .iter()
+        .filter(|format| (format.fits)(&view))
+        .for_each(|format| assert!(!(format.draw)(&view).expect("drawn").is_empty(), "{}", format.file));
 }
 
 #[test]
@@ -349,7 +352,10 @@ fn figures_that_cannot_be_true_do_not_panic() {
         std::fs::write(&path, huge).expect("written");
         if let Ok(run) = read(dir.path()) {
             let view = view(&run);
-            FORMATS.iter().for_each(|format| assert!(!(format.draw)(&view).expect("drawn").is_empty()));
+            FORMATS
+                .iter()
+                .filter(|format| (format.fits)(&view))
+                .for_each(|format| assert!(!(format.draw)(&view).expect("drawn").is_empty()));
         }
     }
 }

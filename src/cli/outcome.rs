@@ -318,7 +318,9 @@ pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
     let run = record::read(dir).map_err(|e| Trouble::usage(format!("the record in {} cannot be read: {e}", dir.display())))?;
     let view = report::build::view(&run);
     let mut undone: Vec<String> = Vec::new();
-    for format in report::FORMATS.iter().filter(|f| f.name == "json" || look.reports.iter().any(|r| r == f.name)) {
+    for format in
+        report::FORMATS.iter().filter(|f| (f.fits)(&view)).filter(|f| f.name == "json" || look.reports.iter().any(|r| r == f.name))
+    {
         let written =
             (format.draw)(&view).and_then(|bytes| record::write::replace_file(dir, format.file, &bytes).map_err(|e| e.to_string()));
         undone.extend(written.err().map(|e| format!("{} could not be written: {e}", format.file)));

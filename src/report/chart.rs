@@ -1,10 +1,11 @@
-//! The three charts as drawings: percentiles, latency over time, load over time.
+//! The charts as drawings: percentiles, latency over time, load over time, recovery from a storm.
 //!
 //! Reads a view, knows nothing of SVG or PNG. Each chart fills an area of a [`Scene`] and returns
 //! where its horizontal axis lies, so that a pointer can be turned into a moment or a quantile.
 
 pub(crate) mod heatmap;
 pub(crate) mod percentiles;
+pub(crate) mod recovery;
 pub(crate) mod timeline;
 
 use super::scale::Linear;

@@ -5,6 +5,7 @@
 //! the one style and the one script. The same view gives the same bytes.
 
 mod figures;
+mod storm;
 mod tables;
 
 use base64::Engine;
@@ -23,12 +24,13 @@ const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
 /// Sections in order: anchor and name in the contents.
-const CONTENTS: [(&str, &str); 8] = [
+const CONTENTS: [(&str, &str); 9] = [
     ("verdict", "Verdict"),
     ("trust", "Trust"),
     ("latency", "Latency"),
     ("over-time", "Over time"),
     ("load", "Load"),
+    ("storm", "Storm"),
     ("errors", "Errors"),
     ("environment", "Environment"),
     ("method", "Method"),
@@ -46,6 +48,9 @@ pub fn render(view: &View) -> Vec<u8> {
     page.push_str(&section("latency", "How fast were the answers?", &latency(view, &mut charts)));
     page.push_str(&section("over-time", "When was it slow?", &figures::heatmaps(view, &mut charts)));
     page.push_str(&section("load", "Was the load delivered?", &load(view, &mut charts)));
+    if let Some(panel) = storm::panel(view, &mut charts) {
+        page.push_str(&section("storm", "Did everybody come back?", &panel));
+    }
     page.push_str(&section("errors", "What went wrong?", &tables::errors(view)));
     page.push_str(&section("environment", "Where and how was it run?", &tables::environment(view)));
     page.push_str(&section("method", "How to read this", METHOD));
@@ -88,7 +93,9 @@ fn head(view: &View) -> String {
 
 fn opening(view: &View) -> String {
     let run = &view.summary.run;
-    let links: String = CONTENTS.iter().map(|(id, name)| format!("<li><a href=\"#{id}\">{name}</a></li>")).collect();
+    let there = |id: &str| id != "storm" || view.summary.storm.is_some();
+    let links: String =
+        CONTENTS.iter().filter(|(id, _)| there(id)).map(|(id, name)| format!("<li><a href=\"#{id}\">{name}</a></li>")).collect();
     let dialect = run.dialect.as_ref().map(|d| format!(" ({} dialect)", html(d))).unwrap_or_default();
     let rate = findings::planned_per_s(view).map(|r| format!("<li>{} planned</li>", findings::rate(r))).unwrap_or_default();
     format!(

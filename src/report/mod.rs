@@ -31,21 +31,29 @@ pub struct Format {
     pub name: &'static str,
     /// File in the run's folder.
     pub file: &'static str,
+    /// Whether a view has what it shows.
+    pub fits: fn(&view::View) -> bool,
     /// Draws it; an error says in words why it cannot be drawn.
     pub draw: fn(&view::View) -> Result<Vec<u8>, String>,
 }
 
+/// What fits every view.
+fn always(_: &view::View) -> bool {
+    true
+}
+
 /// All formats. A new one is a file here, a row, and a golden output in the tests.
 pub const FORMATS: &[Format] = &[
-    Format { name: "json", file: "summary.json", draw: |view| Ok(json::json(view)) },
-    Format { name: "html", file: "report.html", draw: |view| Ok(html::render(view)) },
-    Format { name: "png", file: "percentiles.png", draw: png::percentiles },
-    Format { name: "png", file: "heatmap.png", draw: png::heatmap },
-    Format { name: "png", file: "timeline.png", draw: png::timeline },
-    Format { name: "junit", file: "junit.xml", draw: |view| Ok(junit::junit(view)) },
-    Format { name: "markdown", file: "summary.md", draw: |view| Ok(markdown::markdown(view)) },
-    Format { name: "openmetrics", file: "openmetrics.txt", draw: |view| Ok(openmetrics::openmetrics(view)) },
-    Format { name: "text", file: "summary.txt", draw: |view| Ok(text::text(view, &text::Look::default()).into_bytes()) },
+    Format { name: "json", file: "summary.json", fits: always, draw: |view| Ok(json::json(view)) },
+    Format { name: "html", file: "report.html", fits: always, draw: |view| Ok(html::render(view)) },
+    Format { name: "png", file: "percentiles.png", fits: always, draw: png::percentiles },
+    Format { name: "png", file: "heatmap.png", fits: always, draw: png::heatmap },
+    Format { name: "png", file: "timeline.png", fits: always, draw: png::timeline },
+    Format { name: "png", file: "recovery.png", fits: |view| view.storm.is_some(), draw: png::recovery },
+    Format { name: "junit", file: "junit.xml", fits: always, draw: |view| Ok(junit::junit(view)) },
+    Format { name: "markdown", file: "summary.md", fits: always, draw: |view| Ok(markdown::markdown(view)) },
+    Format { name: "openmetrics", file: "openmetrics.txt", fits: always, draw: |view| Ok(openmetrics::openmetrics(view)) },
+    Format { name: "text", file: "summary.txt", fits: always, draw: |view| Ok(text::text(view, &text::Look::default()).into_bytes()) },
 ];
 
 /// The formats of a name, in order; none for an unknown name.

@@ -13,6 +13,7 @@ use super::chart::Look;
 use super::chart::heatmap as heat_chart;
 use super::chart::nothing;
 use super::chart::percentiles as curve_chart;
+use super::chart::recovery as recovery_chart;
 use super::chart::timeline as load_chart;
 use super::escape::drawn;
 use super::findings;
@@ -26,6 +27,7 @@ use super::scene::fitted;
 use super::scene::text_width;
 use super::view::Verdict;
 use super::view::View;
+use super::words;
 
 /// Free room at every edge of a plot.
 const EDGE: f64 = 40.0;
@@ -73,6 +75,18 @@ pub fn timeline(view: &View) -> Result<Vec<u8>, String> {
     let look = Look { text: 18.0, line: 2.6, right: 110.0 };
     let (mut scene, area) = sheet(view, (1600.0, 900.0), "Load over time", &findings::load(view), look);
     load_chart::draw(&mut scene, view, area, look);
+    Canvas::png(&scene)
+}
+
+/// `recovery.png`: who was ready again when after a storm, 1280 x 720. For runs with a storm only.
+///
+/// # Errors
+/// As [`percentiles`], and for a run without a storm.
+pub fn recovery(view: &View) -> Result<Vec<u8>, String> {
+    let look = Look { text: 17.0, line: 2.4, right: 40.0 };
+    let (Some(storm), Some(curve)) = (&view.summary.storm, &view.storm) else { return Err("the run had no storm".into()) };
+    let (mut scene, area) = sheet(view, (1280.0, 720.0), "Recovery from a storm", &words::storm_passed(storm), look);
+    recovery_chart::draw(&mut scene, storm, curve, area, look);
     Canvas::png(&scene)
 }
 

@@ -84,6 +84,13 @@ pub(super) fn clean_long(text: &str) -> String {
 
 /// What a storm did, in a sentence.
 pub(super) fn storm(storm: &SummaryStorm) -> String {
+    let lost = [("connects failed", storm.failed), ("sends not offered", storm.not_offered), ("unanswered", storm.unanswered)];
+    let lost = lost.map(|(what, n)| format!("{} {what}", grouped(n))).join(", ");
+    format!("{}; {lost}", storm_passed(storm))
+}
+
+/// Who a storm struck, and when they were back.
+pub(super) fn storm_passed(storm: &SummaryStorm) -> String {
     let after = |share: &str| storm.recovery.get(share).copied().flatten();
     let back = match (after("p50"), after("p95"), after("p100")) {
         (_, _, Some(all)) => format!("all back after {} (half {}, 95 % {})", time(all), time_or_na(after("p50")), time_or_na(after("p95"))),
@@ -93,9 +100,7 @@ pub(super) fn storm(storm: &SummaryStorm) -> String {
         }
         _ => format!("{} back by the end", grouped(storm.back)),
     };
-    let lost = [("connects failed", storm.failed), ("sends not offered", storm.not_offered), ("unanswered", storm.unanswered)];
-    let lost = lost.map(|(what, n)| format!("{} {what}", grouped(n))).join(", ");
-    format!("storm {}: {} struck, {back}; {lost}", storm.what, grouped(storm.struck))
+    format!("Storm {}: {} struck, {back}", storm.what, grouped(storm.struck))
 }
 
 #[cfg(test)]

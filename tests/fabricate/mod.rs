@@ -11,6 +11,7 @@ use volley::report::view::Curve;
 use volley::report::view::ErrorLine;
 use volley::report::view::Heat;
 use volley::report::view::SUMMARY_SCHEMA;
+use volley::report::view::StormCurve;
 use volley::report::view::Summary;
 use volley::report::view::SummaryConnections;
 use volley::report::view::SummaryCounts;
@@ -18,6 +19,7 @@ use volley::report::view::SummaryGenerator;
 use volley::report::view::SummaryLimit;
 use volley::report::view::SummaryRun;
 use volley::report::view::SummarySeries;
+use volley::report::view::SummaryStorm;
 use volley::report::view::Timeline;
 use volley::report::view::TrustLine;
 use volley::report::view::Verdict;
@@ -465,6 +467,28 @@ pub(crate) fn largest() -> View {
     view
 }
 
+/// A storm of which 1,900 of 2,000 came back, 250 a second after half a second.
+pub(crate) fn storm() -> View {
+    let mut view = healthy();
+    let points: Vec<(u64, u64)> = (0..=1_900).map(|n| (SECOND / 2 + n * 4 * MILLI, n)).collect();
+    let after = |n: usize| points.get(n).map(|(ns, _)| *ns);
+    let recovery = [("p50", after(1_000)), ("p95", after(1_900)), ("p100", None)];
+    let figures = |p50: u64| [("p50", Some(p50)), ("p99", Some(p50 * 3)), ("max", Some(p50 * 9))].map(|(k, v)| (k.to_owned(), v)).into();
+    view.summary.storm = Some(SummaryStorm {
+        what: "cut:50%@30s".into(),
+        at_ns: 40 * SECOND,
+        struck: 2_000,
+        back: 1_900,
+        recovery: recovery.map(|(k, v)| (k.to_owned(), v)).into(),
+        failed: 100,
+        not_offered: 41_000,
+        unanswered: 1_234,
+        opening: [("tcp_connect".to_owned(), figures(120 * MICRO)), ("upgrade".to_owned(), figures(511 * MILLI))].into(),
+    });
+    view.storm = Some(StormCurve { struck: 2_000, points });
+    view
+}
+
 /// Every view by name.
 pub(crate) fn all() -> Vec<(&'static str, View)> {
     vec![
@@ -474,5 +498,6 @@ pub(crate) fn all() -> Vec<(&'static str, View)> {
         ("empty", empty()),
         ("hostile", hostile()),
         ("invalid", invalid()),
+        ("storm", storm()),
     ]
 }

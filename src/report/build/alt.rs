@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::report::view::Heat;
 use crate::report::view::Summary;
 use crate::report::view::SummarySeries;
+use crate::report::view::SummaryStorm;
 use crate::report::view::Timeline;
 use crate::report::words;
 use crate::units::SECOND;
@@ -15,6 +16,7 @@ pub(super) fn texts(summary: &Summary, heats: &[Heat], timeline: &Timeline) -> B
     let main = summary.series.iter().find(|s| s.name == timeline.series);
     [("percentiles.png", percentiles(main)), ("heatmap.png", heatmap(main, heats)), ("timeline.png", load(summary))]
         .into_iter()
+        .chain(summary.storm.as_ref().map(|storm| ("recovery.png", recovery(storm))))
         .map(|(file, text)| (file.to_owned(), text))
         .collect()
 }
@@ -46,6 +48,10 @@ fn heatmap(main: Option<&SummarySeries>, heats: &[Heat]) -> String {
     let errors = heat.errors.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
     let errors = if errors == 0 { "no errors".to_owned() } else { words::counted(errors, "error", "errors") };
     format!("{}: the slowest answer took {} and came {at} into the run{width}; {errors}. {kind}", heat.series, words::time(ns))
+}
+
+fn recovery(storm: &SummaryStorm) -> String {
+    format!("{}. Curve of the share of those struck that was ready again over the time since the storm.", words::storm(storm))
 }
 
 fn load(summary: &Summary) -> String {

@@ -38,17 +38,17 @@ const READOUT_PLACES: usize = 1_000;
 const TABLE_ROWS: usize = 60;
 
 /// What a figure needs besides its drawing.
-struct Figure<'a> {
-    id: &'a str,
-    title: &'a str,
-    caption: &'a str,
-    legend: String,
-    table: String,
-    heights: (f64, f64),
+pub(super) struct Figure<'a> {
+    pub(super) id: &'a str,
+    pub(super) title: &'a str,
+    pub(super) caption: &'a str,
+    pub(super) legend: String,
+    pub(super) table: String,
+    pub(super) heights: (f64, f64),
 }
 
 /// Draws a chart wide and narrow and puts it into a figure.
-fn figure(figure: &Figure<'_>, draw: impl Fn(&mut Scene, Rect, Look, bool) -> Option<Reading>) -> String {
+pub(super) fn figure(figure: &Figure<'_>, draw: impl Fn(&mut Scene, Rect, Look, bool) -> Option<Reading>) -> String {
     let mut drawings = String::new();
     let mut live = false;
     for (width, height, wide) in [(1072.0, figure.heights.0, true), (400.0, figure.heights.1, false)] {
@@ -101,10 +101,10 @@ fn legend(entries: &[(String, String)], note: &str) -> String {
 }
 
 /// A row of a read-out: the group that hides it, its name, a text for each place.
-type Row = (String, String, Vec<String>);
+pub(super) type Row = (String, String, Vec<String>);
 
 /// Read-out at chosen places of the axis, each with its name.
-fn readout_at(x: &[f64], names: Vec<String>, rows: Vec<Row>) -> Value {
+pub(super) fn readout_at(x: &[f64], names: Vec<String>, rows: Vec<Row>) -> Value {
     let x: Vec<Value> = x.iter().map(|v| json!((v * 10_000.0).round() / 10_000.0)).collect();
     json!({ "x": x, "names": names, "rows": texts(rows) })
 }
