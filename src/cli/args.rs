@@ -284,6 +284,12 @@ pub(super) struct RunArgs {
     /// Let connections resume TLS sessions of earlier ones of their lane; each makes a full handshake otherwise.
     #[arg(long, help_heading = "Wire")]
     pub(super) tls_resume: bool,
+    /// Reach the target through a proxy by CONNECT, as http://name:password@127.0.0.1:3128.
+    #[arg(long, value_name = "URL", requires = "target", help_heading = "Wire")]
+    pub(super) proxy: Option<super::proxy::Proxy>,
+    /// The address of a host and port, instead of what its name leads to; repeat for more.
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", requires = "target", help_heading = "Wire")]
+    pub(super) resolve: Vec<super::proxy::Resolved>,
     /// Local addresses to connect from in turn, by commas; each has some 28,000 ports towards a server.
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Wire")]
     pub(super) source_addr: Vec<std::net::IpAddr>,

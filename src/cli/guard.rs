@@ -97,6 +97,14 @@ pub(super) fn judge_addresses(host: &str, addresses: &[IpAddr], allowed: &[Strin
     Err(Trouble::usage(format!("{seen} is neither loopback nor private. If you may load it, pass --allow-host {host}")))
 }
 
+/// Judges a host whose addresses are not known here: it has to be allowed by name.
+pub(super) fn judge_unseen(host: &str, allowed: &[String]) -> Result<Reach, Trouble> {
+    if is_named(host, allowed) {
+        return Ok(Reach::Public);
+    }
+    Err(Trouble::usage(format!("{host} cannot be looked up here, so it may be anywhere. If you may load it, pass --allow-host {host}")))
+}
+
 /// Judges the amount of load; a ramp that takes more time, where connects have to be paced.
 pub(super) fn judge_amount(plan: &Plan, reach: Reach, args: &RunArgs) -> Result<Option<Nanos>, Trouble> {
     if args.over_limit || reach == Reach::Loopback {

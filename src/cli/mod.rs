@@ -16,6 +16,7 @@ mod preflight;
 mod probe;
 mod profiles;
 mod progress;
+mod proxy;
 mod redact;
 mod repeat;
 mod report;

@@ -39,8 +39,12 @@ pub(super) fn protection(args: &RunArgs, target: Option<&Target>) -> Result<Opti
     Ok(Some(protection))
 }
 
-/// The route to `address`.
-pub(super) fn route(args: &RunArgs, address: SocketAddr, tls: Option<Protection>) -> Result<Route, Trouble> {
+/// The route to `target` at `address`, or to the proxy before it.
+pub(super) fn route(args: &RunArgs, target: &Target, address: SocketAddr, tls: Option<Protection>) -> Result<Route, Trouble> {
+    let (address, tunnel) = match &args.proxy {
+        None => (address, None),
+        Some(proxy) => (proxy.address()?, Some(proxy.tunnel(target))),
+    };
     if let Some(source) = args.source_addr.iter().find(|source| source.is_ipv4() != address.is_ipv4()) {
         return Err(Trouble::usage(format!("--source-addr {source} cannot reach {}: one is IPv4, the other IPv6", address.ip())));
     }
@@ -48,7 +52,7 @@ pub(super) fn route(args: &RunArgs, address: SocketAddr, tls: Option<Protection>
         std::net::UdpSocket::bind((*source, 0))
             .map_err(|e| Trouble::usage(format!("--source-addr {source}: {e}. Give addresses of this machine (ip addr)")))?;
     }
-    Ok(Route { address, sources: args.source_addr.clone(), tls })
+    Ok(Route { address, sources: args.source_addr.clone(), tls, tunnel })
 }
 
 fn pem(file: &Path, flag: &str) -> Result<Vec<u8>, Trouble> {

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
-use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
@@ -18,11 +17,14 @@ use super::child::Server;
 use super::data::Data;
 use super::dry;
 use super::guard;
+use super::guard::Reach;
 use super::limits;
 use super::outcome;
 use super::preflight;
 use super::probe::Printer;
 use super::progress::Show;
+use super::proxy;
+use super::proxy::Proxy;
 use super::redact;
 use super::redact::Redactor;
 use super::repeat;
@@ -80,8 +82,15 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let mut plan = resolve::plan(args, profile, values, target.as_ref().unwrap_or(&placeholder), lanes)?;
     plan.columns.clone_from(&data.columns);
     plan.rows.clone_from(&data.rows);
-    let typed =
-        Typed { data: &data, sets: &sets, headers: &args.headers, target: target.as_ref(), subprotocol: args.subprotocol.as_deref() };
+    let authorization = args.proxy.as_ref().and_then(Proxy::authorization);
+    let typed = Typed {
+        data: &data,
+        sets: &sets,
+        headers: &args.headers,
+        target: target.as_ref(),
+        subprotocol: args.subprotocol.as_deref(),
+        proxy: authorization.as_deref(),
+    };
     let secrets = Secrets::of(&plan, &typed)?;
     let redactor = redact::install(secrets.redactor());
     guard::judge_harm(&plan, args.allow_harm)?;
@@ -103,7 +112,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
         }
         None => look_up(&mut plan, &secrets, args)?,
     };
-    let route = route::route(args, address, tls)?;
+    let route = route::route(args, &plan.target, address, tls)?;
     let script = Arc::new(script(&plan)?);
     let plan = Arc::new(plan);
     let manifest = outcome::manifest(&plan, &script, &route, server.is_some(), &limits, redactor);
@@ -286,11 +295,26 @@ fn default_lanes() -> u32 {
 /// brought within what may be done there.
 fn look_up(plan: &mut Plan, secrets: &Secrets, args: &RunArgs) -> Result<SocketAddr, Trouble> {
     let host = plan.target.host.clone();
-    let found = (host.as_str(), plan.target.port).to_socket_addrs();
-    let found: Vec<SocketAddr> =
-        found.map_err(|e| Trouble::nothing(format!("{host} cannot be looked up: {e}. Check the host in --target")))?.collect();
+    let found = match (proxy::addresses(&plan.target, &args.resolve), &args.proxy) {
+        (Ok(found), _) => found,
+        // Only the proxy may know the name; then nobody here can say how far away it is.
+        (Err(_), Some(_)) => Vec::new(),
+        (Err(e), None) => return Err(Trouble::nothing(format!("{host} cannot be looked up: {e}. Check the host in --target"))),
+    };
     let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
-    let reach = guard::judge_addresses(&host, &addresses, &args.allow_host)?;
+    let reach = match &args.proxy {
+        Some(_) if addresses.is_empty() => guard::judge_unseen(&host, &args.allow_host)?,
+        _ => guard::judge_addresses(&host, &addresses, &args.allow_host)?,
+    };
+    judge(plan, reach, secrets, args)?;
+    match &args.proxy {
+        Some(proxy) => proxy.address(),
+        None => first_that_listens(&found).ok_or_else(|| Trouble::nothing(format!("{host} has no address"))),
+    }
+}
+
+/// Brings the plan within what may be done at a distance.
+fn judge(plan: &mut Plan, reach: Reach, secrets: &Secrets, args: &RunArgs) -> Result<(), Trouble> {
     guard::judge_secrets(plan, reach, &secrets.carriers, args)?;
     if let Some(ramp) = guard::judge_amount(plan, reach, args)? {
         if args.ramp.is_some() {
@@ -298,7 +322,7 @@ fn look_up(plan: &mut Plan, secrets: &Secrets, args: &RunArgs) -> Result<SocketA
         }
         plan.take_ramp(ramp);
     }
-    first_that_listens(&found).ok_or_else(|| Trouble::nothing(format!("{host} has no address")))
+    Ok(())
 }
 
 /// The first address that takes a connection, when a name has several: `localhost` is often `::1` first, and

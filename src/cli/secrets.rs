@@ -38,6 +38,8 @@ pub(super) struct Typed<'a> {
     pub(super) target: Option<&'a Target>,
     /// `--subprotocol`.
     pub(super) subprotocol: Option<&'a str>,
+    /// What `--proxy` asks for leave with.
+    pub(super) proxy: Option<&'a str>,
 }
 
 /// The secrets of a run.
@@ -64,6 +66,7 @@ impl Secrets {
         let mut secrets = Secrets { public, ..Secrets::default() };
         secrets.variables(plan, typed.sets, typed.data)?;
         typed.headers.iter().try_for_each(|(name, value)| secrets.header(name, value))?;
+        typed.proxy.iter().try_for_each(|value| secrets.header("Proxy-Authorization", value))?;
         if let Some(target) = typed.target {
             secrets.query(target, TOKEN);
         }
@@ -266,6 +269,7 @@ mod tests {
             headers: &args.headers,
             target: target.as_ref(),
             subprotocol: args.subprotocol.as_deref(),
+            proxy: None,
         };
         let mut secrets = Secrets::of(&plan, &typed).map_err(|trouble| trouble.text)?;
         secrets.values.sort();

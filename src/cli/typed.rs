@@ -11,8 +11,13 @@ use super::secrets::is_secret;
 use crate::profile::Profile;
 
 /// Flags whose values may hold secrets.
-const CAREFUL: [(&str, Given); 4] =
-    [("--header", Given::Header), ("--subprotocol", Given::Hidden), ("--set", Given::Variable), ("--target", Given::Target)];
+const CAREFUL: [(&str, Given); 5] = [
+    ("--header", Given::Header),
+    ("--subprotocol", Given::Hidden),
+    ("--set", Given::Variable),
+    ("--target", Given::Target),
+    ("--proxy", Given::Proxy),
+];
 
 /// What a value on the command line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ enum Given {
     Variable,
     /// A URL.
     Target,
+    /// A URL that may hold a name and a password.
+    Proxy,
     /// Something that may be a secret.
     Hidden,
     /// Anything else.
@@ -74,6 +81,10 @@ fn without_secrets(given: Given, value: &str, redactor: &Redactor, profile: &Pro
             Some((name, _)) if is_secret(profile, name.trim()) => format!("{name}={REDACTED}"),
             _ => redactor.ours(value),
         },
+        Given::Proxy => match value.split_once('@') {
+            Some((_, place)) => format!("http://{REDACTED}@{place}"),
+            None => redactor.ours(value),
+        },
         Given::Target | Given::Plain => without_query(&redactor.ours(value)),
     }
 }
@@ -122,6 +133,7 @@ mod tests {
             (&["--set", "tps=10", "--set=tps=as3cretb"], &["--set", "tps=10", "--set=tps=a[redacted]b"]),
             (&["--subprotocol", "x", "--subprotocol=y"], &["--subprotocol", "[redacted]", "--subprotocol=[redacted]"]),
             (&["--target", "ws://h/p?token=abc&x=1"], &["--target", "ws://h/p?token=..&x=.."]),
+            (&["--proxy", "http://me:pw@h:1", "--proxy=http://h:1"], &["--proxy", "http://[redacted]@h:1", "--proxy=http://h:1"]),
             (&["--target=ws://h/s3cret?x"], &["--target=ws://h/[redacted]?x=.."]),
             (&["--settle", "--out", "s3cret"], &["--settle", "--out", "[redacted]"]),
         ] {

@@ -11,7 +11,6 @@ use tokio::io::AsyncWrite;
 
 use super::Failure;
 use super::Opening;
-use super::socket;
 use super::upgrade;
 use crate::tally::Fault;
 use crate::tally::Sample;
@@ -41,8 +40,7 @@ impl Opening {
     pub async fn call(&self, client: u64, authority: &str, request: &Request) -> Result<(Vec<u8>, Sample), Failure> {
         let late =
             |_| Failure::new(Fault::HttpCall, format!("{} {} was not answered within {:?}", request.method, request.place(), self.timeout));
-        let (tcp, _) = self.connect(client).await?;
-        let (stamped, _) = socket::Stamped::new(tcp);
+        let (stamped, ..) = self.reach(client).await?;
         match &self.route.tls {
             None => tokio::time::timeout(self.timeout, self.exchange(stamped, authority, request)).await.map_err(late)?,
             Some(protection) => {

@@ -6,6 +6,7 @@ pub mod frames;
 pub mod http;
 pub mod socket;
 pub mod tls;
+mod tunnel;
 mod unverified;
 pub mod upgrade;
 
@@ -31,6 +32,7 @@ pub use socket::Socket;
 use socket::Stamped;
 pub use tls::Protection;
 pub use tls::Trust;
+pub use tunnel::Tunnel;
 
 use crate::tally::Fault;
 use crate::tally::Sample;
@@ -64,12 +66,14 @@ pub struct Route {
     pub sources: Vec<IpAddr>,
     /// TLS, if it is spoken.
     pub tls: Option<Protection>,
+    /// What a proxy at the address is asked for, if one stands before the target.
+    pub tunnel: Option<Tunnel>,
 }
 
 impl Route {
     /// A plain route to `address`.
     pub fn plain(address: SocketAddr) -> Self {
-        Route { address, sources: Vec::new(), tls: None }
+        Route { address, sources: Vec::new(), tls: None, tunnel: None }
     }
 
     /// The local address of client number `client`.
@@ -115,8 +119,7 @@ impl Opening {
     /// # Errors
     /// The kind of fault with its text.
     pub async fn open(&self, client: u64, asking: &upgrade::Asking, nonce: u128) -> Result<Opened, Failure> {
-        let (tcp, tcp_connect) = self.connect(client).await?;
-        let (stamped, stamp) = socket::Stamped::new(tcp);
+        let (stamped, stamp, tcp_connect) = self.reach(client).await?;
         let Some(protection) = &self.route.tls else {
             let (stamped, early, upgrade) = self.ask(stamped, asking, nonce, &stamp).await?;
             let socket = Socket::new(bare(stamped)?);
@@ -129,6 +132,16 @@ impl Opening {
         let early = [early.to_vec(), connection.early()].concat();
         let socket = Socket::protected(bare(stamped)?, connection);
         Ok(Opened { socket, early, opened_at: upgrade.done, tcp_connect, tls: Some(tls), upgrade })
+    }
+
+    /// A connection to the target; through a proxy it is made when the tunnel stands.
+    async fn reach(&self, client: u64) -> Result<(Stamped, LastStamp, Sample), Failure> {
+        let (tcp, made) = self.connect(client).await?;
+        let (stamped, stamp) = Stamped::new(tcp);
+        let Some(tunnel) = &self.route.tunnel else { return Ok((stamped, stamp, made)) };
+        let late = |_| Failure::new(Fault::ConnectTimeout, format!("the proxy did not answer within {:?}", self.timeout));
+        let stamped = tokio::time::timeout(self.timeout, tunnel.dig(stamped)).await.map_err(late)??;
+        Ok((stamped, stamp, Sample { done: self.clock.now(), ..made }))
     }
 
     async fn connect(&self, client: u64) -> Result<(TcpStream, Sample), Failure> {
