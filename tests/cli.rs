@@ -523,6 +523,31 @@ fn a_new_profile_runs_as_it_stands() {
     assert_eq!(server.stop().expect("an account").violations_total, 0);
 }
 
+#[test]
+fn a_github_job_is_told() {
+    let dir = folder();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::write(at("outputs"), "other=1\n").expect("a file");
+    let mut command = volley();
+    command.args(["run", "echo", "--clients", "3", "-n", "100", "--rate", "50/s", "--report", "none", "--format", "json", "--out"]);
+    command.arg(at("out")).args(["--limit", "echo p(50) < 1ns", "--limit", "echo max < 9s", "--limit", "echo p(99.9) < 1s"]);
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", at("outputs")).env("GITHUB_STEP_SUMMARY", at("summary"));
+    let ended = Call::start(command).end();
+    assert!(matches!(ended.code, Some(4 | 10)), "{ended:#?}");
+    let commands: Vec<&str> = ended.err.lines().filter(|line| line.starts_with("::")).collect();
+    assert!(commands.iter().any(|line| line.starts_with("::error title=volley limit::echo p(50) < 1ns: ")), "{commands:?}");
+    assert!(
+        commands.iter().any(|line| line.starts_with("::warning title=volley limit::echo p(99.9) < 1s cannot be judged")),
+        "{commands:?}"
+    );
+    assert!(!ended.err.contains("max < 9s"), "{}", ended.err);
+    let outputs = std::fs::read_to_string(at("outputs")).expect("a file");
+    let verdict = ended.json()["verdict"].as_str().expect("a word").to_owned();
+    assert!(outputs.starts_with(&format!("other=1\nverdict={verdict}\np99_ms=")), "{outputs}");
+    let summary = std::fs::read_to_string(at("summary")).expect("a file");
+    assert!(summary.contains("### volley echo") && summary.contains("echo p(50)"), "{summary}");
+}
+
 /// 15 messages of `size` bytes were written, each with a header and mask of 6, and little else: closes and pings.
 #[track_caller]
 fn are_of(summary: &Value, size: u64) {

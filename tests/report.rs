@@ -237,8 +237,22 @@ fn goldens() {
     golden("troubled.txt", &text(&troubled, &Look::default()));
     golden("troubled-colour.txt", &text(&troubled, &Look { colour: true, ..Look::default() }));
     for (name, view) in [("calm", &calm), ("troubled", &troubled)] {
-        for (format, ending) in [("json", "json"), ("junit", "xml"), ("markdown", "md"), ("openmetrics", "prom")] {
+        for (format, ending) in [
+            ("json", "json"),
+            ("junit", "xml"),
+            ("markdown", "md"),
+            ("openmetrics", "prom"),
+            ("hgrm", "hgrm"),
+            ("bencher", "bencher.json"),
+            ("gh-benchmark", "gh.json"),
+        ] {
             golden(&format!("{name}.{ending}"), &drawn(view, format));
+        }
+        for format in formats("csv") {
+            let table = String::from_utf8((format.draw)(view).expect("drawn")).expect("UTF-8");
+            golden(&format!("{name}-{}", format.file), &table);
+            let cells: Vec<usize> = table.lines().map(|line| line.split(',').count()).collect();
+            assert!(cells.len() > 1 && cells.iter().all(|n| *n == cells[0]), "{table}");
         }
     }
 }

@@ -242,7 +242,7 @@ pub(super) struct RunArgs {
     /// Directory of the record [default: reports/<UTC stamp>-<profile>-<id>].
     #[arg(long, value_name = "DIR", help_heading = "Out")]
     pub(super) out: Option<PathBuf>,
-    /// Reports to draw: html, png, junit, markdown, openmetrics, text, none.
+    /// Reports to draw: html, png, junit, markdown, openmetrics, csv, hgrm, bencher, gh-benchmark, text, none.
     #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',', help_heading = "Out")]
     pub(super) report: Vec<String>,
     /// How results go to standard output.

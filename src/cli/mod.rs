@@ -8,6 +8,7 @@ mod config;
 mod data;
 mod doctor;
 mod dry;
+mod github;
 mod guard;
 mod limits;
 mod outcome;

@@ -7,6 +7,7 @@ use super::Trouble;
 use super::args::Color;
 use super::args::Format;
 use super::args::RunArgs;
+use super::github;
 use super::redact::Redactor;
 use super::say;
 use super::secrets::is_secret;
@@ -326,6 +327,7 @@ pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
         undone.extend(written.err().map(|e| format!("{} could not be written: {e}", format.file)));
     }
     say!("{}", summary(&view, dir, look).trim_end());
+    github::tell_job(&view);
     if !undone.is_empty() {
         undone.push("The record is whole: `volley report` draws them again when there is room".into());
         return Err(Trouble::internal(undone.join("\nerror: ")));

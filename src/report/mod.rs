@@ -6,8 +6,10 @@
 pub mod build;
 mod chart;
 pub mod compare;
+pub mod csv;
 mod escape;
 mod findings;
+pub mod hgrm;
 pub mod html;
 pub mod json;
 pub mod judge;
@@ -21,6 +23,7 @@ mod scale;
 mod scene;
 mod svg;
 pub mod text;
+pub mod trackers;
 pub mod view;
 mod words;
 
@@ -53,6 +56,12 @@ pub const FORMATS: &[Format] = &[
     Format { name: "junit", file: "junit.xml", fits: always, draw: |view| Ok(junit::junit(view)) },
     Format { name: "markdown", file: "summary.md", fits: always, draw: |view| Ok(markdown::markdown(view)) },
     Format { name: "openmetrics", file: "openmetrics.txt", fits: always, draw: |view| Ok(openmetrics::openmetrics(view)) },
+    Format { name: "csv", file: "series.csv", fits: always, draw: |view| Ok(csv::series(view)) },
+    Format { name: "csv", file: "latency.csv", fits: always, draw: |view| Ok(csv::latency(view)) },
+    Format { name: "csv", file: "load.csv", fits: always, draw: |view| Ok(csv::load(view)) },
+    Format { name: "hgrm", file: "latency.hgrm", fits: always, draw: |view| Ok(hgrm::hgrm(view)) },
+    Format { name: "bencher", file: "bencher.json", fits: always, draw: |view| Ok(trackers::bencher(view)) },
+    Format { name: "gh-benchmark", file: "gh-benchmark.json", fits: always, draw: |view| Ok(trackers::gh_benchmark(view)) },
     Format { name: "text", file: "summary.txt", fits: always, draw: |view| Ok(text::text(view, &text::Look::default()).into_bytes()) },
 ];
 

@@ -73,7 +73,7 @@ pub(crate) struct Call {
 /// The program, without what the environment of the tests may say about colour.
 pub(crate) fn volley() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_volley"));
-    ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "OPENSHOCK_TOKEN"].iter().for_each(|name| {
+    ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "OPENSHOCK_TOKEN", "GITHUB_ACTIONS"].iter().for_each(|name| {
         command.env_remove(name);
     });
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -13,7 +13,7 @@ use super::Format;
 pub(crate) struct ReportArgs {
     /// Directory of a record.
     pub(crate) run: PathBuf,
-    /// Reports to draw: html, png, junit, markdown, openmetrics, text, none.
+    /// Reports to draw: html, png, junit, markdown, openmetrics, csv, hgrm, bencher, gh-benchmark, text, none.
     #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',')]
     pub(crate) report: Vec<String>,
     /// How results go to standard output.
