@@ -25,6 +25,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("anstream", &["cli"]),
+    ("crossterm", &["cli/tui"]),
+    ("ratatui", &["cli/tui"]),
     ("anstyle", &["cli", "report/text"]),
     ("toml", &["profile/load", "cli/config"]),
     ("csv", &["cli/data"]),

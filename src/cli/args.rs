@@ -3,6 +3,7 @@
 mod probe;
 mod profiles;
 mod records;
+mod show;
 
 use std::path::PathBuf;
 
@@ -92,28 +93,6 @@ fn header(text: &str) -> Result<(String, String), String> {
 fn drop_at(text: &str) -> Result<(String, Nanos), String> {
     let (role, time) = text.split_once('@').ok_or_else(|| format!("`{text}` is not ROLE@TIME; write for example consumer@20s"))?;
     Ok((role.to_owned(), time.parse()?))
-}
-
-/// How results go to standard output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// A summary for people.
-    Text,
-    /// `summary.json`.
-    Json,
-}
-
-/// How progress goes to standard error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Progress {
-    /// A moving line on a terminal, else a line every ten seconds.
-    Auto,
-    /// A line every ten seconds.
-    Line,
-    /// A JSON line every second.
-    Json,
-    /// Nothing.
-    None,
 }
 
 /// When to use colour.
@@ -246,12 +225,15 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',', help_heading = "Out")]
     pub(super) report: Vec<String>,
     /// How results go to standard output.
-    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Out")]
-    pub(super) format: Format,
+    #[arg(long, value_enum, default_value_t = RunFormat::Text, help_heading = "Out")]
+    pub(super) format: RunFormat,
     /// How progress goes to standard error.
     #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "Out")]
     pub(super) progress: Progress,
-    /// Sentences instead of tables, for screen readers.
+    /// The live view, where `auto` would not take it; the same as --progress tui.
+    #[arg(long, help_heading = "Out", conflicts_with_all = ["progress", "plain", "repeat"])]
+    pub(super) tui: bool,
+    /// Sentences instead of tables and moving lines, for screen readers.
     #[arg(long, help_heading = "Out")]
     pub(super) plain: bool,
     /// Only the verdict.
@@ -325,6 +307,9 @@ pub(super) use records::CompareArgs;
 pub(super) use records::CompareReport;
 pub(super) use records::OnInconclusive;
 pub(super) use records::ReportArgs;
+pub(super) use show::Format;
+pub(super) use show::Progress;
+pub(super) use show::RunFormat;
 
 /// `volley serve`.
 #[derive(Debug, Args)]

@@ -30,6 +30,7 @@ mod serve;
 mod shape;
 mod signals;
 mod sound;
+mod tui;
 mod typed;
 
 use std::process::ExitCode;

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::Trouble;
 use super::args::Color;
-use super::args::Format;
 use super::args::RunArgs;
+use super::args::RunFormat;
 use super::github;
+use super::output;
 use super::redact::Redactor;
 use super::say;
 use super::secrets::is_secret;
@@ -49,7 +50,7 @@ pub(super) struct Look {
     /// Names of the reports to draw.
     pub(super) reports: Vec<String>,
     /// Form of the summary.
-    pub(super) format: Format,
+    pub(super) format: RunFormat,
     /// Sentences instead of tables.
     pub(super) plain: bool,
     /// Only the verdict.
@@ -67,7 +68,7 @@ impl Look {
     }
 
     /// Checks the list of reports and settles colour once.
-    pub(super) fn new(reports: &[String], format: Format, plain: bool, quiet: bool, color: Color) -> Result<Look, Trouble> {
+    pub(super) fn new(reports: &[String], format: RunFormat, plain: bool, quiet: bool, color: Color) -> Result<Look, Trouble> {
         let known = report::names();
         if let Some(unknown) = reports.iter().find(|r| *r != "none" && !known.contains(&r.as_str())) {
             return Err(Trouble::usage(format!("--report knows no `{unknown}`; it knows {}, none", known.join(", "))));
@@ -349,14 +350,11 @@ pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
 fn summary(view: &View, dir: &Path, look: &Look) -> String {
     let page = dir.join("report.html");
     let drawn = if look.reports.iter().any(|r| r == "html") && page.exists() { page } else { dir.to_owned() };
-    let is_utf8 = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(std::env::var_os).is_none_or(|l| {
-        let l = l.to_string_lossy().to_ascii_lowercase();
-        l.contains("utf")
-    });
-    let style = text::Look { colour: look.colour, ascii: !is_utf8, plain: look.plain, report: Some(drawn.display().to_string()) };
+    let style = text::Look { colour: look.colour, ascii: !output::is_utf8(), plain: look.plain, report: Some(drawn.display().to_string()) };
     match look.format {
-        Format::Json => String::from_utf8_lossy(&report::json::json(view)).into_owned(),
-        Format::Text if look.quiet => text::verdict_line(view, &style),
-        Format::Text => text::text(view, &style),
+        RunFormat::Json => String::from_utf8_lossy(&report::json::json(view)).into_owned(),
+        RunFormat::Ndjson => serde_json::json!(view.summary).to_string(),
+        RunFormat::Text if look.quiet => text::verdict_line(view, &style),
+        RunFormat::Text => text::text(view, &style),
     }
 }

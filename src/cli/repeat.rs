@@ -17,9 +17,9 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use super::Trouble;
-use super::args::Format;
 use super::args::Progress;
 use super::args::RunArgs;
+use super::args::RunFormat;
 use super::config;
 use super::say;
 use super::signals;
@@ -132,10 +132,13 @@ fn row(dir: &Path, code: i32) -> Row {
     }
 }
 
-fn show(rows: &[Row], base: &Path, format: Format) {
-    if format == Format::Json {
+fn show(rows: &[Row], base: &Path, format: RunFormat) {
+    if format == RunFormat::Json {
         let runs: Vec<serde_json::Value> = (1..).zip(rows).map(|(turn, row)| json(turn, row, base)).collect();
         return say!("{}", serde_json::json!({"schema": "volley.repeat/1", "runs": runs}));
+    }
+    if format == RunFormat::Ndjson {
+        return (1..).zip(rows).for_each(|(turn, row)| say!("{}", json(turn, row, base)));
     }
     let series = rows.iter().map(|row| row.series.as_str()).find(|name| !name.is_empty()).unwrap_or("run");
     say!("{:>4}  {:8}  {:>9}  {:>9}  {:>9}  exit", "run", "verdict", "p50", "p99", "max");

@@ -11,6 +11,8 @@ use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
+use nix::sys::signal::Signal;
+
 use super::Trouble;
 use super::args::RunArgs;
 use super::child::Server;
@@ -22,6 +24,7 @@ use super::limits;
 use super::outcome;
 use super::preflight;
 use super::probe::Printer;
+use super::progress;
 use super::progress::Show;
 use super::proxy;
 use super::proxy::Proxy;
@@ -66,6 +69,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
         return repeat::run(args, times);
     }
     let look = outcome::Look::of_run(args)?;
+    let way = progress::way(args, tap.is_some())?;
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
     let sets = resolve::sets(&profile, &resolve::typed_values(args, &profile)?)?;
@@ -122,12 +126,11 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     if args.progress != super::args::Progress::None {
         tell!("{} -> {} ({address}), {}", plan.profile.name, plan.target, amount(&plan));
     }
-    measure(Measurement { args, plan, script, route, server, manifest, writer, look, redactor, tap: tap.cloned() })
+    measure(Measurement { plan, script, route, server, manifest, writer, look, way, redactor, tap: tap.cloned() })
 }
 
 /// All that a measurement needs.
-struct Measurement<'a> {
-    args: &'a RunArgs,
+struct Measurement {
     plan: Arc<Plan>,
     script: Arc<Script>,
     route: Route,
@@ -135,12 +138,13 @@ struct Measurement<'a> {
     manifest: Manifest,
     writer: Writer,
     look: outcome::Look,
+    way: progress::Way,
     redactor: &'static Redactor,
     /// Whether messages are printed, and the file they are written to.
     tap: Option<Option<PathBuf>>,
 }
 
-fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
+fn measure(mut m: Measurement) -> Result<u8, Trouble> {
     let (mut control, mut printer) = (Control::default(), None);
     if let Some(transcript) = m.tap.take() {
         let (tap, tapped) = mpsc::channel();
@@ -149,13 +153,15 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
     }
     let control = Arc::new(control);
     let signal = Arc::new(AtomicI32::new(0));
-    stop_on_signals(&control, &signal)?;
+    let stop = stopper(&control, &signal);
+    signals::on_stop(stop.clone())?;
+    let stop = move || stop(Signal::SIGINT as i32);
     let dir = m.writer.dir().display().to_string();
     let mut sink = Recorder {
         script: &m.script,
         writer: &mut m.writer,
         redactor: m.redactor,
-        show: Show::new(m.args.progress, &m.plan, &m.script),
+        show: Show::new(m.way, &m.manifest, &m.script, m.look.colour_err, stop)?,
         live: Live::of(&m.manifest),
         broke: None,
         control: &control,
@@ -166,8 +172,8 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
     let swarm = swarm::run(&m.plan, &m.script, &m.route, &control, &mut sink).map_err(|e| {
         Trouble::internal(format!("the run could not go on: {e}. What was recorded so far is in {dir}; `volley report {dir}` shows it"))
     })?;
-    sink.show.end();
     let (pauses, generator, broke) = (sink.pauses, sink.generator, sink.broke);
+    sink.show.end();
     if let Some(printer) = printer {
         control.hang_up();
         let beats: Vec<(usize, String)> = m.plan.profile.beats.iter().map(|beat| (beat.reply, beat.name.clone())).collect();
@@ -191,13 +197,14 @@ fn measure(mut m: Measurement<'_>) -> Result<u8, Trouble> {
     })
 }
 
-fn stop_on_signals(control: &Arc<Control>, signal: &Arc<AtomicI32>) -> Result<(), Trouble> {
+/// What stops the run, with the number of the signal that asked; a key of the live view asks as Ctrl-C does.
+fn stopper(control: &Arc<Control>, signal: &Arc<AtomicI32>) -> impl Fn(i32) + Clone + Send + 'static {
     let (control, signal) = (control.clone(), signal.clone());
-    signals::on_stop(move |number| {
+    move |number| {
         let is_first = signal.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         tell!("{}", if is_first { "\nstopping: answers are awaited for a second; again to leave at once" } else { "leaving at once" });
         control.stop();
-    })
+    }
 }
 
 /// Writes each second down and shows it.
@@ -205,7 +212,7 @@ struct Recorder<'a> {
     script: &'a Script,
     writer: &'a mut Writer,
     redactor: &'a Redactor,
-    show: Show,
+    show: Show<'a>,
     /// Limits that may end the run, and the one that did.
     live: Option<Live>,
     broke: Option<String>,
@@ -251,7 +258,7 @@ impl Sink for Recorder<'_> {
         if second.phase == "measure" {
             self.pauses.extend(second.pauses.iter().map(|g| crate::record::Pause { at_ns: g.at_ns, length_ns: g.length_ns }));
         }
-        self.show.second(second);
+        self.show.second(second, &row);
     }
 }
 

@@ -101,6 +101,17 @@ impl Hist {
         self.exact.merge(&other.exact);
     }
 
+    /// Takes in what [`Hist::buckets`] and [`Hist::exact`] gave of another histogram; the same as merging that one, and
+    /// its buckets need less memory while they wait.
+    pub fn merge_buckets(&mut self, buckets: &[(u64, u64)], exact: &Exact) {
+        if exact.count == 0 {
+            return;
+        }
+        let counts = self.counts.get_or_insert_with(zeros);
+        buckets.iter().for_each(|&(ns, n)| counts.saturating_record_n(ns, n));
+        self.exact.merge(exact);
+    }
+
     /// Back to empty, keeping the memory.
     pub fn reset(&mut self) {
         if self.exact.count > 0 {
@@ -148,6 +159,17 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn buckets_merge_as_their_histogram_does(values in prop::collection::vec(1u64..10_000_000_000, 1..200)) {
+            let mut hist = Hist::new();
+            values.iter().for_each(|&v| hist.record(v));
+            let (mut merged, mut rebuilt) = (Hist::new(), Hist::new());
+            merged.merge(&hist);
+            rebuilt.merge_buckets(&hist.buckets().collect::<Vec<_>>(), &hist.exact());
+            prop_assert_eq!(merged.exact(), rebuilt.exact());
+            prop_assert!(merged.buckets().eq(rebuilt.buckets()));
+        }
+
         #[test]
         fn quantiles_rise_and_stay_within_extremes(values in prop::collection::vec(1u64..10_000_000_000, 1..200)) {
             let mut hist = Hist::new();

@@ -5,10 +5,12 @@ use std::backtrace::BacktraceStatus;
 use std::panic::PanicHookInfo;
 
 use crate::cli::tell;
+use crate::cli::tui;
 
 /// From now on a panic in any thread is told without secrets.
 pub(in crate::cli) fn keep_quiet() {
     std::panic::set_hook(Box::new(|info| {
+        tui::restore();
         tell!("{}", words(info));
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {
