@@ -8,6 +8,7 @@ mod data;
 mod doctor;
 mod dry;
 mod guard;
+mod live;
 mod outcome;
 mod output;
 mod preflight;
