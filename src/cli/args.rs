@@ -236,6 +236,12 @@ pub(super) struct RunArgs {
     /// Sentences instead of tables and moving lines, for screen readers.
     #[arg(long, help_heading = "Out")]
     pub(super) plain: bool,
+    /// Serve the report of the run so far at this address while it goes on, as 127.0.0.1:0; its address is told.
+    #[arg(long, value_name = "ADDR", help_heading = "Out")]
+    pub(super) live: Option<std::net::SocketAddr>,
+    /// Let --live listen where others than this machine can see it.
+    #[arg(long, requires = "live", help_heading = "Out")]
+    pub(super) live_anywhere: bool,
     /// Only the verdict.
     #[arg(short, long, help_heading = "Out")]
     pub(super) quiet: bool,

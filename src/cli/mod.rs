@@ -11,6 +11,7 @@ mod dry;
 mod github;
 mod guard;
 mod limits;
+mod live;
 mod outcome;
 mod output;
 mod preflight;

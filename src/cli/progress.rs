@@ -8,6 +8,7 @@ use super::Trouble;
 use super::args::Progress;
 use super::args::RunArgs;
 use super::args::RunFormat;
+use super::live::Live;
 use super::say;
 use super::tell;
 use super::tui;
@@ -89,6 +90,7 @@ fn mode(asked: Progress, plain: bool, lines: bool, around: Surroundings) -> Resu
 pub(super) struct Show<'a> {
     way: Way,
     view: Option<View>,
+    live: Option<Live>,
     script: &'a Script,
     total_ns: u64,
     since_ns: u64,
@@ -118,13 +120,21 @@ impl<'a> Show<'a> {
         let view = if way.mode == Mode::View { Some(View::open(manifest, script, colour, stop)?) } else { None };
         let plan = &manifest.plan;
         let total_ns = plan.ramp_ns + plan.warmup_ns + plan.duration_ns;
-        Ok(Show { way, view, script, total_ns, since_ns: 0, window: Window::default() })
+        Ok(Show { way, view, live: None, script, total_ns, since_ns: 0, window: Window::default() })
+    }
+
+    /// Seconds go to a page, too.
+    pub(super) fn also(&mut self, live: Option<Live>) {
+        self.live = live;
     }
 
     /// A second has closed; `row` is what the record keeps of it.
     pub(super) fn second(&mut self, second: &Second, row: &CounterRow) {
-        if self.way.lines || self.way.mode == Mode::Json {
+        if self.way.lines || self.way.mode == Mode::Json || self.live.is_some() {
             let line = json(self.script, second, row);
+            if let Some(live) = &self.live {
+                live.second(&line);
+            }
             if self.way.lines {
                 say!("{line}");
             }
@@ -219,7 +229,7 @@ impl<'a> Show<'a> {
         )
     }
 
-    /// The run has ended: view and moving line go away.
+    /// The run has ended: view, page and moving line go away.
     pub(super) fn end(self) {
         if self.way.mode == Mode::Moving {
             let _ = write!(anstream::stderr(), "\r\x1b[K");

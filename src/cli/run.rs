@@ -21,6 +21,8 @@ use super::dry;
 use super::guard;
 use super::guard::Reach;
 use super::limits;
+use super::live;
+use super::live::Place;
 use super::outcome;
 use super::preflight;
 use super::probe::Printer;
@@ -70,6 +72,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     }
     let look = outcome::Look::of_run(args)?;
     let way = progress::way(args, tap.is_some())?;
+    let place = Place::take(args)?;
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
     let sets = resolve::sets(&profile, &resolve::typed_values(args, &profile)?)?;
@@ -126,7 +129,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     if args.progress != super::args::Progress::None {
         tell!("{} -> {} ({address}), {}", plan.profile.name, plan.target, amount(&plan));
     }
-    measure(Measurement { plan, script, route, server, manifest, writer, look, way, redactor, tap: tap.cloned() })
+    measure(Measurement { plan, script, route, server, manifest, writer, look, way, place, redactor, tap: tap.cloned() })
 }
 
 /// All that a measurement needs.
@@ -139,6 +142,8 @@ struct Measurement {
     writer: Writer,
     look: outcome::Look,
     way: progress::Way,
+    /// Where the page of the run is served, if it is.
+    place: Option<Place>,
     redactor: &'static Redactor,
     /// Whether messages are printed, and the file they are written to.
     tap: Option<Option<PathBuf>>,
@@ -169,6 +174,7 @@ fn measure(mut m: Measurement) -> Result<u8, Trouble> {
         generator: outcome::GeneratorSum::default(),
         phase: "",
     };
+    sink.show.also(m.place.take().map(|place| live::Live::open(place, PathBuf::from(&dir))).transpose()?);
     let swarm = swarm::run(&m.plan, &m.script, &m.route, &control, &mut sink).map_err(|e| {
         Trouble::internal(format!("the run could not go on: {e}. What was recorded so far is in {dir}; `volley report {dir}` shows it"))
     })?;

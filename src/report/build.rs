@@ -39,9 +39,11 @@ use super::view::SummaryRun;
 use super::view::SummarySeries;
 use super::view::Verdict;
 use super::view::View;
+use crate::record::Finish;
 use crate::record::Manifest;
 use crate::record::Run;
 use crate::record::SeriesRecord;
+use crate::record::State;
 
 /// Computes everything a report shows.
 pub fn view(run: &Run) -> View {
@@ -66,6 +68,19 @@ pub fn view(run: &Run) -> View {
         timeout_ns: run.manifest.plan.timeout_ns,
         summary,
     }
+}
+
+/// The same of a run that goes on, as if it ended now: nothing that a record gets at its end is missed.
+pub fn so_far(mut run: Run) -> View {
+    let finish = Finish {
+        elapsed_ns: run.rows.last().map_or(0, |row| row.t_ns.saturating_add(row.span_ns)),
+        unanswered: run.rows.iter().map(|row| row.unanswered).fold(0, u64::saturating_add),
+        generator: Parts::of(&run).generator,
+        ..Finish::default()
+    };
+    run.manifest.state = State::Complete;
+    run.manifest.finish = Some(finish);
+    View { missing: Vec::new(), ..view(&run) }
 }
 
 /// Every series of a run in the measure phase, with its response and its service time.

@@ -22,6 +22,7 @@ use crate::units::Nanos;
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
+const LIVE: &str = include_str!("html/live.js");
 
 /// Sections in order: anchor and name in the contents.
 const CONTENTS: [(&str, &str); 9] = [
@@ -38,10 +39,26 @@ const CONTENTS: [(&str, &str); 9] = [
 
 /// The whole page.
 pub fn render(view: &View) -> Vec<u8> {
+    page(view, false)
+}
+
+/// The page of a run that goes on, as if it ended now, with the figures of the second as they come from `/events`.
+pub fn live(view: &View) -> Vec<u8> {
+    page(view, true)
+}
+
+/// The content security policy; a page that is live may ask its own server, and nobody else, for more.
+pub fn policy(is_live: bool) -> String {
+    let live = if is_live { format!("{} {}; connect-src 'self'", hash(SCRIPT), hash(LIVE)) } else { hash(SCRIPT) };
+    format!("default-src 'none'; script-src {live}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'", hash(STYLE))
+}
+
+fn page(view: &View, is_live: bool) -> Vec<u8> {
     let mut charts = serde_json::Map::new();
-    let mut page = head(view);
+    let mut page = head(view, is_live);
     page.push_str(&opening(view));
     page.push_str("<main id=\"main\">\n");
+    page.push_str(if is_live { RUNNING } else { "" });
     page.push_str(&missing(view));
     page.push_str(&tables::verdict(view));
     page.push_str(&tables::trust(view));
@@ -55,7 +72,7 @@ pub fn render(view: &View) -> Vec<u8> {
     page.push_str(&section("environment", "Where and how was it run?", &tables::environment(view)));
     page.push_str(&section("method", "How to read this", METHOD));
     page.push_str("</main>\n");
-    page.push_str(&closing(view, charts));
+    page.push_str(&closing(view, charts, is_live));
     page.into_bytes()
 }
 
@@ -72,20 +89,19 @@ fn hash(text: &str) -> String {
     format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-fn head(view: &View) -> String {
+fn head(view: &View, is_live: bool) -> String {
     let run = &view.summary.run;
+    let word = if is_live { "Running" } else { findings::verdict_word(view.summary.verdict) };
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src {}; style-src {}; img-src data:; \
-         base-uri 'none'; form-action 'none'\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta name=\"generator\" content=\"volley {}\">\n\
          <title>{}: {} against {}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n",
-        hash(SCRIPT),
-        hash(STYLE),
+        policy(is_live),
         html(&run.version),
-        findings::verdict_word(view.summary.verdict),
+        word,
         html(&run.profile),
         html(&cut(&run.target)),
     )
@@ -130,7 +146,7 @@ fn section(id: &str, question: &str, content: &str) -> String {
     format!("<section id=\"{id}\" class=\"card\" aria-labelledby=\"{id}-h\">\n<h2 id=\"{id}-h\">{question}</h2>\n{content}</section>\n")
 }
 
-fn closing(view: &View, charts: serde_json::Map<String, Value>) -> String {
+fn closing(view: &View, charts: serde_json::Map<String, Value>, is_live: bool) -> String {
     let summary = serde_json::to_string(&view.summary).expect("a summary has string keys and finite numbers only");
     let charts = Value::Object(charts).to_string();
     format!(
@@ -138,12 +154,14 @@ fn closing(view: &View, charts: serde_json::Map<String, Value>) -> String {
          <p id=\"live\" class=\"unseen\" role=\"status\" aria-live=\"polite\"></p>\n\
          <script type=\"application/json\" id=\"volley-summary\">{}</script>\n\
          <script type=\"application/json\" id=\"volley-charts\">{}</script>\n\
-         <script>{SCRIPT}</script>\n</body>\n</html>\n",
+         <script>{SCRIPT}</script>\n{}</body>\n</html>\n",
         html(&view.summary.run.version),
         html(&view.summary.run.id),
         json(&summary),
         json(&charts),
+        if is_live { format!("<script>{LIVE}</script>\n") } else { String::new() },
     )
 }
 
+const RUNNING: &str = include_str!("html/running.html");
 const METHOD: &str = include_str!("html/method.html");

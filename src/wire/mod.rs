@@ -4,6 +4,7 @@ pub mod accept;
 pub mod clock;
 pub mod frames;
 pub mod http;
+pub mod pages;
 pub mod socket;
 pub mod tls;
 mod tunnel;

@@ -185,7 +185,7 @@ fn faults(picture: &Picture, rest: usize) -> Vec<Line<'static>> {
 fn foot(picture: &Picture, note: &str, look: Look) -> Vec<Line<'static>> {
     let (now, ever) = (&picture.connections, &picture.ever);
     let connections = format!(
-        "connections      open {} of {}, opened {}, came back {}, failed {}, ended {}",
+        "connections open {} of {}, opened {}, came back {}, failed {}, ended {}",
         grouped(now.open),
         grouped(picture.clients),
         grouped(ever.opened),
@@ -197,7 +197,7 @@ fn foot(picture: &Picture, note: &str, look: Look) -> Vec<Line<'static>> {
     let faults = if most.is_empty() { "none".to_owned() } else { most.join(", ") };
     let lag = picture.lag.map(time);
     let generator = format!(
-        "generator        lag p99 {} now {} run, late {}, busiest lane {:.0}% most {:.0}%, pauses {}",
+        "generator   lag p99 {} (run {}), woke late {}, busy lane {:.0}% (most {:.0}%), pauses {}",
         lag[0],
         lag[1],
         grouped(picture.late_wakeups),
@@ -209,7 +209,7 @@ fn foot(picture: &Picture, note: &str, look: Look) -> Vec<Line<'static>> {
     let trouble = if picture.faults.is_empty() { Style::new() } else { look.style(Color::Red) };
     vec![
         Line::from(connections),
-        Line::from(Span::styled(format!("faults           {faults}"), trouble)),
+        Line::from(Span::styled(format!("faults      {faults}"), trouble)),
         Line::from(generator),
         Line::from(Span::styled(said, look.style(Color::Yellow))),
         Line::from(Span::styled("p pause view  +/- window  tab series  e faults  q stop (twice: at once)", Style::new().dim())),

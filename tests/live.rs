@@ -1,0 +1,137 @@
+//! `volley run --live`: a page and events while the run goes on, and nothing that readers do touches the run.
+
+mod kit;
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Child;
+use std::process::ChildStderr;
+use std::time::Duration;
+
+use kit::*;
+use volley::wire::pages::READERS;
+
+/// A run with a page.
+struct Shown {
+    child: Child,
+    err: BufReader<ChildStderr>,
+    address: String,
+}
+
+impl Shown {
+    fn start(out: &Path, duration: &str) -> Shown {
+        let mut command = volley();
+        command.args(["run", "echo", "--clients", "10", "--rate", "20/s", "--warmup", "0s", "--report", "none", "--duration", duration]);
+        command.args(["--live", "127.0.0.1:0", "--progress", "none", "--out", text(out)]);
+        let mut child = command.spawn().expect("the program can be started");
+        let mut err = BufReader::new(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        err.read_line(&mut line).expect("a line");
+        let address = line.trim().strip_prefix("live at http://").and_then(|rest| rest.strip_suffix('/'));
+        let address = address.unwrap_or_else(|| panic!("no address: {line}")).to_owned();
+        Shown { child, err, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("the page listens");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a bound");
+        stream
+    }
+
+    fn ask(&self, request: &str) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).expect("a request is taken");
+        stream
+    }
+
+    /// The whole answer; what came before a reset of the connection, too.
+    fn answer(&self, request: &str) -> String {
+        let (mut stream, mut bytes) = (self.ask(request), Vec::new());
+        stream.read_to_end(&mut bytes).ok();
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    fn get(&self, path: &str) -> String {
+        format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address)
+    }
+
+    #[track_caller]
+    fn ends_well(mut self, out: &Path) {
+        let mut rest = String::new();
+        self.err.read_to_string(&mut rest).expect("UTF-8");
+        let code = self.child.wait().expect("a child can be waited for").code();
+        assert!(matches!(code, Some(0 | 4)), "{code:?}: {rest}");
+        assert!(!rest.contains("panicked"), "{rest}");
+        assert_eq!(state(out), "complete");
+        counts_add_up(&serde_json::from_str(&read(out, "summary.json")).expect("JSON"));
+    }
+}
+
+#[test]
+fn a_page_and_its_seconds_until_the_end() {
+    let dir = folder();
+    let out = dir.path().join("run");
+    let shown = Shown::start(&out, "4s");
+    let events = shown.ask(&shown.get("/events"));
+    let mut lines = BufReader::new(events).lines().map(|line| line.expect("text"));
+    let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    assert!(head[0].contains("200") && head.iter().any(|line| line == "content-type: text/event-stream"), "{head:?}");
+    // Three seconds in, the page has figures of measured time.
+    let seconds = lines.by_ref().filter(|line| line.starts_with("data: ")).take(3).collect::<Vec<_>>();
+    assert!(seconds.iter().all(|line| line.contains("\"schema\":\"volley.second/1\"")), "{seconds:?}");
+    let page = shown.answer(&shown.get("/"));
+    for what in ["HTTP/1.1 200", "Running: echo", "The run goes on", "volley-summary", "connect-src &#39;self&#39;"] {
+        let said = page.contains(what) || page.contains(&what.replace("&#39;", "'"));
+        assert!(said, "{what} is not in the page: {}", &page[..page.len().min(2_000)]);
+    }
+    assert!(page.lines().any(|line| line.starts_with("content-security-policy: default-src 'none'")), "the policy is a header, too");
+    let verdict = page.split("\"verdict\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    assert_ne!(verdict, Some("aborted"), "a run that goes on is not held for one that died");
+    let rest: Vec<String> = lines.collect();
+    let end = rest.iter().position(|line| line.contains("event: end")).unwrap_or_else(|| panic!("no end: {rest:?}"));
+    assert!(rest[end + 1].contains("Its report is in"), "{rest:?}");
+    shown.ends_well(&out);
+    assert!(!read(&out, "run.json").contains("connect-src"));
+}
+
+#[test]
+fn odd_requests_are_refused_and_readers_are_bounded() {
+    let dir = folder();
+    let out = dir.path().join("run");
+    let shown = Shown::start(&out, "4s");
+    let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", "403"),
+        ("GET / HTTP/1.1\r\n\r\n", "403"),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "405"),
+        ("GET /../run.json HTTP/1.1\r\nHost: localhost\r\n\r\n", "404"),
+        ("nonsense\r\n\r\n", "400"),
+        (long.as_str(), "431"),
+    ] {
+        let answer = shown.answer(request);
+        // A reset may come before an answer that nobody waited for.
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) || (answer.is_empty() && status == "431"), "{status}: {answer}");
+    }
+    // Followers who never read a byte, as many as there may be.
+    let idle: Vec<TcpStream> = (0..READERS).map(|_| shown.ask(&shown.get("/events"))).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(shown.answer(&shown.get("/")), "", "one more is not heard");
+    drop(idle);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(shown.answer(&shown.get("/")).starts_with("HTTP/1.1 200"), "there is room again");
+    let _idle: Vec<TcpStream> = (0..READERS).map(|_| shown.ask(&shown.get("/events"))).collect();
+    shown.ends_well(&out);
+}
+
+#[test]
+fn others_see_it_only_when_asked_for() {
+    call(&["run", "echo", "--live", "0.0.0.0:0"]).refuses(2, &["--live-anywhere", "127.0.0.1:0"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    call(&["run", "echo", "--live", &address]).refuses(2, &[&address, "cannot be listened at", "Port 0"]);
+    call(&["run", "echo", "--live", "here"]).refuses(2, &["--live", "here"]);
+}
