@@ -6,7 +6,6 @@
 pub mod build;
 mod chart;
 pub mod compare;
-pub mod csv;
 mod escape;
 mod findings;
 pub mod hgrm;
@@ -21,6 +20,7 @@ pub mod png;
 pub mod quantile;
 mod scale;
 mod scene;
+pub mod sheets;
 mod svg;
 pub mod text;
 pub mod trackers;
@@ -56,9 +56,9 @@ pub const FORMATS: &[Format] = &[
     Format { name: "junit", file: "junit.xml", fits: always, draw: |view| Ok(junit::junit(view)) },
     Format { name: "markdown", file: "summary.md", fits: always, draw: |view| Ok(markdown::markdown(view)) },
     Format { name: "openmetrics", file: "openmetrics.txt", fits: always, draw: |view| Ok(openmetrics::openmetrics(view)) },
-    Format { name: "csv", file: "series.csv", fits: always, draw: |view| Ok(csv::series(view)) },
-    Format { name: "csv", file: "latency.csv", fits: always, draw: |view| Ok(csv::latency(view)) },
-    Format { name: "csv", file: "load.csv", fits: always, draw: |view| Ok(csv::load(view)) },
+    Format { name: "csv", file: "series.csv", fits: always, draw: |view| Ok(sheets::series(view)) },
+    Format { name: "csv", file: "latency.csv", fits: always, draw: |view| Ok(sheets::latency(view)) },
+    Format { name: "csv", file: "load.csv", fits: always, draw: |view| Ok(sheets::load(view)) },
     Format { name: "hgrm", file: "latency.hgrm", fits: always, draw: |view| Ok(hgrm::hgrm(view)) },
     Format { name: "bencher", file: "bencher.json", fits: always, draw: |view| Ok(trackers::bencher(view)) },
     Format { name: "gh-benchmark", file: "gh-benchmark.json", fits: always, draw: |view| Ok(trackers::gh_benchmark(view)) },
