@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!  5  cli
-//!  4  report    live
+//!  4  report
 //!  3  swarm     record    mock
 //!  2  plan      dialogue  wire
 //!  1  profile   tally

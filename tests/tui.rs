@@ -130,7 +130,7 @@ fn keys_work_and_q_stops_in_good_order() {
     let dir = folder();
     let out = dir.path().join("run");
     let mut desk = Desk::start(run(&out, &["--duration", "60s"]), 80, 24);
-    for what in ["echo -> ws://127.0.0.1", "planned", "last 10 s", "measured so far", "open 10 of 10", "busy lane", "a column a second"] {
+    for what in ["echo -> ws://127.0.0.1", "planned", "last 10 s", "measured so far", "open 10 of 10", "woke late", "a column a second"] {
         desk.shows(what);
     }
     desk.press("+");

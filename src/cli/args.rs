@@ -137,6 +137,8 @@ Examples:
       consumers with four producers each; each consumer is dropped once and asks for what it missed
   volley run echo --shape 'clients: 0..500/20s, hold 10s; rate: 1..20/30s, spike 100/2s' --pace poisson
   volley run echo -n 100 --repeat 5 --pause 2s
+  volley run echo --duration 10m --live 127.0.0.1:8090 --format ndjson > seconds.ndjson
+      the report so far at http://127.0.0.1:8090/, a JSON object a second in the file
 
 Phases: connections are begun over --ramp (plus one second for the last of them), then --warmup,
 then --duration is measured, then answers are awaited for at most --timeout.")]

@@ -197,13 +197,13 @@ fn foot(picture: &Picture, note: &str, look: Look) -> Vec<Line<'static>> {
     let faults = if most.is_empty() { "none".to_owned() } else { most.join(", ") };
     let lag = picture.lag.map(time);
     let generator = format!(
-        "generator   lag p99 {} (run {}), woke late {}, busy lane {:.0}% (most {:.0}%), pauses {}",
+        "generator   lag p99 {} (run {}), pauses {}, woke late {}, lane {:.0}% (most {:.0}%)",
         lag[0],
         lag[1],
+        picture.pauses,
         grouped(picture.late_wakeups),
         picture.lane_busy[0] * 100.0,
-        picture.lane_busy[1] * 100.0,
-        picture.pauses
+        picture.lane_busy[1] * 100.0
     );
     let said = if note.is_empty() { picture.doubts.join("; ") } else { note.to_owned() };
     let trouble = if picture.faults.is_empty() { Style::new() } else { look.style(Color::Red) };

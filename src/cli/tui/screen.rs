@@ -94,3 +94,57 @@ pub(in crate::cli) fn restore() {
     let _ = terminal::disable_raw_mode();
     output::release();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use nix::pty::Winsize;
+    use nix::pty::openpty;
+    use nix::sys::termios::tcgetattr;
+
+    use super::*;
+    use crate::cli::redact;
+
+    const CHILD: &str = "VOLLEY_TEST_DRAWS";
+
+    /// The hook and the terminal are of the process, so a process of its own panics, in another thread and while it draws.
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        match std::env::var(CHILD).as_deref() {
+            Ok("elsewhere") => {
+                redact::keep_quiet();
+                let _screen = Screen::take().expect("a terminal");
+                let other = std::thread::spawn(|| panic!("a lane fell over"));
+                assert!(other.join().is_err());
+                return;
+            }
+            Ok(_) => {
+                redact::keep_quiet();
+                let mut screen = Screen::take().expect("a terminal");
+                let _ = screen.draw(|_| panic!("a picture fell over"));
+                return;
+            }
+            Err(_) => {}
+        }
+        for (place, why) in [("elsewhere", "a lane fell over"), ("drawing", "a picture fell over")] {
+            let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+            let ends = openpty(&size, None).expect("a pseudo-terminal");
+            let (mut master, slave) = (std::fs::File::from(ends.master), std::fs::File::from(ends.slave));
+            let before = tcgetattr(&slave).expect("settings of a terminal");
+            let end = || slave.try_clone().expect("a second handle");
+            let mut command = std::process::Command::new(std::env::current_exe().expect("this test"));
+            command.args(["--exact", "--nocapture", "cli::tui::screen::tests::a_panic_gives_the_terminal_back"]);
+            command.env(CHILD, place).env("TERM", "xterm").env("RUST_BACKTRACE", "0").stdin(end()).stdout(end()).stderr(end());
+            let mut child = command.spawn().expect("this test can be started");
+            let _ = child.wait().expect("a child can be waited for");
+            assert_eq!(tcgetattr(&slave).expect("settings of a terminal").local_flags, before.local_flags, "{place}");
+            let mut bytes = [0; 16 << 10];
+            let n = master.read(&mut bytes).expect("what was written");
+            let said = String::from_utf8_lossy(&bytes[..n]).into_owned();
+            let (taken, left, told) = (said.find("\x1b[?1049h"), said.find("\x1b[?1049l"), said.find(why));
+            assert!(taken.is_some() && taken < left && left < told, "{place}: taken, given back, told, in this order: {said:?}");
+            assert!(said.contains("\x1b[?25h"), "{place}: the cursor is seen");
+        }
+    }
+}
