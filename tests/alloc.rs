@@ -29,6 +29,7 @@ use volley::tally::Second;
 use volley::units::Nanos;
 use volley::units::Rate;
 use volley::wire::Route;
+use volley::wire::Routes;
 
 /// Allocations on lanes since the start of this process.
 static ON_LANES: AtomicU64 = AtomicU64::new(0);
@@ -120,6 +121,7 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
     let plan = Arc::new(Plan {
         dialect: dialect.map(Into::into),
         target: over.clone(),
+        http: None,
         over,
         headers: Vec::new(),
         vars: values,
@@ -157,7 +159,8 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
     let values = Values { vars: plan.vars.clone(), ..Values::default() };
     let script = Arc::new(Script::compile(&plan.profile, plan.dialect.as_deref(), &values, bounds).expect("it compiles"));
     let mut sink = Watching { before: 0, seconds: Vec::new() };
-    swarm::run(&plan, &script, &Route::plain(server.addr()), &Arc::default(), &mut sink).expect("it runs");
+    let routes = Routes { target: Route::plain(server.addr()), http: None };
+    swarm::run(&plan, &script, &routes, &Arc::default(), &mut sink).expect("it runs");
     assert_eq!(server.stop().expect("an account").violations_total, 0);
     sink.seconds
 }

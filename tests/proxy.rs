@@ -137,7 +137,44 @@ fn an_address_that_was_typed_takes_the_place_of_a_name() {
 }
 
 #[test]
+fn requests_over_http_go_to_a_host_of_their_own() {
+    let server = mock(Words { profile: "openshock-live".into(), ..Words::default() });
+    let target = format!("ws://{}/", server.addr());
+    for (answer, opened) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 45\r\n\r\n{\"data\":{\"gateway\":\"gw.test\",\"country\":\"DE\"}}", 20),
+        ("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", 0),
+    ] {
+        let (place, heads) = proxy(Manner::Says(answer));
+        let (url, dir) = (format!("http://{place}"), folder());
+        let out = dir.path().join("out");
+        let args = ["run", "openshock-live", "--set", "discover=yes", "--target", &target, "--http-target", &url, "--out", text(&out)];
+        let ended = call(&[&args[..], &LOAD, &["--format", "json", "--progress", "none"]].concat());
+        assert_eq!(ended.code, Some(if opened > 0 { 0 } else { 3 }), "{ended:#?}");
+        let heads = heads.lock().expect("no panic");
+        // Who is refused comes back.
+        assert!(if opened > 0 { heads.len() == 20 } else { heads.len() >= 20 }, "{}", heads.len());
+        for head in heads.iter() {
+            assert!(head.starts_with("GET /1/devices/") && head.to_lowercase().contains(&format!("\r\nhost: {place}\r\n")), "{head}");
+        }
+        if opened > 0 {
+            let summary = ended.json();
+            counts_add_up(&summary);
+            assert_eq!(number(&summary, "/connections/opened"), opened);
+            let series = summary["series"].as_array().expect("series");
+            let discovery = series.iter().find(|s| s["name"] == "discovery").expect("a series of the profile");
+            assert_eq!(discovery["count"], 20, "{discovery:#}");
+            assert!(std::fs::read_to_string(out.join("run.json")).expect("a record").contains(&url));
+        }
+    }
+}
+
+#[test]
 fn what_was_typed_wrong_is_named() {
+    let hook = ["run", "openshock-live", "--http-target", "http://127.0.0.1:9/path"];
+    call(&hook).refuses(2, &["--http-target", "has a path", "for example"]);
+    call(&["run", "echo", "--http-target", "http://127.0.0.1:9"]).refuses(2, &["--http-target", "echo", "over HTTP"]);
+    let far = ["run", "openshock-live", "--set", "discover=yes", "--http-target", "http://192.0.2.1"];
+    call(&far).refuses(2, &["192.0.2.1", "--allow-host 192.0.2.1"]);
     let target = ["run", "echo", "--target", "ws://127.0.0.1:9/", "--dry-run"];
     for (more, words) in [
         (&["--proxy", "socks5://127.0.0.1:1"][..], &["--proxy", "http://127.0.0.1:3128"][..]),

@@ -277,6 +277,9 @@ pub(super) struct RunArgs {
     /// Reach the target through a proxy by CONNECT, as http://name:password@127.0.0.1:3128.
     #[arg(long, value_name = "URL", requires = "target", help_heading = "Wire")]
     pub(super) proxy: Option<super::proxy::Proxy>,
+    /// Send the profile's requests over HTTP to this host instead of the target's, as https://api.staging.example.com.
+    #[arg(long, value_name = "URL", value_parser = crate::plan::Target::parse_http, help_heading = "Wire")]
+    pub(super) http_target: Option<crate::plan::Target>,
     /// The address of a host and port, instead of what its name leads to; repeat for more.
     #[arg(long, value_name = "HOST:PORT:ADDRESS", requires = "target", help_heading = "Wire")]
     pub(super) resolve: Vec<super::proxy::Resolved>,

@@ -12,16 +12,21 @@ use super::run::amount;
 use super::say;
 use super::secrets::Secrets;
 use crate::plan::Plan;
+use crate::plan::Target;
 use crate::units::grouped;
 
 /// Says what `plan` would do. What the guard can refuse without looking anything up, it refuses.
 pub(super) fn run(plan: &mut Plan, own_server: bool, secrets: &Secrets, args: &RunArgs) -> Result<u8, Trouble> {
-    let verdict = if own_server { "this machine alone".to_owned() } else { judged(plan, secrets, args)? };
+    let verdict = if own_server { "this machine alone".to_owned() } else { judged(plan, &plan.target.clone(), secrets, args)? };
+    let http = plan.http.clone().map(|host| Ok(format!("{}; {}", host.origin(), judged(plan, &host, secrets, args)?))).transpose()?;
     let dialect = plan.dialect.as_ref().map(|d| format!(" ({d} dialect)")).unwrap_or_default();
     say!("profile   {}{dialect}: {}", plan.profile.name, plan.profile.about);
     let target = if own_server { "the reference server, started for the run".to_owned() } else { plan.target.to_string() };
     say!("target    {}", redact::at_the_door(&target));
     say!("guard     {verdict}");
+    if let Some(http) = http {
+        say!("http      {http}");
+    }
     say!("load      {}", amount(plan));
     if let Some(shape) = plan.shape() {
         let planned: u64 = (0..plan.clients).map(|c| shape.planned(c, plan.measure_until())).sum();
@@ -35,15 +40,15 @@ pub(super) fn run(plan: &mut Plan, own_server: bool, secrets: &Secrets, args: &R
 }
 
 /// What the guard says of the target, as far as it can be said without looking up its name.
-fn judged(plan: &mut Plan, secrets: &Secrets, args: &RunArgs) -> Result<String, Trouble> {
-    let host = plan.target.host.clone();
-    let Some(address) = known_address(&host) else {
+fn judged(plan: &mut Plan, target: &Target, secrets: &Secrets, args: &RunArgs) -> Result<String, Trouble> {
+    let host = &target.host;
+    let Some(address) = known_address(host) else {
         return Ok(format!(
             "{host} is judged by its addresses when the run starts; unless all are loopback or private, it needs --allow-host {host}"
         ));
     };
-    let reach = guard::judge_addresses(&host, &[address], &args.allow_host)?;
-    guard::judge_secrets(plan, reach, &secrets.carriers, args)?;
+    let reach = guard::judge_addresses(host, &[address], &args.allow_host)?;
+    guard::judge_secrets(target, reach, &secrets.carriers, args)?;
     if let Some(ramp) = guard::judge_amount(plan, reach, args)? {
         plan.take_ramp(ramp);
     }

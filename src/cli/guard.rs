@@ -16,6 +16,7 @@ use super::Trouble;
 use super::args::RunArgs;
 use crate::plan::Pacing;
 use crate::plan::Plan;
+use crate::plan::Target;
 use crate::profile::Template;
 use crate::units::MILLI;
 use crate::units::Nanos;
@@ -148,13 +149,14 @@ fn paced_ramp(clients: u64) -> Nanos {
 }
 
 /// Refuses secrets that everybody on the way could read. `carriers` say what holds them.
-pub(super) fn judge_secrets(plan: &Plan, reach: Reach, carriers: &[String], args: &RunArgs) -> Result<(), Trouble> {
-    if plan.target.tls || reach == Reach::Loopback || carriers.is_empty() || args.plaintext_secrets {
+pub(super) fn judge_secrets(target: &Target, reach: Reach, carriers: &[String], args: &RunArgs) -> Result<(), Trouble> {
+    if target.tls || reach == Reach::Loopback || carriers.is_empty() || args.plaintext_secrets {
         return Ok(());
     }
     Err(Trouble::usage(format!(
-        "{} is not this machine, and ws:// shows everybody on the way what is sent: secrets in {}. Use wss://, or pass --plaintext-secrets",
-        plan.target.host,
+        "{} is not this machine, and without TLS everybody on the way sees what is sent: secrets in {}. Use wss:// and https://, or pass \
+         --plaintext-secrets",
+        target.host,
         carriers.join(", ")
     )))
 }

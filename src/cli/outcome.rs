@@ -17,6 +17,7 @@ use super::typed;
 use crate::dialogue::Script;
 use crate::plan::Pacing;
 use crate::plan::Plan;
+use crate::plan::Target;
 use crate::profile::Class;
 use crate::profile::Profile;
 use crate::record;
@@ -41,6 +42,7 @@ use crate::tally::Second;
 use crate::units::SECOND;
 use crate::wire::Protection;
 use crate::wire::Route;
+use crate::wire::Routes;
 
 /// A lane above this share of a core is busy.
 const BUSY: f64 = 0.9;
@@ -138,12 +140,13 @@ pub(super) struct Ended<'a> {
 pub(super) fn manifest(
     plan: &Plan,
     script: &Script,
-    route: &Route,
+    routes: &Routes,
     reference_server: bool,
     limits: &[String],
     redactor: &Redactor,
 ) -> Manifest {
     let open = plan.vars.iter().filter(|(name, _)| !is_secret(&plan.profile, name));
+    let is_insecure = |route: &Route| route.tls.as_ref().is_some_and(Protection::is_insecure);
     let now = jiff::Timestamp::now();
     let mix = now.as_nanosecond() as u64 ^ u64::from(std::process::id()).rotate_left(32);
     Manifest {
@@ -159,9 +162,10 @@ pub(super) fn manifest(
             dialect: plan.dialect.clone(),
             target: redactor.ours(&plan.target.to_string()),
             reference_server,
-            address: route.address.to_string(),
-            sources: route.sources.iter().map(ToString::to_string).collect(),
-            insecure: route.tls.as_ref().is_some_and(Protection::is_insecure),
+            address: routes.target.address.to_string(),
+            http: plan.http.as_ref().map(Target::origin),
+            sources: routes.target.sources.iter().map(ToString::to_string).collect(),
+            insecure: is_insecure(&routes.target) || routes.http.as_ref().is_some_and(is_insecure),
             clients: plan.clients,
             presence: plan.presence.map(|presence| presence.to_string()),
             rate: match plan.pacing {

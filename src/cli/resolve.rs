@@ -170,6 +170,9 @@ pub(super) fn plan(
     lanes: u32,
 ) -> Result<Plan, Trouble> {
     check_times(args)?;
+    if args.http_target.is_some() && profile.https.is_empty() {
+        return Err(Trouble::usage(format!("--http-target: profile `{}` makes no requests over HTTP", profile.name)));
+    }
     let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
     let value = |name: &str| {
         let told = profile.captures.iter().any(|capture| capture == name);
@@ -200,6 +203,7 @@ pub(super) fn plan(
         dialect,
         target: own.overlay(target),
         over: target.clone(),
+        http: args.http_target.clone(),
         headers: args.headers.clone(),
         vars: values,
         columns: Vec::new(),

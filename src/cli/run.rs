@@ -1,13 +1,10 @@
 //! `volley run`: from the command line to a record and its reports.
 
-use std::net::IpAddr;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
@@ -19,7 +16,6 @@ use super::child::Server;
 use super::data::Data;
 use super::dry;
 use super::guard;
-use super::guard::Reach;
 use super::limits;
 use super::live;
 use super::live::Place;
@@ -28,7 +24,6 @@ use super::preflight;
 use super::probe::Printer;
 use super::progress;
 use super::progress::Show;
-use super::proxy;
 use super::proxy::Proxy;
 use super::redact;
 use super::redact::Redactor;
@@ -55,10 +50,7 @@ use crate::swarm::Control;
 use crate::swarm::Sink;
 use crate::tally::Second;
 use crate::units::Nanos;
-use crate::wire::Route;
-
-/// How long an address of several is given to take a connection before the run.
-const LISTENS_WITHIN: Duration = Duration::from_secs(1);
+use crate::wire::Routes;
 
 /// Runs a load test; the exit code.
 pub(super) fn run(args: &RunArgs) -> Result<u8, Trouble> {
@@ -80,7 +72,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let data = resolve::data(args, &profile)?;
     let values = resolve::variables(&profile, dialect.as_deref(), &with_row(&sets, &data))?;
     let target = args.target.as_deref().map(Target::parse).transpose().map_err(Trouble::usage)?;
-    if let Some(target) = &target {
+    for target in target.iter().chain(&args.http_target) {
         guard::judge_name(&target.host, args)?;
     }
     let lanes = args.lanes.unwrap_or_else(default_lanes);
@@ -101,7 +93,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let secrets = Secrets::of(&plan, &typed)?;
     let redactor = redact::install(secrets.redactor());
     guard::judge_harm(&plan, args.allow_harm)?;
-    let tls = route::protection(args, target.as_ref().map(|_| &plan.target))?;
+    let tls = route::protections(args, target.as_ref())?;
     let rehearsed = script(&plan)?;
     let limits = limits::gather(args, &plan.profile)?;
     plan.play_in_groups(rehearsed.cast.group());
@@ -111,32 +103,24 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
         return dry::run(&mut plan, target.is_none(), &secrets, args);
     }
     let server = if target.is_none() { Some(Server::start(&args.profile, dialect.as_deref(), &[])?) } else { None };
-    let address = match &server {
-        Some(server) => {
-            plan.target.port = server.address.port();
-            plan.over.port = server.address.port();
-            server.address
-        }
-        None => look_up(&mut plan, &secrets, args)?,
-    };
-    let route = route::route(args, &plan.target, address, tls)?;
+    let routes = route::routes(&mut plan, server.as_ref(), tls, &secrets, args)?;
     let script = Arc::new(script(&plan)?);
     let plan = Arc::new(plan);
-    let manifest = outcome::manifest(&plan, &script, &route, server.is_some(), &limits, redactor);
+    let manifest = outcome::manifest(&plan, &script, &routes, server.is_some(), &limits, redactor);
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
     let writer = Writer::create(&dir, &manifest)
         .map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))?;
     if args.progress != super::args::Progress::None {
-        tell!("{} -> {} ({address}), {}", plan.profile.name, plan.target, amount(&plan));
+        tell!("{} -> {} ({}), {}", plan.profile.name, plan.target, routes.target.address, amount(&plan));
     }
-    measure(Measurement { plan, script, route, server, manifest, writer, look, way, place, redactor, tap: tap.cloned() })
+    measure(Measurement { plan, script, routes, server, manifest, writer, look, way, place, redactor, tap: tap.cloned() })
 }
 
 /// All that a measurement needs.
 struct Measurement {
     plan: Arc<Plan>,
     script: Arc<Script>,
-    route: Route,
+    routes: Routes,
     server: Option<Server>,
     manifest: Manifest,
     writer: Writer,
@@ -175,7 +159,7 @@ fn measure(mut m: Measurement) -> Result<u8, Trouble> {
         phase: "",
     };
     sink.show.also(m.place.take().map(|place| live::Live::open(place, PathBuf::from(&dir))).transpose()?);
-    let swarm = swarm::run(&m.plan, &m.script, &m.route, &control, &mut sink).map_err(|e| {
+    let swarm = swarm::run(&m.plan, &m.script, &m.routes, &control, &mut sink).map_err(|e| {
         Trouble::internal(format!("the run could not go on: {e}. What was recorded so far is in {dir}; `volley report {dir}` shows it"))
     })?;
     let (pauses, generator, broke) = (sink.pauses, sink.generator, sink.broke);
@@ -302,48 +286,6 @@ fn whole_groups(plan: &Plan, cast: &Cast) -> Result<(), Trouble> {
 fn default_lanes() -> u32 {
     let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     cpus.saturating_sub(1).max(1)
-}
-
-/// The address of the target, looked up once. All addresses that it has are judged, and the plan is
-/// brought within what may be done there.
-fn look_up(plan: &mut Plan, secrets: &Secrets, args: &RunArgs) -> Result<SocketAddr, Trouble> {
-    let host = plan.target.host.clone();
-    let found = match (proxy::addresses(&plan.target, &args.resolve), &args.proxy) {
-        (Ok(found), _) => found,
-        // Only the proxy may know the name; then nobody here can say how far away it is.
-        (Err(_), Some(_)) => Vec::new(),
-        (Err(e), None) => return Err(Trouble::nothing(format!("{host} cannot be looked up: {e}. Check the host in --target"))),
-    };
-    let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
-    let reach = match &args.proxy {
-        Some(_) if addresses.is_empty() => guard::judge_unseen(&host, &args.allow_host)?,
-        _ => guard::judge_addresses(&host, &addresses, &args.allow_host)?,
-    };
-    judge(plan, reach, secrets, args)?;
-    match &args.proxy {
-        Some(proxy) => proxy.address(),
-        None => first_that_listens(&found).ok_or_else(|| Trouble::nothing(format!("{host} has no address"))),
-    }
-}
-
-/// Brings the plan within what may be done at a distance.
-fn judge(plan: &mut Plan, reach: Reach, secrets: &Secrets, args: &RunArgs) -> Result<(), Trouble> {
-    guard::judge_secrets(plan, reach, &secrets.carriers, args)?;
-    if let Some(ramp) = guard::judge_amount(plan, reach, args)? {
-        if args.ramp.is_some() {
-            tell!("warning: connects to a host that is not loopback are paced at 500/s; the ramp takes {ramp} (--over-limit lifts this)");
-        }
-        plan.take_ramp(ramp);
-    }
-    Ok(())
-}
-
-/// The first address that takes a connection, when a name has several: `localhost` is often `::1` first, and
-/// the server on 127.0.0.1 only. Otherwise the first.
-fn first_that_listens(found: &[SocketAddr]) -> Option<SocketAddr> {
-    let listens = |address: &&SocketAddr| std::net::TcpStream::connect_timeout(address, LISTENS_WITHIN).is_ok();
-    let found_listening = if found.len() > 1 { found.iter().find(listens) } else { None };
-    found_listening.or(found.first()).copied()
 }
 
 fn default_dir(manifest: &Manifest) -> PathBuf {

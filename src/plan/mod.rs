@@ -76,6 +76,8 @@ pub struct Plan {
     pub target: Target,
     /// What was typed as the target; laid over the address of every role.
     pub over: Target,
+    /// Where requests over HTTP go, when that is not the target.
+    pub http: Option<Target>,
     /// Values of all variables.
     pub vars: BTreeMap<String, String>,
     /// Headers that were typed; they go before those of the profile.
@@ -286,6 +288,7 @@ mod tests {
             dialect: None,
             target: Target::parse("ws://127.0.0.1:1/").expect("valid"),
             over: Target::parse("ws://127.0.0.1:1/").expect("valid"),
+            http: None,
             vars: BTreeMap::new(),
             headers: Vec::new(),
             columns: Vec::new(),

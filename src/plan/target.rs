@@ -47,6 +47,27 @@ impl Target {
         Ok(Target { host, port, tls, path_and_query })
     }
 
+    /// Reads `http://host[:port]` or `https://..`: where requests over HTTP go.
+    ///
+    /// # Errors
+    /// What is wrong, with an example.
+    pub fn parse_http(url: &str) -> Result<Self, String> {
+        let wrong = |what: &str| format!("`{}` {what}; write for example `https://api.staging.example.com`", without_secrets(url));
+        let rest = url.strip_prefix("http").filter(|rest| rest.starts_with("://") || rest.starts_with("s://"));
+        let rest = rest.ok_or_else(|| wrong("does not begin with http:// or https://"))?;
+        let target =
+            Target::parse(&format!("ws{rest}")).map_err(|_| wrong("has no host, or a port that is not a number from 1 to 65535"))?;
+        if target.path_and_query != "/" {
+            return Err(wrong("has a path, and those are the profile's"));
+        }
+        Ok(target)
+    }
+
+    /// As `http://host:port` or `https://..`.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.authority())
+    }
+
     /// Lays `over` (what the user typed) over this endpoint: scheme, host and port are replaced; a
     /// path other than `/` replaces the path; queries are merged, the user's value winning.
     pub fn overlay(&self, over: &Target) -> Target {
@@ -151,6 +172,18 @@ mod tests {
         for url in ["ws://u:s3cret@h/", "http://s3cret@h/?x", "ws://h:x/?t=s3cret", "s3cret@h", "ws://h:x/#s3cret", "wss://a@s3cret@/ ?"] {
             let why = Target::parse(url).expect_err(url);
             assert!(!why.contains("s3cret"), "{why}");
+        }
+    }
+
+    #[test]
+    fn origins() {
+        for (url, origin) in [("http://a:80", "http://a"), ("https://[::1]:8443/", "https://[::1]:8443"), ("http://a:443", "http://a:443")]
+        {
+            assert_eq!(Target::parse_http(url).map(|target| target.origin()).as_deref(), Ok(origin));
+        }
+        for url in ["ws://a", "a:80", "httpss://a", "http://", "http://a/path", "http://a?t=s3cret", "http://u:s3cret@a/", "http:///x"] {
+            let why = Target::parse_http(url).expect_err(url);
+            assert!(why.contains("for example") && !why.contains("s3cret"), "{why}");
         }
     }
 

@@ -130,6 +130,9 @@ pub struct PlanRecord {
     /// Address that the target's name led to, asked for once; empty in older records.
     #[serde(default)]
     pub address: String,
+    /// Where requests over HTTP went, when that was not the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
     /// Local addresses that connections came from in turn; empty when the kernel chose.
     #[serde(default)]
     pub sources: Vec<String>,

@@ -37,6 +37,7 @@ use crate::wire::Opened;
 use crate::wire::Opening;
 use crate::wire::Protection;
 use crate::wire::Route;
+use crate::wire::Routes;
 use crate::wire::upgrade::Asking;
 
 /// Time between two connections that are made again, to this machine and to any other.
@@ -94,7 +95,7 @@ pub(super) struct Dial {
 pub(super) fn dial_all(
     plan: Arc<Plan>,
     script: Arc<Script>,
-    route: &Route,
+    routes: &Routes,
     clock: Clock,
     lanes: Vec<Sender<Dialed>>,
     asked: UnboundedReceiver<Order>,
@@ -103,11 +104,18 @@ pub(super) fn dial_all(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         let mut watch = DialerWatch::new();
-        let mut dialer = Dialer::new(plan, script, route, clock, lanes);
+        let mut dialer = Dialer::new(plan, script, routes, clock, lanes);
         dialer.serve(asked, control).await;
         dialer.finish(control).await;
         watch.busy()
     }))
+}
+
+/// How a lane's WebSockets are opened, and its requests over HTTP made.
+#[derive(Clone)]
+struct Openings {
+    socket: Arc<Opening>,
+    http: Arc<Opening>,
 }
 
 /// The dialer at work.
@@ -117,7 +125,7 @@ struct Dialer {
     clock: Clock,
     lanes: Vec<Sender<Dialed>>,
     /// What the openings of each lane have in common.
-    openings: Vec<Arc<Opening>>,
+    openings: Vec<Openings>,
     /// Time between two connections that are made again.
     pace: u64,
     places: Arc<Semaphore>,
@@ -131,9 +139,9 @@ struct Dialer {
 }
 
 impl Dialer {
-    fn new(plan: Arc<Plan>, script: Arc<Script>, route: &Route, clock: Clock, lanes: Vec<Sender<Dialed>>) -> Self {
-        let openings = openings(&plan, route, clock);
-        let pace = if route.address.ip().is_loopback() { PACE_HERE } else { PACE_AWAY };
+    fn new(plan: Arc<Plan>, script: Arc<Script>, routes: &Routes, clock: Clock, lanes: Vec<Sender<Dialed>>) -> Self {
+        let openings = openings(&plan, routes, clock);
+        let pace = if routes.target.address.ip().is_loopback() { PACE_HERE } else { PACE_AWAY };
         let places = Arc::new(Semaphore::new(plan.dials as usize));
         let (tasks, again) = (JoinSet::new(), BinaryHeap::new());
         Dialer { plan, script, clock, lanes, openings, pace, places, tasks, first: 0, again, paced: 0 }
@@ -208,9 +216,9 @@ impl Dialer {
     fn begin(&mut self, dial: Dial, place: Option<OwnedSemaphorePermit>) {
         while self.tasks.try_join_next().is_some() {}
         let (plan, script) = (self.plan.clone(), self.script.clone());
-        let (lane, opening, number) = self.of(dial.client);
+        let (lane, openings, number) = self.of(dial.client);
         self.tasks.spawn(async move {
-            let (calls, result) = open(&plan, &script, &opening, dial).await;
+            let (calls, result) = open(&plan, &script, &openings, dial).await;
             // A lane that has ended no longer wants it.
             let _ = lane.send(Dialed { place: number, what: Done::Connection(calls, Box::new(result)) });
             drop(place);
@@ -221,15 +229,15 @@ impl Dialer {
     fn call(&mut self, call: Call) {
         while self.tasks.try_join_next().is_some() {}
         let (plan, script) = (self.plan.clone(), self.script.clone());
-        let (lane, opening, number) = self.of(call.client);
+        let (lane, openings, number) = self.of(call.client);
         self.tasks.spawn(async move {
-            let called = call.make(&script, &opening, &plan.target.authority()).await;
+            let called = call.make(&script, &openings.http, &authority(&plan)).await;
             let _ = lane.send(Dialed { place: number, what: Done::Call(called) });
         });
     }
 
     /// The lane of a client, what its openings have in common, and the client's place in it.
-    fn of(&self, client: u64) -> (Sender<Dialed>, Arc<Opening>, usize) {
+    fn of(&self, client: u64) -> (Sender<Dialed>, Openings, usize) {
         let share = self.plan.share();
         let lane = share.lane_of(client);
         (self.lanes[lane].clone(), self.openings[lane].clone(), share.place_of(client))
@@ -247,13 +255,13 @@ impl Dialer {
 }
 
 /// Makes the HTTP requests that go before a connection, then the connection.
-async fn open(plan: &Plan, script: &Script, opening: &Opening, dial: Dial) -> (Vec<Called>, Result<Opened, Failure>) {
+async fn open(plan: &Plan, script: &Script, openings: &Openings, dial: Dial) -> (Vec<Called>, Result<Opened, Failure>) {
     let door = &script.roles[script.cast.role(dial.client)].door;
     let mut captured = vec![String::new(); script.captures];
     let mut calls = Vec::new();
     for &http in &door.calls {
         let call = Call::new(script, http, &fill(script, dial, &captured));
-        let mut called = call.make(script, opening, &plan.target.authority()).await;
+        let mut called = call.make(script, &openings.http, &authority(plan)).await;
         match &mut called.result {
             Err(failure) => return (calls, Err(failure.clone())),
             Ok((_, taken)) => taken.iter().for_each(|(capture, text)| captured[*capture].clone_from(text)),
@@ -263,7 +271,7 @@ async fn open(plan: &Plan, script: &Script, opening: &Opening, dial: Dial) -> (V
     let fill = fill(script, dial, &captured);
     let result = match Target::parse(&door.url.text(&fill)) {
         Err(why) => Err(Failure::new(Fault::Io, format!("the address of client {}: {why}", dial.client))),
-        Ok(own) => opening.open(dial.client, &asking(plan, door, &own, &fill), nonce(plan.seed, dial.client, dial.dial)).await,
+        Ok(own) => openings.socket.open(dial.client, &asking(plan, door, &own, &fill), nonce(plan.seed, dial.client, dial.dial)).await,
     };
     (calls, result)
 }
@@ -284,15 +292,22 @@ fn asking(plan: &Plan, door: &Door, own: &Target, fill: &Fill<'_>) -> Asking {
     }
 }
 
+/// The `Host` of requests over HTTP.
+fn authority(plan: &Plan) -> String {
+    plan.http.as_ref().unwrap_or(&plan.target).authority()
+}
+
 /// What the openings of each lane have in common.
-fn openings(plan: &Plan, route: &Route, clock: Clock) -> Vec<Arc<Opening>> {
-    let opening = |_| Opening {
-        route: Route { tls: route.tls.as_ref().map(Protection::of_lane), ..route.clone() },
-        stamps: plan.stamps == Stamps::Kernel,
-        clock,
-        timeout: plan.timeout.to_std(),
+fn openings(plan: &Plan, routes: &Routes, clock: Clock) -> Vec<Openings> {
+    let opening = |route: &Route| {
+        let route = Route { tls: route.tls.as_ref().map(Protection::of_lane), ..route.clone() };
+        Arc::new(Opening { route, stamps: plan.stamps == Stamps::Kernel, clock, timeout: plan.timeout.to_std() })
     };
-    (0..plan.lanes).map(opening).map(Arc::new).collect()
+    let of_lane = |_| {
+        let socket = opening(&routes.target);
+        Openings { http: routes.http.as_ref().map_or_else(|| socket.clone(), opening), socket }
+    };
+    (0..plan.lanes).map(of_lane).collect()
 }
 
 /// Waits for the instant `at` and then for a place; forever when there is no instant. tokio's timers

@@ -32,7 +32,7 @@ use crate::tally::Slice;
 use crate::tally::Tally;
 use crate::units::Nanos;
 use crate::wire::Clock;
-use crate::wire::Route;
+use crate::wire::Routes;
 use desk::Crowd;
 use lane::Lane;
 use lane::Lines;
@@ -145,11 +145,11 @@ pub struct Outcome {
     pub rss_peak_bytes: u64,
 }
 
-/// Plays `plan` against the server at the end of `route`, handing each second to `sink`.
+/// Plays `plan` against the server at the end of `routes`, handing each second to `sink`.
 ///
 /// # Errors
 /// When threads or their kernel objects cannot be made.
-pub fn run(plan: &Arc<Plan>, script: &Arc<Script>, route: &Route, control: &Arc<Control>, sink: &mut dyn Sink) -> io::Result<Outcome> {
+pub fn run(plan: &Arc<Plan>, script: &Arc<Script>, routes: &Routes, control: &Arc<Control>, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let clock = Clock::start();
     let (slices_in, slices) = mpsc::channel();
     let (to_dialer, dials) = tokio::sync::mpsc::unbounded_channel();
@@ -173,8 +173,8 @@ pub fn run(plan: &Arc<Plan>, script: &Arc<Script>, route: &Route, control: &Arc<
     }
     drop((slices_in, to_dialer));
     let dialer = {
-        let (plan, script, route, control) = (plan.clone(), script.clone(), route.clone(), control.clone());
-        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(plan, script, &route, clock, dialed, dials, &control))?
+        let (plan, script, routes, control) = (plan.clone(), script.clone(), routes.clone(), control.clone());
+        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(plan, script, &routes, clock, dialed, dials, &control))?
     };
     let mut collector = Collector::new(plan, spares, control);
     while let Ok(slice) = slices.recv() {

@@ -84,6 +84,15 @@ impl Route {
     }
 }
 
+/// How everything of a run is reached.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// The target.
+    pub target: Route,
+    /// The host of requests over HTTP, when that is not the target.
+    pub http: Option<Route>,
+}
+
 /// A connection made, upgraded, ready for frames.
 #[derive(Debug)]
 pub struct Opened {

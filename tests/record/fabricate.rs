@@ -181,6 +181,7 @@ fn plan() -> PlanRecord {
         target: "ws://127.0.0.1:9000/".into(),
         reference_server: false,
         address: "127.0.0.1:9000".into(),
+        http: None,
         sources: Vec::new(),
         insecure: false,
         clients: 10,

@@ -144,7 +144,7 @@ fn public_hosts_are_capped_and_connects_paced() {
 fn secrets_do_not_go_in_the_open() {
     let (own, far) = (plan("echo", "ws://h/", &[]), plan("echo", "wss://h/", &[]));
     let carriers = ["variable `token`".to_owned()];
-    let refused = said(judge_secrets(&own, Reach::Private, &carriers, &args(&[])));
+    let refused = said(judge_secrets(&own.target, Reach::Private, &carriers, &args(&[])));
     ["variable `token`", "wss://", "--plaintext-secrets"].iter().for_each(|word| assert!(refused.contains(word), "{refused}"));
     for (plan, reach, carriers, more) in [
         (&own, Reach::Loopback, &carriers[..], &[][..]),
@@ -152,7 +152,7 @@ fn secrets_do_not_go_in_the_open() {
         (&own, Reach::Public, &carriers, &["--plaintext-secrets"]),
         (&far, Reach::Public, &carriers, &[]),
     ] {
-        assert_eq!(said(judge_secrets(plan, reach, carriers, &args(more))), "()");
+        assert_eq!(said(judge_secrets(&plan.target, reach, carriers, &args(more))), "()");
     }
 }
 

@@ -33,6 +33,7 @@ fn recipe(manifest: &Manifest) -> Vec<(&'static str, String)> {
         ("dialect", plan.dialect.clone().unwrap_or_default()),
         ("target", target),
         ("address", if plan.reference_server { String::new() } else { plan.address.clone() }),
+        ("HTTP requests to", plan.http.clone().unwrap_or_default()),
         ("from", plan.sources.join(", ")),
         ("TLS", if plan.insecure { "NOT VERIFIED (--insecure)".into() } else { String::new() }),
         ("clients", plan.presence.as_ref().map_or(grouped(plan.clients), |shape| format!("up to {}: {shape}", grouped(plan.clients)))),
