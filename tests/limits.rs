@@ -47,9 +47,11 @@ fn a_limit_that_aborts_ends_the_run_with_its_record() {
     for (limit, least) in [("echo p(50) < 10ms abort", 1), ("echo p(50) < 10ms abort after 3s", 3)] {
         let out = dir.path().join(least.to_string());
         let ended = run(slow(), "echo", &[&load[..], &["--limit", limit]].concat(), &out);
-        assert_eq!(ended.code, Some(10), "{ended:#?}");
         let summary = ended.json();
-        assert_eq!((&summary["verdict"], held(&summary)), (&Value::from("fail"), vec![(limit.to_owned(), Some(false))]));
+        // A busy machine makes the run invalid besides, which is said first.
+        let verdict = summary["verdict"].as_str().expect("a verdict");
+        assert!(matches!((ended.code, verdict), (Some(10), "fail") | (Some(4), "invalid")), "{ended:#?}");
+        assert_eq!(held(&summary), vec![(limit.to_owned(), Some(false))]);
         let reasons = summary["reasons"].to_string();
         assert!(reasons.contains(limit) && ended.err.contains(limit), "{reasons} {}", ended.err);
         let seconds = measured_seconds(&out);
