@@ -10,11 +10,13 @@
 
 mod alt;
 mod curve;
+mod distribution;
 mod environment;
 mod errors;
 mod figures;
 mod grid;
 mod heat;
+mod levels;
 mod limits;
 mod parts;
 mod storm;
@@ -59,6 +61,8 @@ pub fn view(run: &Run) -> View {
         trust: trust::lines(&parts, &figures),
         curves: curve::curves(&parts),
         heats,
+        distributions: distribution::distributions(&parts),
+        levels: levels::levels(&parts),
         storm: storm::curve(&parts),
         timeline,
         errors: errors::lines(&parts),

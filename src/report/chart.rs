@@ -1,11 +1,15 @@
-//! The charts as drawings: percentiles, latency over time, load over time, recovery from a storm.
+//! The charts as drawings: percentiles, latency and load over time, distributions, latency against load, recovery from a storm.
 //!
 //! Reads a view, knows nothing of SVG or PNG. Each chart fills an area of a [`Scene`] and returns
 //! where its horizontal axis lies, so that a pointer can be turned into a moment or a quantile.
 
+pub(crate) mod distribution;
 pub(crate) mod heatmap;
+pub(crate) mod levels;
+pub(crate) mod over_time;
 pub(crate) mod percentiles;
 pub(crate) mod recovery;
+mod strands;
 pub(crate) mod timeline;
 
 use super::scale::Linear;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::escape::drawn;
 use super::scale;
 use super::view::Heat;
+use super::view::Level;
 use super::view::Summary;
 use super::view::SummarySeries;
 use super::view::Verdict;
@@ -189,6 +190,62 @@ pub(crate) fn load(view: &View) -> String {
     }
     text.push_str(&format!(". At most {} were open at once.", plural(view.summary.connections.peak, "connection")));
     text
+}
+
+/// What percentiles over time show.
+pub(crate) fn over_time(heat: &Heat) -> String {
+    let most = |values: &[Option<u64>]| values.iter().flatten().max().copied();
+    let least = |values: &[Option<u64>]| values.iter().flatten().min().copied();
+    let range =
+        |name: &str, values: &[Option<u64>]| Some(format!("{name} lay between {} and {}", Nanos(least(values)?), Nanos(most(values)?)));
+    let parts: Vec<String> = [range("p50", &heat.p50), range("p99", &heat.p99)].into_iter().flatten().collect();
+    let columns = if heat.column_ns > 1_000_000_000 { format!(" (columns of {})", Nanos(heat.column_ns)) } else { String::new() };
+    if parts.is_empty() {
+        return format!("{}: no column of time has enough answers for a percentile.", heat.series);
+    }
+    format!("{}: {}{columns}. Each column is a histogram of its own; nothing is averaged.", heat.series, parts.join(", "))
+}
+
+/// Where most answers of a distribution lie.
+pub(crate) fn distribution(view: &View) -> String {
+    let main = main_series(view).and_then(|main| view.distributions.iter().find(|d| d.series == main.name));
+    let Some(distribution) = main else { return "No answer was recorded, so there is no distribution to draw.".into() };
+    let fullest = distribution.counts.iter().enumerate().max_by_key(|(i, n)| (**n, usize::MAX - i)).map_or(0, |(i, _)| i);
+    let edge = |i: usize| Nanos(distribution.edges_ns.get(i).copied().unwrap_or(0));
+    format!(
+        "{}: most answers took between {} and {}. Two humps mean two ways of answering.",
+        distribution.series,
+        edge(fullest),
+        edge(fullest + 1)
+    )
+}
+
+/// The lowest level of load at which p99 is at least twice what it is at the lowest of all.
+pub(crate) fn knee(view: &View) -> Option<&Level> {
+    let mut known = view.levels.iter().filter_map(|level| Some((level, level.p99?)));
+    let (_, first) = known.next()?;
+    known.find(|(_, p99)| *p99 >= first.saturating_mul(2)).map(|(level, _)| level)
+}
+
+/// How latency goes with load.
+pub(crate) fn levels(view: &View) -> String {
+    let known: Vec<(&Level, u64)> = view.levels.iter().filter_map(|level| Some((level, level.p99?))).collect();
+    let (Some((low, first)), Some((high, last))) = (known.first(), known.last()) else {
+        return "The load changed, but no level of it has enough answers for a p99.".into();
+    };
+    let ends = format!("p99 was {} at {} and {} at {}", Nanos(*first), rate(low.planned_per_s), Nanos(*last), rate(high.planned_per_s));
+    match knee(view) {
+        Some(level) => format!("{ends}; it first doubled at {}.", rate(level.planned_per_s)),
+        None => format!("{ends}; it never doubled."),
+    }
+}
+
+/// How connections fared.
+pub(crate) fn connections(view: &View) -> String {
+    let c = &view.summary.connections;
+    let failed = if c.failed == 0 { "no attempt failed".into() } else { format!("{} failed", plural(c.failed, "attempt")) };
+    let again = if c.reconnects == 0 { "none was made again".into() } else { format!("{} were made again", grouped(c.reconnects)) };
+    format!("{} asked for, {} opened, {failed}, {again}.", plural(c.asked, "connection"), grouped(c.opened))
 }
 
 /// What the errors add up to.

@@ -5,6 +5,8 @@
 //! the one style and the one script. The same view gives the same bytes.
 
 mod figures;
+mod panels;
+mod protocol;
 mod storm;
 mod tables;
 
@@ -25,14 +27,19 @@ const SCRIPT: &str = include_str!("html/page.js");
 const LIVE: &str = include_str!("html/live.js");
 
 /// Sections in order: anchor and name in the contents.
-const CONTENTS: [(&str, &str); 9] = [
+const CONTENTS: [(&str, &str); 14] = [
     ("verdict", "Verdict"),
     ("trust", "Trust"),
     ("latency", "Latency"),
     ("over-time", "Over time"),
     ("load", "Load"),
+    ("percentiles-over-time", "Drift"),
+    ("distribution", "Distribution"),
+    ("levels", "Capacity"),
     ("storm", "Storm"),
     ("errors", "Errors"),
+    ("connections", "Connections"),
+    ("protocol", "Protocol"),
     ("environment", "Environment"),
     ("method", "Method"),
 ];
@@ -65,10 +72,17 @@ fn page(view: &View, is_live: bool) -> Vec<u8> {
     page.push_str(&section("latency", "How fast were the answers?", &latency(view, &mut charts)));
     page.push_str(&section("over-time", "When was it slow?", &figures::heatmaps(view, &mut charts)));
     page.push_str(&section("load", "Was the load delivered?", &load(view, &mut charts)));
+    page.push_str(&section("percentiles-over-time", "Did it drift?", &panels::over_time(view, &mut charts)));
+    page.push_str(&section("distribution", "One hump or two?", &panels::distribution(view, &mut charts)));
+    if !view.levels.is_empty() {
+        page.push_str(&section("levels", "How much can it hold?", &panels::levels(view, &mut charts)));
+    }
     if let Some(panel) = storm::panel(view, &mut charts) {
         page.push_str(&section("storm", "Did everybody come back?", &panel));
     }
     page.push_str(&section("errors", "What went wrong?", &tables::errors(view)));
+    page.push_str(&section("connections", "How did connections fare?", &protocol::connections(view)));
+    page.push_str(&section("protocol", "What was said?", &protocol::protocol(view)));
     page.push_str(&section("environment", "Where and how was it run?", &tables::environment(view)));
     page.push_str(&section("method", "How to read this", METHOD));
     page.push_str("</main>\n");
@@ -109,7 +123,11 @@ fn head(view: &View, is_live: bool) -> String {
 
 fn opening(view: &View) -> String {
     let run = &view.summary.run;
-    let there = |id: &str| id != "storm" || view.summary.storm.is_some();
+    let there = |id: &str| match id {
+        "storm" => view.summary.storm.is_some(),
+        "levels" => !view.levels.is_empty(),
+        _ => true,
+    };
     let links: String =
         CONTENTS.iter().filter(|(id, _)| there(id)).map(|(id, name)| format!("<li><a href=\"#{id}\">{name}</a></li>")).collect();
     let dialect = run.dialect.as_ref().map(|d| format!(" ({} dialect)", html(d))).unwrap_or_default();

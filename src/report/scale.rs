@@ -87,6 +87,11 @@ impl Latency {
         self.map.held((ns.max(MICRO) as f64).log10())
     }
 
+    /// The axis by the decimal logarithm of nanoseconds.
+    pub(crate) fn map(&self) -> Linear {
+        self.map
+    }
+
     /// The unit of every label of this axis.
     pub(crate) fn unit(&self) -> &'static str {
         self.unit.1

@@ -253,6 +253,10 @@ pub struct View {
     pub curves: Vec<Curve>,
     /// Latency over time of each series with samples.
     pub heats: Vec<Heat>,
+    /// How often each time occurred, of each series with samples in the measure phase.
+    pub distributions: Vec<Distribution>,
+    /// Latency of the main series at each level of load; empty where the load hardly changed.
+    pub levels: Vec<Level>,
     /// Who was back when after a storm.
     pub storm: Option<StormCurve>,
     /// Load over time.
@@ -311,12 +315,40 @@ pub struct Heat {
     pub columns: Vec<Vec<u64>>,
     /// p50 of each column in nanoseconds, `None` where nothing was answered.
     pub p50: Vec<Option<u64>>,
-    /// p99 of each column in nanoseconds, `None` with fewer than 10 samples beyond it.
+    /// p90 of each column in nanoseconds, `None` with fewer than 10 samples beyond it.
+    pub p90: Vec<Option<u64>>,
+    /// p99 of each column in nanoseconds, as for p90.
     pub p99: Vec<Option<u64>>,
     /// Largest value of each column in nanoseconds.
     pub max: Vec<Option<u64>>,
     /// Faults and unanswered exchanges in each column.
     pub errors: Vec<u64>,
+}
+
+/// How often each response time of a series occurred in the measure phase.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distribution {
+    /// Series name.
+    pub series: String,
+    /// Edges of the rows in nanoseconds, rising by a constant factor: one more than there are rows.
+    pub edges_ns: Vec<u64>,
+    /// Answers in each row.
+    pub counts: Vec<u64>,
+}
+
+/// Latency of the main series over the measured seconds in which about so much was planned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Level {
+    /// Mean of the sends that fell due a second.
+    pub planned_per_s: f64,
+    /// Mean of the answers a second.
+    pub answered_per_s: f64,
+    /// Seconds of this level.
+    pub seconds: usize,
+    /// p50 of response in nanoseconds, `None` with fewer than 10 samples beyond it.
+    pub p50: Option<u64>,
+    /// p99 of response, as for p50.
+    pub p99: Option<u64>,
 }
 
 /// Load over time. All vectors have one entry a second.

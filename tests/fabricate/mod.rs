@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use volley::profile::Class;
 use volley::record::Pause;
 use volley::report::view::Curve;
+use volley::report::view::Distribution;
 use volley::report::view::ErrorLine;
 use volley::report::view::Heat;
 use volley::report::view::SUMMARY_SCHEMA;
@@ -114,6 +115,12 @@ fn edges(rows: usize) -> Vec<u64> {
     (0..=rows).map(|r| (100_000.0 * 10f64.powf(r as f64 / 15.0)) as u64).collect()
 }
 
+fn distribution(heat: &Heat) -> Distribution {
+    let rows = heat.edges_ns.len() - 1;
+    let counts = (0..rows).map(|row| heat.columns.iter().map(|column| column[row]).sum()).collect();
+    Distribution { series: heat.series.clone(), edges_ns: heat.edges_ns.clone(), counts }
+}
+
 fn roll(kind: &Kind, story: &Story, dice: &mut Dice) -> Rolled {
     let rows = 60;
     let edges_ns = edges(rows);
@@ -125,6 +132,7 @@ fn roll(kind: &Kind, story: &Story, dice: &mut Dice) -> Rolled {
         edges_ns: edges_ns.clone(),
         columns: Vec::new(),
         p50: Vec::new(),
+        p90: Vec::new(),
         p99: Vec::new(),
         max: Vec::new(),
         errors: Vec::new(),
@@ -149,6 +157,7 @@ fn roll(kind: &Kind, story: &Story, dice: &mut Dice) -> Rolled {
         }
         heat.columns.push(column);
         heat.p50.push(hist.quantile(0.5));
+        heat.p90.push(hist.quantile(0.9).filter(|_| hist.len() >= 100));
         heat.p99.push(hist.quantile(0.99).filter(|_| hist.len() >= 1000));
         heat.max.push((!hist.is_empty()).then(|| hist.exact().max));
         heat.errors.push(0);
@@ -301,6 +310,8 @@ fn tell(story: Story, seed: u64) -> View {
         summary,
         trust: trust(true),
         curves: rolled.iter().flat_map(|r| r.curves.clone()).collect(),
+        distributions: rolled.iter().map(|r| distribution(&r.heat)).collect(),
+        levels: Vec::new(),
         heats: rolled.into_iter().map(|r| r.heat).collect(),
         timeline,
         errors: Vec::new(),
@@ -453,6 +464,7 @@ pub(crate) fn largest() -> View {
     let kinds = openshock_kinds().into_iter().take(1);
     let mut view = tell(Story { seconds: 4, ramp_s: 1, warmup_s: 1, slow_at: None, kinds: kinds.collect() }, 7);
     let mut dice = Dice::new(8);
+    let distribution = view.distributions.remove(0);
     let (series, curves, heat) = (view.summary.series[0].clone(), view.curves.clone(), view.heats[0].clone());
     (view.summary.series, view.curves, view.heats) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
@@ -461,8 +473,9 @@ pub(crate) fn largest() -> View {
         let mut column = || (0..60).map(|_| (1000.0 * dice.even().powi(4)) as u64).collect::<Vec<u64>>();
         let columns: Vec<Vec<u64>> = (0..1000).map(|_| column()).collect();
         let mut line = |base: f64| (0..1000).map(|_| Some((base * (1.0 + dice.even())) as u64)).collect::<Vec<_>>();
-        let (p50, p99, max) = (line(2e6), line(8e6), line(5e7));
-        view.heats.push(Heat { series: name.into(), columns, p50, p99, max, errors: vec![3; 1000], ..heat.clone() });
+        let (p50, p90, p99, max) = (line(2e6), line(4e6), line(8e6), line(5e7));
+        view.distributions.push(Distribution { series: name.into(), ..distribution.clone() });
+        view.heats.push(Heat { series: name.into(), columns, p50, p90, p99, max, errors: vec![3; 1000], ..heat.clone() });
     }
     view
 }

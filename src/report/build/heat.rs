@@ -47,6 +47,7 @@ fn heat(parts: &Parts<'_>, grid: Grid, name: &str, errors: &[u64]) -> Option<Hea
         edges_ns: scale.edges(),
         columns: vec![vec![0; scale.rows]; grid.columns],
         p50: vec![None; grid.columns],
+        p90: vec![None; grid.columns],
         p99: vec![None; grid.columns],
         max: vec![None; grid.columns],
         errors: errors.to_vec(),
@@ -54,6 +55,7 @@ fn heat(parts: &Parts<'_>, grid: Grid, name: &str, errors: &[u64]) -> Option<Hea
     each_column(&mine, grid, |column, hist| {
         hist.buckets().for_each(|(ns, n)| heat.columns[column][scale.row(ns)] += n);
         heat.p50[column] = hist.quantile(0.5);
+        heat.p90[column] = Answers::all(Some(hist)).quantile(0.9, SHOW_BEYOND).value();
         heat.p99[column] = Answers::all(Some(hist)).quantile(0.99, SHOW_BEYOND).value();
         heat.max[column] = Some(hist.exact().max);
     });
@@ -89,14 +91,15 @@ fn errors(parts: &Parts<'_>, grid: Grid) -> Vec<u64> {
 }
 
 /// The rows of a grid.
-struct Scale {
+pub(super) struct Scale {
     low: f64,
     factor: f64,
-    rows: usize,
+    pub(super) rows: usize,
 }
 
 impl Scale {
-    fn over(low_ns: u64, high_ns: u64) -> Scale {
+    /// Rows that hold all from `low_ns` to `high_ns`.
+    pub(super) fn over(low_ns: u64, high_ns: u64) -> Scale {
         let (low, high) = (low_ns as f64, high_ns.max(low_ns + 1) as f64);
         let least = FACTOR_LEAST.max(1.0 + RESOLUTION_NS / low);
         let rows = ((high / low).ln() / least.ln()).floor().clamp(1.0, ROWS);
@@ -105,12 +108,14 @@ impl Scale {
         Scale { low, factor, rows: rows as usize }
     }
 
-    fn row(&self, ns: u64) -> usize {
+    /// The row of a time.
+    pub(super) fn row(&self, ns: u64) -> usize {
         let row = (ns as f64 / self.low).ln() / self.factor.ln();
         (row.max(0.0) as usize).min(self.rows - 1)
     }
 
-    fn edges(&self) -> Vec<u64> {
+    /// Edges of the rows in nanoseconds, one more than there are rows.
+    pub(super) fn edges(&self) -> Vec<u64> {
         (0..=self.rows).map(|row| (self.low * self.factor.powi(row as i32)).round() as u64).collect()
     }
 }

@@ -9,14 +9,16 @@ use super::columns;
 use super::nothing;
 use super::rows;
 use super::steps;
-use super::stretches;
+use super::strands::Strand;
+use super::strands::draw_strands;
+use super::strands::half;
+use super::strands::phases;
 use super::widest;
 use crate::report::escape::drawn;
 use crate::report::scale::Latency;
 use crate::report::scale::Linear;
 use crate::report::scale::Tick;
 use crate::report::scale::amounts;
-use crate::report::scale::spread;
 use crate::report::scale::thin;
 use crate::report::scale::time_ticks;
 use crate::report::scene::Anchor;
@@ -28,23 +30,6 @@ use crate::report::scene::Shape;
 use crate::report::scene::fitted;
 use crate::report::scene::text_width;
 use crate::report::view::View;
-
-/// A line of a strip.
-struct Strand {
-    name: &'static str,
-    /// Its stretches, broken where values are missing.
-    parts: Vec<Vec<(f64, f64)>>,
-    /// Height of its name at the right edge; `None` when there is nothing to name.
-    end: Option<f64>,
-    /// What it stands for, how it is broken, how wide it is.
-    stroke: (Ink, Dash, f64),
-}
-
-impl Strand {
-    fn new(name: &'static str, line: Vec<(f64, f64)>, end: Option<f64>, stroke: (Ink, Dash, f64)) -> Self {
-        Strand { name, parts: vec![line], end, stroke }
-    }
-}
 
 /// Draws the strips into `area`; `None` when no second was recorded.
 pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Option<Reading> {
@@ -65,7 +50,7 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Op
         w: whole.w,
         h: whole.h * (to - from) - title - look.text * 0.5,
     };
-    phases(scene, view, &x, whole, look);
+    phases(scene, view, &x, Rect { h: whole.h - look.text * 0.5, ..whole }, look);
     rates(scene, view, &x, share(0.0, 0.42), look);
     latencies(scene, view, &x, share(0.42, 0.76), look);
     open(scene, view, &x, share(0.76, 1.0), look);
@@ -73,32 +58,6 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Op
     columns(scene, base, &time_ticks(&x, text_width("10m30s", look.text) * 1.4), look, false);
     scene.text(whole.x + whole.w / 2.0, area.bottom() - look.text * 0.3, "Time since the run began", Ink::Muted, look.text, Anchor::Middle);
     Some(Reading { plot: base, map: x })
-}
-
-/// Shades what is not measured and names every phase that has room for its name.
-fn phases(scene: &mut Scene, view: &View, x: &Linear, whole: Rect, look: Look) {
-    let mut free_from = 0.0;
-    for (name, from, to) in &view.timeline.phases {
-        let (left, right) = (x.held(*from), x.held(*to));
-        if name != "measure" {
-            scene.fill(Rect { x: left, y: whole.y, w: right - left, h: whole.h - look.text * 0.5 }, Ink::Phase, 1.0);
-        }
-        if *from > x.from {
-            scene.line(
-                vec![(left, whole.y - look.text * 0.4), (left, whole.bottom() - look.text * 0.5)],
-                Ink::Axis,
-                look.line / 2.0,
-                Dash::Dotted,
-            );
-        }
-        let name = &fitted(&drawn(name), look.text, whole.w * 0.3);
-        let width = text_width(name, look.text);
-        let start = ((left + right - width) / 2.0).max(free_from).min(scene.width - width - 6.0);
-        if start >= free_from && start < right {
-            scene.text(start, whole.y - look.text * 0.7, name, Ink::Muted, look.text, Anchor::Start);
-            free_from = start + width + look.text * 0.6;
-        }
-    }
 }
 
 fn heading(scene: &mut Scene, strip: Rect, look: Look, words: &str) {
@@ -112,7 +71,7 @@ fn rates(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
     let (y, ticks) = amounts(most, strip.bottom(), strip.y, look.text * 2.2);
     heading(scene, strip, look, "Load exchanges a second");
     rows(scene, strip, &ticks, look);
-    let half = half_second(x);
+    let half = half(x, 1.0);
     let of = |values: &[f64]| {
         let places: Vec<(f64, f64)> = timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), y.at(*v))).collect();
         thin(&steps(&places, half), 1_200)
@@ -126,11 +85,6 @@ fn rates(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
         Strand::new("answered", of(&timeline.answered), at_end(&timeline.answered), (Ink::Answered, Dash::Dashed, 1.0)),
     ];
     draw_strands(scene, strands, strip, look);
-}
-
-/// Half the width of a second on the time axis.
-fn half_second(x: &Linear) -> f64 {
-    (x.at(x.from + 0.5) - x.at(x.from)).abs()
 }
 
 /// The last second of the measure phase: where lines end that fall to nothing afterwards.
@@ -170,9 +124,7 @@ fn latencies(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look
     rows(scene, strip, &y.ticks(look.text * 1.5), look);
     let strand = |name, values: &[Option<u64>], stroke| {
         let places = timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), v.map(|ns| y.at(ns))));
-        let parts: Vec<_> = stretches(places, half_second(x)).iter().map(|p| thin(p, 900)).collect();
-        let end = parts.last().and_then(|p| p.last()).map(|p| p.1);
-        Strand { name, parts, end, stroke }
+        Strand::broken(name, places, half(x, 1.0), stroke)
     };
     let strands = vec![
         strand("p99", &timeline.p99, (Ink::Series(1), Dash::Solid, 1.0)),
@@ -188,23 +140,7 @@ fn open(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
     heading(scene, strip, look, "Open connections");
     rows(scene, strip, &ticks, look);
     let places: Vec<(f64, f64)> = timeline.t_s.iter().zip(&timeline.open).map(|(t, v)| (x.at(*t), y.at(*v as f64))).collect();
-    let line = thin(&steps(&places, half_second(x)), 1_200);
+    let line = thin(&steps(&places, half(x, 1.0)), 1_200);
     let end = line.last().map(|p| p.1);
     draw_strands(scene, vec![Strand::new("open", line, end, (Ink::Open, Dash::Solid, 1.0))], strip, look);
-}
-
-/// Draws lines and their names at the right edge.
-fn draw_strands(scene: &mut Scene, mut strands: Vec<Strand>, strip: Rect, look: Look) {
-    strands.retain(|s| s.end.is_some());
-    let ends: Vec<f64> = strands.iter().filter_map(|s| s.end).collect();
-    let placed = spread(&ends, look.text * 1.25, strip.y, strip.bottom());
-    for (Strand { name, parts, stroke: (ink, dash, width), .. }, spot) in strands.into_iter().zip(placed) {
-        scene.open(name);
-        for part in parts {
-            scene.line(part, ink, look.line * width, dash);
-        }
-        let label = if ink == Ink::Planned { Ink::Muted } else { ink };
-        scene.label(strip.right() + look.text * 0.5, spot + look.text * 0.36, name, label, look.text, Anchor::Start);
-        scene.close();
-    }
 }

@@ -20,6 +20,7 @@ use crate::report::chart::timeline;
 use crate::report::escape::html;
 use crate::report::findings;
 use crate::report::scale;
+use crate::report::scene::Dash;
 use crate::report::scene::Ink;
 use crate::report::scene::Rect;
 use crate::report::scene::Scene;
@@ -33,9 +34,9 @@ use crate::units::grouped;
 const WIDE_COLUMNS: usize = 480;
 const NARROW_COLUMNS: usize = 140;
 /// Most places a read-out knows.
-const READOUT_PLACES: usize = 1_000;
+pub(super) const READOUT_PLACES: usize = 1_000;
 /// Most rows of a table behind a chart.
-const TABLE_ROWS: usize = 60;
+pub(super) const TABLE_ROWS: usize = 60;
 
 /// What a figure needs besides its drawing.
 pub(super) struct Figure<'a> {
@@ -94,7 +95,7 @@ fn place(reading: &Reading) -> String {
 }
 
 /// A legend entry: group, sign, words.
-fn legend(entries: &[(String, String)], note: &str) -> String {
+pub(super) fn legend(entries: &[(String, String)], note: &str) -> String {
     let items: String =
         entries.iter().map(|(group, sign)| format!("<li data-group=\"{0}\">{sign}<span>{0}</span></li>", html(group))).collect();
     format!("<div class=\"legend\"><ul>{items}</ul><p>{note}</p></div>\n")
@@ -103,6 +104,20 @@ fn legend(entries: &[(String, String)], note: &str) -> String {
 /// A row of a read-out: the group that hides it, its name, a text for each place.
 pub(super) type Row = (String, String, Vec<String>);
 
+/// A stretch of a line for a legend.
+pub(super) fn sign(ink: Ink, dash: Dash, width: u8) -> String {
+    let dash = match dash {
+        Dash::Solid => "",
+        Dash::Dashed => " stroke-dasharray=\"7 4\"",
+        Dash::Dotted => " stroke-dasharray=\"2 3\"",
+    };
+    format!(
+        "<svg {} viewBox=\"0 0 22 12\" width=\"22\" height=\"12\" aria-hidden=\"true\"><path d=\"M0 6h22\" stroke=\"currentColor\" \
+         stroke-width=\"{width}\"{dash}/></svg>",
+        svg::paint(ink).replace("class=\"", "class=\"swatch ")
+    )
+}
+
 /// Read-out at chosen places of the axis, each with its name.
 pub(super) fn readout_at(x: &[f64], names: Vec<String>, rows: Vec<Row>) -> Value {
     let x: Vec<Value> = x.iter().map(|v| json!((v * 10_000.0).round() / 10_000.0)).collect();
@@ -110,7 +125,7 @@ pub(super) fn readout_at(x: &[f64], names: Vec<String>, rows: Vec<Row>) -> Value
 }
 
 /// Read-out over time: each part is one place, `step` seconds times its length.
-fn readout_over(parts: &[Range<usize>], from: f64, step: f64, rows: Vec<Row>) -> Value {
+pub(super) fn readout_over(parts: &[Range<usize>], from: f64, step: f64, rows: Vec<Row>) -> Value {
     let at = |i: usize| scale::clock(from + step * i as f64);
     let edges: Vec<String> = parts.iter().map(|p| at(p.start)).chain(parts.last().map(|p| at(p.end))).collect();
     let width = parts.first().map_or(1, |p| p.len());
@@ -118,7 +133,7 @@ fn readout_over(parts: &[Range<usize>], from: f64, step: f64, rows: Vec<Row>) ->
 }
 
 /// `n` neighbours in at most `most` parts of equal length; the last may be shorter.
-fn parts(n: usize, most: usize) -> Vec<Range<usize>> {
+pub(super) fn parts(n: usize, most: usize) -> Vec<Range<usize>> {
     let length = n.div_ceil(most).max(1);
     (0..n).step_by(length).map(|from| from..(from + length).min(n)).collect()
 }
@@ -127,7 +142,7 @@ fn texts(rows: Vec<Row>) -> Vec<Value> {
     rows.into_iter().map(|(group, name, texts)| json!({ "group": group, "name": name, "texts": texts })).collect()
 }
 
-fn time_or_dash(ns: Option<u64>) -> String {
+pub(super) fn time_or_dash(ns: Option<u64>) -> String {
     ns.map_or("n/a".into(), |ns| Nanos(ns).to_string())
 }
 
@@ -293,7 +308,7 @@ fn heat_table(heat: &Heat) -> String {
 }
 
 /// A table of numbers from its columns.
-fn number_table(name: &str, heads: &[&str], columns: &[Vec<String>]) -> String {
+pub(super) fn number_table(name: &str, heads: &[&str], columns: &[Vec<String>]) -> String {
     let mut body = String::new();
     for i in 0..columns.iter().map(Vec::len).min().unwrap_or(0) {
         let cells: Vec<(&str, &str)> = columns.iter().map(|c| ("n", c[i].as_str())).collect();
@@ -303,7 +318,7 @@ fn number_table(name: &str, heads: &[&str], columns: &[Vec<String>]) -> String {
 }
 
 /// A value, or the lowest and highest of several.
-fn span(values: Option<&[Option<u64>]>) -> String {
+pub(super) fn span(values: Option<&[Option<u64>]>) -> String {
     let values = || values.unwrap_or_default().iter().flatten();
     match (values().min(), values().max()) {
         (Some(a), Some(b)) if a == b => Nanos(*a).to_string(),
@@ -318,21 +333,13 @@ pub(super) fn load(view: &View, charts: &mut Map<String, Value>) -> String {
     if !timeline.t_s.is_empty() {
         charts.insert("load".into(), load_data(view));
     }
-    let sign = |ink: Ink, dash: &str, width: u8| {
-        format!(
-            "<svg {} viewBox=\"0 0 22 12\" width=\"22\" height=\"12\" aria-hidden=\"true\"><path d=\"M0 6h22\" stroke=\"currentColor\" \
-             stroke-width=\"{width}\"{dash}/></svg>",
-            svg::paint(ink).replace("class=\"", "class=\"swatch ")
-        )
-    };
-    let dashed = " stroke-dasharray=\"7 4\"";
     let entries = [
-        ("planned".to_string(), sign(Ink::Planned, "", 6)),
-        ("sent".to_string(), sign(Ink::Sent, "", 2)),
-        ("answered".to_string(), sign(Ink::Answered, dashed, 2)),
-        ("p99".to_string(), sign(Ink::Series(1), "", 2)),
-        ("p50".to_string(), sign(Ink::Series(0), dashed, 2)),
-        ("open".to_string(), sign(Ink::Open, "", 2)),
+        ("planned".to_string(), sign(Ink::Planned, Dash::Solid, 6)),
+        ("sent".to_string(), sign(Ink::Sent, Dash::Solid, 2)),
+        ("answered".to_string(), sign(Ink::Answered, Dash::Dashed, 2)),
+        ("p99".to_string(), sign(Ink::Series(1), Dash::Solid, 2)),
+        ("p50".to_string(), sign(Ink::Series(0), Dash::Dashed, 2)),
+        ("open".to_string(), sign(Ink::Open, Dash::Solid, 2)),
     ];
     let caption = findings::load(view);
     let described = Figure {

@@ -234,13 +234,13 @@ fn doubts(view: &View) -> String {
     format!("<p class=\"note\">{}</p>\n", notes.join(" "))
 }
 
-/// Where every planned send went, and all messages by kind.
+/// Where every planned send went.
 pub(super) fn account(view: &View) -> String {
     let counts = &view.summary.counts;
     let not_offered: u64 = counts.not_offered.values().sum();
     let mut body = String::new();
     let mut line = |name: &str, n: u64, whole: u64| {
-        row(&mut body, &[("", &html(name)), ("n", &grouped(n)), ("n quiet", &findings::share(n, whole))]);
+        row(&mut body, &[("", &html(name)), ("n", &grouped(n)), ("n quiet", &html(&findings::share(n, whole)))]);
     };
     line("Planned", counts.planned, counts.planned);
     line("Sent", counts.sent, counts.planned);
@@ -254,11 +254,9 @@ pub(super) fn account(view: &View) -> String {
     }
     let sends = table("Where every planned send went", "account", &headings(&["Load exchanges", "#Count", "#Share"]), &body);
     format!(
-        "<h3>Where every planned send went</h3>\n<p class=\"note\">{}</p>\n<div class=\"pair\">{sends}{}</div>\n\
-         <details><summary>All messages by kind</summary>\n{}</details>\n",
+        "<h3>Where every planned send went</h3>\n<p class=\"note\">{}</p>\n<div class=\"pair\">{sends}{}</div>\n",
         equation(view),
         traffic(view),
-        messages(view)
     )
 }
 
@@ -278,19 +276,10 @@ fn equation(view: &View) -> String {
     )
 }
 
-/// Connections, bytes, and answers that fit nothing.
+/// Bytes, and answers that fit nothing.
 fn traffic(view: &View) -> String {
-    let (counts, connections) = (&view.summary.counts, &view.summary.connections);
+    let counts = &view.summary.counts;
     let mut body = String::new();
-    for (name, n) in [
-        ("Asked for", connections.asked),
-        ("Opened", connections.opened),
-        ("Failed", connections.failed),
-        ("Opened again", connections.reconnects),
-        ("Most open at once", connections.peak),
-    ] {
-        row(&mut body, &[("", name), ("n", &grouped(n))]);
-    }
     row(&mut body, &[("", "Bytes written"), ("n", &bytes_text(counts.bytes_out))]);
     row(&mut body, &[("", "Bytes read"), ("n", &bytes_text(counts.bytes_in))]);
     row(&mut body, &[("", "Duplicate answers"), ("n", &grouped(counts.duplicate))]);
@@ -300,23 +289,7 @@ fn traffic(view: &View) -> String {
             row(&mut body, &[("", name), ("n", &grouped(n))]);
         }
     }
-    table("Connections and traffic", "account", &headings(&["Connections and traffic", "#Count"]), &body)
-}
-
-fn messages(view: &View) -> String {
-    let counts = &view.summary.counts;
-    let mut body = String::new();
-    for (way, kinds) in [("sent", &counts.messages_out), ("received", &counts.messages_in)] {
-        for (kind, n) in kinds {
-            row(&mut body, &[("", way), ("", &html(&cut(kind))), ("n", &grouped(*n))]);
-        }
-    }
-    for (group, kinds) in [("fault", &counts.faults), ("close", &counts.closes)] {
-        for (kind, n) in kinds {
-            row(&mut body, &[("", group), ("", &html(&cut(kind))), ("n", &grouped(*n))]);
-        }
-    }
-    table("All messages by kind", "kinds", &headings(&["Way", "Kind", "#Count"]), &body)
+    table("Traffic", "account", &headings(&["Traffic", "#Count"]), &body)
 }
 
 /// Every kind of trouble with its texts.
