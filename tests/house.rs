@@ -35,7 +35,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("simd_json", &["dialogue/read"]),
     ("serde_json", &["record", "mock", "report", "cli"]),
     ("hdrhistogram", &["tally", "record/hlog"]),
-    ("flate2", &["record/hlog"]),
+    ("flate2", &["record/hlog", "record/packed"]),
     ("hyper", &["wire"]),
     ("hyper_util", &["wire"]),
     ("http_body_util", &["wire"]),

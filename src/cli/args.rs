@@ -53,6 +53,8 @@ pub(super) enum Command {
     Serve(ServeArgs),
     /// Draw the reports of a run again from its record.
     Report(ReportArgs),
+    /// Make a record of the run that a report.html carries.
+    Import(ImportArgs),
     /// Compare new runs with those of a base: regression, pass or inconclusive.
     Compare(CompareArgs),
     /// Look at, check and print profiles.
@@ -316,6 +318,7 @@ pub(super) use probe::ProbeArgs;
 pub(super) use profiles::ProfilesCommand;
 pub(super) use records::CompareArgs;
 pub(super) use records::CompareReport;
+pub(super) use records::ImportArgs;
 pub(super) use records::OnInconclusive;
 pub(super) use records::ReportArgs;
 pub(super) use show::Format;

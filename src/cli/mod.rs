@@ -10,6 +10,7 @@ mod doctor;
 mod dry;
 mod github;
 mod guard;
+mod import;
 mod limits;
 mod live;
 mod outcome;
@@ -114,6 +115,7 @@ fn obey(command: Command) -> Result<u8, Trouble> {
         Command::Probe(args) => probe::probe(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Report(args) => report::report(&args),
+        Command::Import(args) => import::import(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Profiles(command) => profiles::profiles(&command),
         Command::Doctor(args) => doctor::doctor(&args),

@@ -322,7 +322,7 @@ fn settle(manifest: &mut Manifest, dir: &Path, plan: &Plan, script: &Script) -> 
 /// that was asked for and is not there is an error, told after the summary.
 pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
     let run = record::read(dir).map_err(|e| Trouble::usage(format!("the record in {} cannot be read: {e}", dir.display())))?;
-    let view = report::build::view(&run);
+    let view = report::build::with_data(&run);
     let mut undone: Vec<String> = Vec::new();
     for format in
         report::FORMATS.iter().filter(|f| (f.fits)(&view)).filter(|f| f.name == "json" || look.reports.iter().any(|r| r == f.name))

@@ -288,7 +288,8 @@ fn default_lanes() -> u32 {
     cpus.saturating_sub(1).max(1)
 }
 
-fn default_dir(manifest: &Manifest) -> PathBuf {
+/// Where a record goes unless said.
+pub(super) fn default_dir(manifest: &Manifest) -> PathBuf {
     let stamp: String = manifest.started.chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect();
     PathBuf::from("reports").join(format!("{stamp}Z-{}-{}", manifest.plan.profile, manifest.id))
 }

@@ -62,6 +62,8 @@ pub(super) struct Line {
     pub(super) tag: String,
     /// Start in nanoseconds.
     pub(super) t_ns: u64,
+    /// Length in nanoseconds.
+    pub(super) span_ns: u64,
     /// Counts.
     pub(super) counts: Counts,
 }
@@ -141,7 +143,7 @@ impl Decoder {
         STANDARD.decode_vec(entry.encoded_histogram(), &mut self.bytes).map_err(|e| format!("base64: {e}"))?;
         let counts = self.counts().map_err(|e| format!("histogram: {e}"))?;
         let ns = |d: std::time::Duration| u64::try_from(d.as_nanos()).map_err(|_| "a time beyond 500 years".to_owned());
-        Ok(Some(Line { tag, t_ns: ns(entry.start_timestamp())?, counts }))
+        Ok(Some(Line { tag, t_ns: ns(entry.start_timestamp())?, span_ns: ns(entry.duration())?, counts }))
     }
 
     /// The counts in `bytes`.

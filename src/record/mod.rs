@@ -14,16 +14,19 @@
 //! [`Run::totals`], `NAME#1` to `NAME#6` are six equal sections of the measure phase.
 //!
 //! [`mod@write`] makes a record while the run happens, [`read`](mod@read) takes it back, whole or cut
-//! short; [`machine`] says where it was made.
+//! short; [`machine`] says where it was made. [`packed`] makes a run small enough to travel inside a page, [`whole`] writes such a
+//! one down again.
 
 mod held;
 mod hlog;
 mod lines;
 pub mod machine;
+pub mod packed;
 pub mod read;
 pub mod row;
 mod sections;
 mod totals;
+pub mod whole;
 pub mod write;
 
 use std::collections::BTreeMap;

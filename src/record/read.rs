@@ -141,6 +141,8 @@ pub fn read(dir: &Path) -> Result<Run, ReadError> {
     let Joined { held, totals: summed, .. } = joined;
     let (totals, words) = choose_totals(&dir.join(TOTALS), summed, manifest.state);
     missing.extend(words);
+    let known: Vec<String> = closed.missing.into_iter().filter(|words| !missing.contains(words)).collect();
+    missing.extend(known);
     Ok(Run { manifest, rows: rows.0, intervals: held.into_intervals(), totals, events, missing })
 }
 
@@ -150,6 +152,8 @@ struct Closed {
     #[serde(default)]
     files: BTreeMap<String, u64>,
     lost: Option<Lost>,
+    #[serde(default)]
+    missing: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -301,7 +305,12 @@ impl<'a> Joined<'a> {
         room_for(&self.totals, &line.tag)?;
         self.joined += 1;
         self.totals.entry(line.tag.clone()).or_default().merge(&hist);
-        self.held.add(Interval { t_ns: line.t_ns, span_ns: self.rows[at].span_ns, tag: line.tag, hist });
+        self.held.add(Interval {
+            t_ns: line.t_ns,
+            span_ns: self.rows[at].span_ns.max(line.span_ns.min(BELIEVED_MAX)),
+            tag: line.tag,
+            hist,
+        });
         Ok(())
     }
 

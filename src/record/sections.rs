@@ -129,7 +129,7 @@ fn gather(pieces: &[Piece]) -> Result<(Hist, BTreeMap<u64, Hist>), String> {
     Ok((total, sections))
 }
 
-fn total_line(encoder: &mut Encoder, tag: String, t_ns: u64, span_ns: u64, hist: &Hist) -> Result<TotalLine, String> {
+pub(super) fn total_line(encoder: &mut Encoder, tag: String, t_ns: u64, span_ns: u64, hist: &Hist) -> Result<TotalLine, String> {
     let mut text = String::new();
     encoder.line(&mut text, &tag, t_ns, span_ns, hist)?;
     Ok(TotalLine { tag, text, exact: hist.exact() })

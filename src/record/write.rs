@@ -10,7 +10,7 @@
 //! `totals.hlog` holds a line `NAME` per tag and, for tags of the measure phase, `NAME#1` to `NAME#6`
 //! for six equal sections of it; a comment `#[Exact TAG {..}]` behind each line gives the exact
 //! figures, `#[End N]` closes the file. Beside the manifest, `run.json` lists under `files` how long
-//! the closed files are and under `lost` what could not be written. Knows nothing of what the figures
+//! the closed files are, under `lost` what could not be written, and under `missing` what was never there. Knows nothing of what the figures
 //! mean, and reads no clock: the run clock of the rows decides when to sync.
 
 use std::collections::BTreeMap;
@@ -32,7 +32,9 @@ use super::CounterRow;
 use super::Event;
 use super::Manifest;
 use super::hlog;
+use super::sections;
 use super::sections::Sections;
+use super::sections::TotalLine;
 use crate::tally::Hist;
 use crate::units::SECOND;
 
@@ -62,6 +64,8 @@ pub struct Writer {
     last_t_ns: Option<u64>,
     synced_ns: u64,
     lost: Option<Lost>,
+    /// What was missing already in the record that this one is made of, in words.
+    pub(super) missing: Vec<String>,
 }
 
 /// The encoder without its inner life in debug output.
@@ -103,6 +107,7 @@ impl Writer {
             last_t_ns: None,
             synced_ns: 0,
             lost: None,
+            missing: Vec::new(),
         };
         writer.intervals.append(hlog::head(&manifest.started).as_bytes())?;
         writer.replace(RUN_JSON, writer.manifest_text(manifest, false).as_bytes())?;
@@ -116,6 +121,12 @@ impl Writer {
     /// The first failure only; later ones are counted in [`Writer::lost`]. The record stays whole:
     /// what could not be written entirely is taken back.
     pub fn second(&mut self, row: &CounterRow, hists: &[(&str, &Hist)]) -> io::Result<()> {
+        let hists: Vec<(&str, u64, &Hist)> = hists.iter().map(|(tag, hist)| (*tag, row.span_ns, *hist)).collect();
+        self.stretch(row, &hists)
+    }
+
+    /// As [`Writer::second`], of histograms that may be of longer stretches: each with its own length in nanoseconds.
+    pub(super) fn stretch(&mut self, row: &CounterRow, hists: &[(&str, u64, &Hist)]) -> io::Result<()> {
         let row = self.tidy(row, hists);
         let done = self.append_second(&row, hists).and_then(|()| self.sync_when_due(row.t_ns));
         self.remember(done)
@@ -170,16 +181,31 @@ impl Writer {
     /// # Errors
     /// When one of these fails. All are tried; what was appended before stays readable.
     pub fn finish(mut self, manifest: &Manifest) -> io::Result<()> {
+        let totals = self.sections.totals(&mut self.encoder.0).map_err(io::Error::other);
+        self.close(manifest, totals)
+    }
+
+    /// As [`Writer::finish`], with totals that are known better than from the seconds.
+    pub(super) fn finish_with(mut self, manifest: &Manifest, totals: &BTreeMap<String, Hist>) -> io::Result<()> {
+        let plan = &manifest.plan;
+        let line = |(tag, hist): (&String, &Hist)| {
+            sections::total_line(&mut self.encoder.0, tag.clone(), plan.measure_from_ns(), plan.duration_ns, hist)
+        };
+        let totals = totals.iter().filter(|(_, hist)| !hist.is_empty()).map(line).collect::<Result<Vec<_>, _>>();
+        self.close(manifest, totals.map_err(io::Error::other))
+    }
+
+    fn close(self, manifest: &Manifest, totals: io::Result<Vec<TotalLine>>) -> io::Result<()> {
         let synced = [&self.intervals, &self.counters, &self.events].into_iter().try_for_each(Append::sync);
-        let totals = self.totals_text().and_then(|text| self.replace(TOTALS, text.as_bytes()));
+        let totals = totals.and_then(|lines| totals_text(&lines)).and_then(|text| self.replace(TOTALS, text.as_bytes()));
         let manifest = self.replace(RUN_JSON, self.manifest_text(manifest, true).as_bytes());
         synced.and(totals).and(manifest)
     }
 
     /// The row as stored: exact figures of the histograms, finite numbers, strictly rising stamps.
-    fn tidy(&mut self, row: &CounterRow, hists: &[(&str, &Hist)]) -> CounterRow {
+    fn tidy(&mut self, row: &CounterRow, hists: &[(&str, u64, &Hist)]) -> CounterRow {
         let mut row = row.clone();
-        row.exact = hists.iter().filter(|(_, h)| !h.is_empty()).map(|(tag, h)| ((*tag).to_owned(), h.exact())).collect();
+        row.exact = hists.iter().filter(|(.., h)| !h.is_empty()).map(|(tag, _, h)| ((*tag).to_owned(), h.exact())).collect();
         row.lane_busy = finite(row.lane_busy);
         if let Some(last) = self.last_t_ns {
             row.t_ns = row.t_ns.max(last + 1);
@@ -188,13 +214,13 @@ impl Writer {
         row
     }
 
-    fn append_second(&mut self, row: &CounterRow, hists: &[(&str, &Hist)]) -> io::Result<()> {
+    fn append_second(&mut self, row: &CounterRow, hists: &[(&str, u64, &Hist)]) -> io::Result<()> {
         let mut lines = String::new();
-        for (tag, hist) in hists.iter().filter(|(_, h)| !h.is_empty()) {
+        for (tag, span_ns, hist) in hists.iter().filter(|(.., h)| !h.is_empty()) {
             if !hlog::fits(tag) {
                 return Err(io::Error::other(format!("`{tag}` cannot be a tag of a histogram log")));
             }
-            self.encoder.0.line(&mut lines, tag, row.t_ns, row.span_ns, hist).map_err(io::Error::other)?;
+            self.encoder.0.line(&mut lines, tag, row.t_ns, *span_ns, hist).map_err(io::Error::other)?;
             self.sections.add(&mut self.encoder.0, row, tag, hist).map_err(io::Error::other)?;
         }
         let row_line = json_line(row)?;
@@ -227,17 +253,6 @@ impl Writer {
         }
     }
 
-    fn totals_text(&mut self) -> io::Result<String> {
-        let mut text = hlog::head("");
-        let lines = self.sections.totals(&mut self.encoder.0).map_err(io::Error::other)?;
-        for line in &lines {
-            let exact = serde_json::to_string(&line.exact)?;
-            let _ = writeln!(text, "{}#[Exact {} {exact}]", line.text, line.tag);
-        }
-        let _ = writeln!(text, "#[End {}]", lines.len());
-        Ok(text)
-    }
-
     fn manifest_text(&self, manifest: &Manifest, closed: bool) -> String {
         let mut manifest = manifest.clone();
         manifest.coverage = finite(manifest.coverage);
@@ -250,6 +265,9 @@ impl Writer {
         if closed {
             let files: BTreeMap<_, _> = [&self.intervals, &self.counters, &self.events].map(|f| (f.name, f.whole)).into();
             value["files"] = json!(files);
+            if !self.missing.is_empty() {
+                value["missing"] = json!(self.missing);
+            }
             if let Some(lost) = &self.lost {
                 value["lost"] = json!({ "appends": lost.appends, "why": lost.why });
             }
@@ -328,6 +346,16 @@ impl Append {
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
+}
+
+fn totals_text(lines: &[TotalLine]) -> io::Result<String> {
+    let mut text = hlog::head("");
+    for line in lines {
+        let exact = serde_json::to_string(&line.exact)?;
+        let _ = writeln!(text, "{}#[Exact {} {exact}]", line.text, line.tag);
+    }
+    let _ = writeln!(text, "#[End {}]", lines.len());
+    Ok(text)
 }
 
 fn json_line(value: &impl serde::Serialize) -> io::Result<String> {

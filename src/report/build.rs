@@ -46,6 +46,12 @@ use crate::record::Manifest;
 use crate::record::Run;
 use crate::record::SeriesRecord;
 use crate::record::State;
+use crate::record::packed;
+
+/// Computes everything a report shows, and packs the run for pages that carry it.
+pub fn with_data(run: &Run) -> View {
+    View { data: packed::pack(run), ..view(run) }
+}
 
 /// Computes everything a report shows.
 pub fn view(run: &Run) -> View {
@@ -70,6 +76,7 @@ pub fn view(run: &Run) -> View {
         repeat: environment::repeat(&run.manifest),
         missing: run.missing.iter().cloned().chain(parts.contradictions()).collect(),
         timeout_ns: run.manifest.plan.timeout_ns,
+        data: None,
         summary,
     }
 }

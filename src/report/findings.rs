@@ -196,8 +196,7 @@ pub(crate) fn load(view: &View) -> String {
 pub(crate) fn over_time(heat: &Heat) -> String {
     let most = |values: &[Option<u64>]| values.iter().flatten().max().copied();
     let least = |values: &[Option<u64>]| values.iter().flatten().min().copied();
-    let range =
-        |name: &str, values: &[Option<u64>]| Some(format!("{name} lay between {} and {}", Nanos(least(values)?), Nanos(most(values)?)));
+    let range = |name: &str, values: &[Option<u64>]| Some(format!("{name} between {} and {}", Nanos(least(values)?), Nanos(most(values)?)));
     let parts: Vec<String> = [range("p50", &heat.p50), range("p99", &heat.p99)].into_iter().flatten().collect();
     let columns = if heat.column_ns > 1_000_000_000 { format!(" (columns of {})", Nanos(heat.column_ns)) } else { String::new() };
     if parts.is_empty() {
@@ -220,11 +219,12 @@ pub(crate) fn distribution(view: &View) -> String {
     )
 }
 
-/// The lowest level of load at which p99 is at least twice what it is at the lowest of all.
+/// The level of load from which on p99 is at least twice what it is at the lowest.
 pub(crate) fn knee(view: &View) -> Option<&Level> {
-    let mut known = view.levels.iter().filter_map(|level| Some((level, level.p99?)));
-    let (_, first) = known.next()?;
-    known.find(|(_, p99)| *p99 >= first.saturating_mul(2)).map(|(level, _)| level)
+    let known: Vec<(&Level, u64)> = view.levels.iter().filter_map(|level| Some((level, level.p99?))).collect();
+    let bound = known.first()?.1.saturating_mul(2);
+    let above = known.iter().rev().take_while(|(_, p99)| *p99 >= bound).last();
+    above.map(|(level, _)| *level)
 }
 
 /// How latency goes with load.
@@ -235,8 +235,8 @@ pub(crate) fn levels(view: &View) -> String {
     };
     let ends = format!("p99 was {} at {} and {} at {}", Nanos(*first), rate(low.planned_per_s), Nanos(*last), rate(high.planned_per_s));
     match knee(view) {
-        Some(level) => format!("{ends}; it first doubled at {}.", rate(level.planned_per_s)),
-        None => format!("{ends}; it never doubled."),
+        Some(level) => format!("{ends}; from {} on it was at least twice the first.", rate(level.planned_per_s)),
+        None => format!("{ends}; it did not rise to twice the first and stay there."),
     }
 }
 

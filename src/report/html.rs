@@ -4,11 +4,14 @@
 //! script adds read-outs, toggles and the theme. The content security policy names the hashes of
 //! the one style and the one script. The same view gives the same bytes.
 
+mod data;
 mod figures;
 mod panels;
 mod protocol;
 mod storm;
 mod tables;
+
+pub use data::carried;
 
 use base64::Engine;
 use serde_json::Value;
@@ -23,11 +26,11 @@ use super::view::View;
 use crate::units::Nanos;
 
 const STYLE: &str = include_str!("html/page.css");
-const SCRIPT: &str = include_str!("html/page.js");
+const SCRIPT: &str = concat!(include_str!("html/page.js"), include_str!("html/explore.js"));
 const LIVE: &str = include_str!("html/live.js");
 
 /// Sections in order: anchor and name in the contents.
-const CONTENTS: [(&str, &str); 14] = [
+const CONTENTS: [(&str, &str); 15] = [
     ("verdict", "Verdict"),
     ("trust", "Trust"),
     ("latency", "Latency"),
@@ -42,6 +45,7 @@ const CONTENTS: [(&str, &str); 14] = [
     ("protocol", "Protocol"),
     ("environment", "Environment"),
     ("method", "Method"),
+    ("data", "Data"),
 ];
 
 /// The whole page.
@@ -63,7 +67,7 @@ pub fn policy(is_live: bool) -> String {
 fn page(view: &View, is_live: bool) -> Vec<u8> {
     let mut charts = serde_json::Map::new();
     let mut page = head(view, is_live);
-    page.push_str(&opening(view));
+    page.push_str(&opening(view, is_live));
     page.push_str("<main id=\"main\">\n");
     page.push_str(if is_live { RUNNING } else { "" });
     page.push_str(&missing(view));
@@ -85,6 +89,9 @@ fn page(view: &View, is_live: bool) -> Vec<u8> {
     page.push_str(&section("protocol", "What was said?", &protocol::protocol(view)));
     page.push_str(&section("environment", "Where and how was it run?", &tables::environment(view)));
     page.push_str(&section("method", "How to read this", METHOD));
+    if !is_live {
+        page.push_str(&section("data", "What else is in it?", &data::panel(view)));
+    }
     page.push_str("</main>\n");
     page.push_str(&closing(view, charts, is_live));
     page.into_bytes()
@@ -121,11 +128,12 @@ fn head(view: &View, is_live: bool) -> String {
     )
 }
 
-fn opening(view: &View) -> String {
+fn opening(view: &View, is_live: bool) -> String {
     let run = &view.summary.run;
     let there = |id: &str| match id {
         "storm" => view.summary.storm.is_some(),
         "levels" => !view.levels.is_empty(),
+        "data" => !is_live,
         _ => true,
     };
     let links: String =
@@ -171,12 +179,13 @@ fn closing(view: &View, charts: serde_json::Map<String, Value>, is_live: bool) -
         "<footer>\n<p>Made by volley {} from run {}. Everything in this page is inside this file.</p>\n</footer>\n\
          <p id=\"live\" class=\"unseen\" role=\"status\" aria-live=\"polite\"></p>\n\
          <script type=\"application/json\" id=\"volley-summary\">{}</script>\n\
-         <script type=\"application/json\" id=\"volley-charts\">{}</script>\n\
+         <script type=\"application/json\" id=\"volley-charts\">{}</script>\n{}\
          <script>{SCRIPT}</script>\n{}</body>\n</html>\n",
         html(&view.summary.run.version),
         html(&view.summary.run.id),
         json(&summary),
         json(&charts),
+        data::block(view),
         if is_live { format!("<script>{LIVE}</script>\n") } else { String::new() },
     )
 }

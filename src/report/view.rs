@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::profile::Class;
+use crate::record::packed::Bundle;
 
 /// Schema of `summary.json`.
 pub const SUMMARY_SCHEMA: &str = "volley.summary/1";
@@ -271,6 +272,8 @@ pub struct View {
     pub missing: Vec<String>,
     /// Timeout, above which a censored quantile lies.
     pub timeout_ns: u64,
+    /// The run itself, for pages that carry it; `None` when it goes on or is too long.
+    pub data: Option<Bundle>,
 }
 
 /// One check of the generator itself.

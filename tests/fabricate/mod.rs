@@ -319,6 +319,7 @@ fn tell(story: Story, seed: u64) -> View {
         repeat: "volley run openshock-live --target ws://staging.internal:8080 --clients 1000 --rate 5/s --duration 60s --seed 42".into(),
         missing: Vec::new(),
         timeout_ns: 10 * SECOND,
+        data: None,
     }
 }
 

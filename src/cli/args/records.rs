@@ -30,6 +30,22 @@ pub(crate) struct ReportArgs {
     pub(crate) color: Color,
 }
 
+/// `volley import`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  volley import report.html
+  volley import report.html --out runs/yesterday && volley report runs/yesterday --report csv
+
+Counters, totals and events come back whole; times of single seconds as the page says at its end.")]
+pub(crate) struct ImportArgs {
+    /// A report.html.
+    pub(crate) page: PathBuf,
+    /// Folder for the record [default: reports/<UTC stamp>-<profile>-<id>].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
 /// `volley compare`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

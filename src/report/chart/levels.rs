@@ -61,12 +61,12 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Op
     Some(Reading { plot, map: x })
 }
 
-/// A line where p99 first is twice what it is at the lowest level.
+/// A line where p99 begins to stay at twice what it is at the lowest level.
 fn knee(scene: &mut Scene, view: &View, x: &Linear, plot: Rect, look: Look) {
     let Some(level) = findings::knee(view) else { return };
     let at = x.at(level.planned_per_s);
     scene.line(vec![(at, plot.y), (at, plot.bottom())], Ink::Bad, look.line * 0.7, Dash::Dotted);
-    let words = "p99 doubled";
+    let words = "p99 twice as long";
     let (start, anchor) =
         if at - plot.x > text_width(words, look.text) + 12.0 { (at - 6.0, Anchor::End) } else { (at + 6.0, Anchor::Start) };
     scene.label(start, plot.y + look.text * 1.1, words, Ink::Bad, look.text, anchor);
