@@ -171,7 +171,7 @@ impl Writer {
     /// When one of these fails. All are tried; what was appended before stays readable.
     pub fn finish(mut self, manifest: &Manifest) -> io::Result<()> {
         let synced = [&self.intervals, &self.counters, &self.events].into_iter().try_for_each(Append::sync);
-        let totals = self.totals_text().and_then(|text| self.replace(TOTALS, text.as_bytes()));
+        let totals = self.totals_text(&manifest.started).and_then(|text| self.replace(TOTALS, text.as_bytes()));
         let manifest = self.replace(RUN_JSON, self.manifest_text(manifest, true).as_bytes());
         synced.and(totals).and(manifest)
     }
@@ -227,8 +227,9 @@ impl Writer {
         }
     }
 
-    fn totals_text(&mut self) -> io::Result<String> {
-        let mut text = hlog::head("");
+    fn totals_text(&mut self, started: &str) -> io::Result<String> {
+        // Without a start, other readers take the first stamp for it and pass over what lies before: the warm-up.
+        let mut text = hlog::head(started);
         let lines = self.sections.totals(&mut self.encoder.0).map_err(io::Error::other)?;
         for line in &lines {
             let exact = serde_json::to_string(&line.exact)?;
