@@ -34,7 +34,8 @@ def at(hist, quantile, extremes, unanswered=0):
     for value, n in buckets(hist):
         up_to += n
         if up_to >= rank:
-            return min(max(value, extremes[0]), extremes[1]), up_to
+            # Of the lowest quantile HdrHistogram gives the lower end of its bucket.
+            return min(max(value if quantile else 0, extremes[0]), extremes[1]), up_to
     raise AssertionError(f"{rank} of {count} values")
 
 
