@@ -14,7 +14,7 @@
 //! [`Run::totals`], `NAME#1` to `NAME#6` are six equal sections of the measure phase.
 //!
 //! [`mod@write`] makes a record while the run happens, [`read`](mod@read) takes it back, whole or cut
-//! short; [`machine`] says where it was made.
+//! short; [`machine`] says where it was made. `schemas/` has JSON Schemas for others; `tests/ci/run.sh` holds them to what is written.
 
 mod held;
 mod hlog;

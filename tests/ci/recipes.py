@@ -33,6 +33,20 @@ def shape_of_template(volley, path, folder):
     shaped(shown, "gitlab-ci")
 
 
+def shape_of_examples(volley, readme, folder):
+    """The workflow and the pipeline in the text."""
+    blocks = re.findall(r"(?ms)^```yaml\n(.*?)^```", readme.read_text())
+    assert len(blocks) == 2, "examples"
+    folder.mkdir(parents=True)
+    for kind, block in zip(("github-workflows", "gitlab-ci"), blocks):
+        shown = folder / f"{kind}.yml"
+        shown.write_text(block)
+        shaped(shown, kind)
+    used = YAML(typ="safe").load(blocks[0])["jobs"]["latency"]["steps"][1]["with"]
+    known = YAML(typ="safe").load((schemas.ROOT / "action.yml").read_text())["inputs"]
+    assert used.keys() <= known.keys(), used.keys() - known.keys()
+
+
 class Job:
     """A folder, an environment, and the outputs of the steps that were played in it."""
 
@@ -175,6 +189,7 @@ CHECKS = [
     (gitlab, "ci/gitlab.yml", ("--limits volley-limits", "")),
     (shape_of_action, "action.yml", ("using: composite", "using: composed")),
     (shape_of_template, "ci/gitlab.yml", ("when: always", "when: sometimes")),
+    (shape_of_examples, "ci/README.md", ("profile: ci/chat.toml", "profil: ci/chat.toml")),
 ]
 
 
