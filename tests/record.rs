@@ -75,6 +75,15 @@ fn sections_add_up_to_the_total() {
 }
 
 #[test]
+fn totals_say_when_the_run_began_so_that_other_readers_keep_the_warm_up() {
+    let (dir, fab) = (folder(), Fab::calm());
+    fab.write(dir.path());
+    let totals = fs::read_to_string(dir.path().join("totals.hlog")).expect("written");
+    let second = totals.lines().nth(1).unwrap_or_default();
+    assert!(second.starts_with("#[StartTime: ") && second.contains(&fab.manifest.started), "{second}");
+}
+
+#[test]
 fn a_writer_can_move_to_another_thread() {
     fn sendable<T: Send + 'static>() {}
     sendable::<Writer>();

@@ -15,7 +15,7 @@
 //!
 //! [`mod@write`] makes a record while the run happens, [`read`](mod@read) takes it back, whole or cut
 //! short; [`machine`] says where it was made. [`packed`] makes a run small enough to travel inside a page, [`whole`] writes such a
-//! one down again.
+//! one down again. `schemas/` has JSON Schemas for others; `tests/ci/run.sh` holds them to what is written.
 
 mod held;
 mod hlog;

@@ -197,7 +197,7 @@ impl Writer {
 
     fn close(self, manifest: &Manifest, totals: io::Result<Vec<TotalLine>>) -> io::Result<()> {
         let synced = [&self.intervals, &self.counters, &self.events].into_iter().try_for_each(Append::sync);
-        let totals = totals.and_then(|lines| totals_text(&lines)).and_then(|text| self.replace(TOTALS, text.as_bytes()));
+        let totals = totals.and_then(|lines| totals_text(&manifest.started, &lines)).and_then(|text| self.replace(TOTALS, text.as_bytes()));
         let manifest = self.replace(RUN_JSON, self.manifest_text(manifest, true).as_bytes());
         synced.and(totals).and(manifest)
     }
@@ -348,8 +348,9 @@ impl Append {
     }
 }
 
-fn totals_text(lines: &[TotalLine]) -> io::Result<String> {
-    let mut text = hlog::head("");
+fn totals_text(started: &str, lines: &[TotalLine]) -> io::Result<String> {
+    // Without a start, other readers take the first stamp for it and pass over what lies before: the warm-up.
+    let mut text = hlog::head(started);
     for line in lines {
         let exact = serde_json::to_string(&line.exact)?;
         let _ = writeln!(text, "{}#[Exact {} {exact}]", line.text, line.tag);

@@ -300,6 +300,8 @@ pub struct Curve {
     pub count: u64,
     /// Quantile (0 to below 1) and value in nanoseconds, both rising. Ends where samples end.
     pub points: Vec<(f64, u64)>,
+    /// Answers up to the value of each point.
+    pub up_to: Vec<u64>,
 }
 
 /// Latency over time: a grid of counts.

@@ -108,7 +108,7 @@ fn curve(name: &str, service: bool, hist: &Hist) -> Curve {
     let most = (hist.len().max(1) as f64).log10().min(5.0);
     let steps = (most * 40.0).floor() as usize;
     let points = (0..=steps).map(|k| 1.0 - 10f64.powf(-(k as f64) / 40.0)).filter_map(|q| Some((q, hist.quantile(q)?))).collect();
-    Curve { series: name.into(), service, count: hist.len(), points }
+    Curve { series: name.into(), service, count: hist.len(), points, up_to: Vec::new() }
 }
 
 fn edges(rows: usize) -> Vec<u64> {

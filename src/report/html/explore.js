@@ -8,9 +8,9 @@
   const UNIT = 512;
   const BEYOND = 10;
   const SVG = document.querySelector("svg").namespaceURI;
-  const WIDTH = 1072;
   const HEIGHT = 380;
-  const AREA = { left: 78, right: 1040, top: 14, bottom: 340 };
+  const AREA = { left: 64, right: 1040, top: 14, bottom: 340 };
+  const width = () => Math.min(1072, Math.max(300, plot.clientWidth || 1072));
   const INKS = ["k-s0", "k-s1", "k-s2", "k-s3", "k-s4", "k-s5"];
 
   const make = (name, text, attributes) => {
@@ -29,13 +29,14 @@
   const three = (x) => String(+x.toPrecision(3));
   const time = (ns) => {
     if (ns === null) return "n/a";
+    if (ns < 0) return "> " + time(-ns);
     if (ns < 1e6) return three(ns / 1e3) + "us";
     return ns < 1e9 ? three(ns / 1e6) + "ms" : three(ns / 1e9) + "s";
   };
   const clock = (s) => three(s) + "s";
 
-  // The run of a page, unpacked.
-  const unpack = async (text) => {
+  // The run of a page, unpacked, with what its summary says of exchanges that were never answered.
+  const unpack = async (text, summary) => {
     const bytes = Uint8Array.from(atob(text.trim()), (c) => c.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     const run = await new Response(stream).json();
@@ -46,10 +47,9 @@
       if (!columns.has(name)) columns.set(name, []);
       columns.get(name).push({ from: t / 1e9, to: (t + span) / 1e9, told, exact });
     }
-    const measured = [run.manifest.plan.ramp_ns, run.manifest.plan.ramp_ns + run.manifest.plan.warmup_ns]
-      .map((ns) => ns / 1e9);
     const end = Math.max(...run.rows.map((row) => (row.t_ns + row.span_ns) / 1e9), 1);
-    return { run, columns, end, from: measured[1], name: run.manifest.plan.profile + " " + run.manifest.id };
+    const unanswered = new Map(JSON.parse(summary).series.map((one) => [one.name, one.unanswered]));
+    return { run, columns, end, unanswered, name: run.manifest.plan.profile + " " + run.manifest.id };
   };
 
   const add = (sum, told) => {
@@ -59,8 +59,9 @@
       sum.set(unit, (sum.get(unit) || 0) + told[i + 1]);
     }
   };
-  // Quantiles of several columns taken together; null where fewer than ten samples lie beyond.
-  const quantiles = (columns, shares) => {
+  // Quantiles of several columns taken together; null where fewer than ten samples lie beyond, minus the timeout where they lie
+  // among exchanges that were never answered.
+  const quantiles = (columns, shares, unanswered = 0, timeout = 0) => {
     const sum = new Map();
     let count = 0;
     let least = Infinity;
@@ -73,13 +74,16 @@
     }
     const units = [...sum.keys()].sort((a, b) => a - b);
     const values = shares.map((share) => {
-      if (count * (1 - share) + 1e-6 < BEYOND && share < 1) return null;
-      let rank = Math.max(1, Math.ceil(count * share - 1e-9));
+      if (share === 1) return count ? most : null;
+      if ((count + unanswered) * (1 - share) + 1e-6 < BEYOND) return null;
+      let rank = Math.max(1, Math.ceil((count + unanswered) * share - 1e-9));
       for (const unit of units) {
         rank -= sum.get(unit);
-        if (rank <= 0) return Math.min(Math.max((unit + 1) * UNIT - 1, least), most);
+        if (rank > 0) continue;
+        const value = Math.min(Math.max((unit + 1) * UNIT - 1, least), most);
+        return unanswered && value > timeout ? -timeout : value;
       }
-      return count ? most : null;
+      return -timeout;
     });
     return { count, values };
   };
@@ -137,8 +141,11 @@
     return found;
   };
 
+  const shown = (source) => (source.columns.get(state.series) || [])
+    .filter((c) => (c.from + c.to) / 2 >= state.from && (c.from + c.to) / 2 <= state.to);
+
   const lines = (source, shares) => {
-    const columns = (source.columns.get(state.series) || []).filter((c) => c.to > state.from && c.from < state.to);
+    const columns = shown(source);
     const byStart = new Map();
     for (const column of columns) byStart.set(column.from, [...(byStart.get(column.from) || []), column]);
     const places = [...byStart.values()].sort((a, b) => a[0].from - b[0].from);
@@ -160,10 +167,12 @@
   const draw = () => {
     const drawn = [lines(state.mine, state.shares)].concat(state.other ? [lines(state.other, state.shares)] : []);
     const values = drawn.flat(2).map((point) => point[1]).filter((value) => value !== null && value > 0);
-    const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": note.textContent });
+    const wide = width();
+    AREA.right = wide - 14;
+    const svg = shape("svg", { viewBox: `0 0 ${wide} ${HEIGHT}`, role: "img", "aria-label": note.textContent });
     plot.replaceChildren(svg);
     if (!values.length) {
-      svg.append(shape("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle", "font-size": 14, class: "k-muted", fill: "currentColor" }, "Too few samples here for these percentiles"));
+      svg.append(shape("text", { x: wide / 2, y: HEIGHT / 2, "text-anchor": "middle", "font-size": 14, class: "k-muted", fill: "currentColor" }, "Too few samples here for these percentiles"));
       return;
     }
     const high = Math.max(...values) * 1.05;
@@ -175,7 +184,9 @@
       svg.append(shape("path", { d: `M${AREA.left} ${y(value).toFixed(1)}H${AREA.right}`, class: "k-grid", stroke: "currentColor" }));
       svg.append(shape("text", { x: AREA.left - 8, y: y(value) + 4, "text-anchor": "end", "font-size": 12.5, class: "k-muted", fill: "currentColor" }, time(value)));
     }
-    for (const second of ticks(state.from, state.to, false)) {
+    const seconds = ticks(state.from, state.to, false);
+    const every = Math.ceil(seconds.length * 60 / (AREA.right - AREA.left));
+    for (const second of seconds.filter((_, i) => i % every === 0)) {
       svg.append(shape("text", { x: x(second), y: AREA.bottom + 20, "text-anchor": "middle", "font-size": 12.5, class: "k-muted", fill: "currentColor" }, clock(second)));
     }
     drawn.forEach((set, which) => set.forEach((points, k) => {
@@ -192,7 +203,7 @@
     let start = null;
     const at = (event) => {
       const box = svg.getBoundingClientRect();
-      return Math.min(AREA.right, Math.max(AREA.left, (event.clientX - box.left) * WIDTH / box.width));
+      return Math.min(AREA.right, Math.max(AREA.left, (event.clientX - box.left) * width() / box.width));
     };
     svg.addEventListener("pointerdown", (event) => { start = at(event); svg.setPointerCapture(event.pointerId); });
     svg.addEventListener("pointermove", (event) => {
@@ -209,12 +220,16 @@
 
   const label = (share) => "p" + +(share * 100).toFixed(6);
   const table = () => {
-    const measured = (source, from, to) => (source.columns.get(state.series) || []).filter((c) => c.from >= from - 1e-9 && c.to <= to + 1e-9);
-    const sets = [["Stretch shown", measured(state.mine, state.from, state.to)], ["All of the measured time", measured(state.mine, state.mine.from, Infinity)]];
-    if (state.other) sets.push([state.other.name + ", measured time", measured(state.other, state.other.from, Infinity)]);
+    const shares = state.shares.concat(1);
+    const measured = (source) => {
+      const total = source.run.totals[state.series];
+      const columns = total ? [{ told: total[0], exact: total[1] }] : [];
+      return quantiles(columns, shares, source.unanswered.get(state.series), source.run.manifest.plan.timeout_ns);
+    };
+    const sets = [["Answers in the stretch shown", quantiles(shown(state.mine), shares)], ["Measured time", measured(state.mine)]];
+    if (state.other) sets.push(["Measured time of " + state.other.name, measured(state.other)]);
     const body = make("tbody");
-    for (const [name, columns] of sets) {
-      const { count, values } = quantiles(columns, state.shares.concat(1));
+    for (const [name, { count, values }] of sets) {
       const row = make("tr");
       row.append(make("td", name), make("td", count.toLocaleString("en"), { class: "n" }));
       values.forEach((value) => row.append(make("td", time(value), { class: "n" })));
@@ -246,7 +261,7 @@
   const begin = async () => {
     open.disabled = true;
     try {
-      state.mine = await unpack(block.textContent);
+      state.mine = await unpack(block.textContent, document.getElementById("volley-summary").textContent);
     } catch (error) {
       note.textContent = "The run inside this page cannot be read: " + error.message;
       return;
@@ -268,6 +283,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
 
+  addEventListener("resize", () => { if (state.mine && state.series) draw(); });
   fields.addEventListener("submit", (event) => event.preventDefault());
   open.addEventListener("click", begin);
   series.addEventListener("change", () => { state.series = series.value; show(); });
@@ -291,9 +307,13 @@
     if (!chosen) { show(); return; }
     try {
       if (chosen.size > 64 * 2 ** 20) throw new Error("it is larger than 64 MiB");
-      const parts = (await chosen.text()).split('id="volley-run">');
-      if (parts.length < 2) throw new Error("it is no report of volley that carries its run");
-      state.other = await unpack(parts[parts.length - 1].split("</" + "script>")[0]);
+      const page = await chosen.text();
+      const carried = (id) => {
+        const found = page.split(`id="${id}">`)[1];
+        if (!found) throw new Error("it is no report of volley that carries its run");
+        return found.split("</" + "script>")[0];
+      };
+      state.other = await unpack(carried("volley-run"), carried("volley-summary"));
       show();
     } catch (error) {
       note.textContent = `${chosen.name} cannot be laid over: ${error.message}`;
