@@ -3,9 +3,13 @@
 //! `target/tmp/pages` for `tests/browser/run.sh`.
 
 mod fabricate;
+#[path = "record/fabricate.rs"]
+mod made_up;
 
 use base64::Engine;
+use made_up::Fab;
 use sha2::Digest;
+use volley::report::build;
 use volley::report::html::render;
 use volley::report::view::View;
 use volley::units::Nanos;
@@ -59,7 +63,8 @@ fn words(markup: &str) -> Vec<String> {
 fn pages_for_the_browser() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     std::fs::create_dir_all(&folder).expect("the folder of test files can be made");
-    for (name, view) in fabricate::all().into_iter().chain([("largest", fabricate::largest())]) {
+    let carried = build::with_data(&Fab::calm().run());
+    for (name, view) in fabricate::all().into_iter().chain([("largest", fabricate::largest()), ("carried", carried)]) {
         std::fs::write(folder.join(format!("{name}.html")), render(&view)).expect("a test page can be written");
         let summary = serde_json::to_vec(&view.summary).expect("a summary is JSON");
         std::fs::write(folder.join(format!("{name}.json")), summary).expect("a test summary can be written");

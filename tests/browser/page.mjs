@@ -118,6 +118,48 @@ const pointerAndToggles = async (page, name) => {
   await button.click();
 };
 
+// What the page carries gives the figures of its tables again, for any percentile, any stretch and another page beside it.
+const exploring = async (page, name) => {
+  const panel = page.locator("#explore");
+  await panel.getByRole("button", { name: "Open" }).click();
+  await panel.locator("table").waitFor();
+  const note = panel.locator(".note");
+  const ask = async (percents) => {
+    await panel.getByRole("textbox", { name: "Percentiles" }).fill(percents);
+    await page.keyboard.press("Tab");
+  };
+  const row = async (head) => (await panel.locator("tr", { hasText: head }).first().innerText()).split("\t").slice(1);
+  await ask("50, 90, 99, 99.9");
+  const headline = (await page.locator("table.headline tbody tr").first().innerText()).trim().split(/\s+/);
+  const measured = await row("Measured time");
+  for (const figure of measured) check(headline.includes(figure), `${name}: ${figure} of the page's own run is in ${headline}`);
+  await ask("0, nonsense");
+  check((await note.innerText()).startsWith("Write percentiles"), `${name}: what is no percentile is said`);
+  await ask("99.5");
+  check((await row("Measured time")).length === 3, `${name}: one percentile, the count and the largest`);
+  const plot = panel.locator(".plot");
+  await plot.focus();
+  const before = await note.innerText();
+  await page.keyboard.press("+");
+  check(await note.innerText() !== before, `${name}: plus looks closer`);
+  check(Number((await row("Answers in the stretch"))[0].replace(",", "")) < Number(measured[0].replace(",", "")), `${name}: fewer answers`);
+  await page.keyboard.press("Escape");
+  check(await note.innerText() === before, `${name}: Escape shows the whole run`);
+  await ask("50");
+  await panel.getByLabel("Lay over it").setInputFiles(join(pages, "healthy.html"));
+  await panel.getByText("cannot be laid over").waitFor();
+  await panel.getByLabel("Lay over it").setInputFiles(join(pages, `${name}.html`));
+  await panel.locator("path[stroke-dasharray]").waitFor({ state: "attached" });
+  check((await row("Measured time of"))[0] === measured[0], `${name}: the page laid over itself has its figures`);
+  await panel.getByLabel("Scale").selectOption("linear");
+  const saved = page.waitForEvent("download");
+  await panel.getByRole("button", { name: "Save as CSV" }).click();
+  const lines = readFileSync(await (await saved).path(), "utf8").trim().split("\n");
+  check(lines[0] === "middle_s,p50_ns" && lines.length > 5, `${name}: ${lines[0]}, ${lines.length} lines`);
+  await accessible(page, `${name} explored`);
+  await page.locator("#data").screenshot({ path: join(work, "shots", `${name}-explored.png`) });
+};
+
 const theme = async (page) => {
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const seen = [await ground()];
@@ -144,6 +186,7 @@ const eachPage = async (browser) => {
             await numbersAgree(page, name);
             await keyboard(page, name);
             await pointerAndToggles(page, name);
+            if (name === "carried") await exploring(page, name);
           await page.locator(".plot[tabindex]:visible").last().hover().catch(() => {});
           await page.screenshot({ path: join(work, "shots", `${name}-hover.png`) });
             await theme(page);
