@@ -567,6 +567,8 @@ fn a_text_of_ones_own_is_asked() {
         let summary = ended.json();
         assert_eq!((number(&summary, "/counts/sent"), number(&summary, "/counts/answered")), (15, 15));
         are_of(&summary, message.len() as u64);
+        let manifest: Value = serde_json::from_slice(&std::fs::read(out.join("run.json")).expect("a manifest")).expect("JSON");
+        assert_eq!(manifest["finish"]["server_account"]["violations_total"], 0);
     }
     call(&["run", "echo", "--message", "x", "--dry-run"]).refuses(2, &["--message", "`echo`", "volley run ask"]);
 }

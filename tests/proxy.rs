@@ -8,6 +8,9 @@ use std::net::TcpListener;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use kit::*;
 use volley::mock::Words;
@@ -166,6 +169,50 @@ fn requests_over_http_go_to_a_host_of_their_own() {
             assert!(std::fs::read_to_string(out.join("run.json")).expect("a record").contains(&url));
         }
     }
+}
+
+/// A host that answers each request after `hold`, and the most that it had open at once.
+fn slow_hook(hold: Duration) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let place = listener.local_addr().expect("an address").to_string();
+    let most = Arc::new(AtomicUsize::new(0));
+    let (seen, open) = (most.clone(), Arc::new(AtomicUsize::new(0)));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let (seen, open) = (seen.clone(), open.clone());
+            std::thread::spawn(move || {
+                seen.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                let answered = stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0);
+                if answered {
+                    std::thread::sleep(hold);
+                }
+                open.fetch_sub(1, Ordering::SeqCst);
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").ok();
+            });
+        }
+    });
+    (place, most)
+}
+
+#[test]
+fn requests_over_http_are_bounded_and_their_wait_counts() {
+    let server = mock(Words { profile: "channel-notify".into(), ..Words::default() });
+    let (place, most) = slow_hook(Duration::from_millis(1_500));
+    let (target, url) = (format!("ws://{}/", server.addr()), format!("http://{place}"));
+    let dir = folder();
+    let out = dir.path().join("out");
+    let load = ["--clients", "400", "--rate", "5/s", "--warmup", "0s", "--duration", "3s", "--timeout", "9s", "--report", "none"];
+    let args = ["run", "channel-notify", "--target", &target, "--http-target", &url, "--out", text(&out), "--format", "json"];
+    let ended = call(&[&args[..], &load, &["--progress", "none"]].concat());
+    ended.ran();
+    let summary = ended.json();
+    counts_add_up(&summary);
+    // Some 400 publishes a second of 1.5 s each would be 600 at once.
+    let most = most.load(Ordering::SeqCst);
+    assert!((200..=256).contains(&most), "{most} at once");
+    let publish = summary["series"].as_array().expect("series").iter().find(|s| s["name"] == "publish").expect("it is measured");
+    let of = |time: &str| publish[time]["max"].as_u64().expect("it was answered");
+    assert!(of("service") >= 1_500_000_000 && of("response") > of("service") + 100_000_000, "{publish:#}");
 }
 
 #[test]

@@ -91,7 +91,8 @@ impl Peer {
         match self {
             Peer::Echo => {
                 desk.counts.received(Kind::Echo);
-                if opcode == TEXT && !has_id(body) {
+                // `ask` sends any text.
+                if desk.config.profile == Protocol::Echo && opcode == TEXT && !has_id(body) {
                     desk.counts.violated(Violation::NoId);
                 }
                 desk.answer(line, Kind::Echo, opcode, body);

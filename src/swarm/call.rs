@@ -28,6 +28,16 @@ pub(super) struct Called {
     pub(super) result: Result<(Sample, Vec<(usize, String)>), Failure>,
 }
 
+impl Called {
+    /// The same of a request that had to wait for its turn so many nanoseconds; its response time begins before them.
+    pub(super) fn after(mut self, waited: u64) -> Self {
+        if let Ok((sample, _)) = &mut self.result {
+            sample.due = sample.due.saturating_sub(waited);
+        }
+        self
+    }
+}
+
 impl Call {
     /// Request number `http` of `script` for the client that `fill` tells of.
     pub(super) fn new(script: &Script, http: usize, fill: &Fill<'_>) -> Self {

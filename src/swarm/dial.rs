@@ -129,6 +129,8 @@ struct Dialer {
     /// Time between two connections that are made again.
     pace: u64,
     places: Arc<Semaphore>,
+    /// Requests over HTTP that belong to no connection are bounded by themselves, and keep none waiting.
+    calls: Arc<Semaphore>,
     tasks: JoinSet<()>,
     /// The next client whose first connection is to be made.
     first: u64,
@@ -142,9 +144,9 @@ impl Dialer {
     fn new(plan: Arc<Plan>, script: Arc<Script>, routes: &Routes, clock: Clock, lanes: Vec<Sender<Dialed>>) -> Self {
         let openings = openings(&plan, routes, clock);
         let pace = if routes.target.address.ip().is_loopback() { PACE_HERE } else { PACE_AWAY };
-        let places = Arc::new(Semaphore::new(plan.dials as usize));
+        let [places, calls] = [(); 2].map(|()| Arc::new(Semaphore::new(plan.dials as usize)));
         let (tasks, again) = (JoinSet::new(), BinaryHeap::new());
-        Dialer { plan, script, clock, lanes, openings, pace, places, tasks, first: 0, again, paced: 0 }
+        Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, first: 0, again, paced: 0 }
     }
 
     /// Dials until nobody can ask any more, or the load is over.
@@ -230,8 +232,13 @@ impl Dialer {
         while self.tasks.try_join_next().is_some() {}
         let (plan, script) = (self.plan.clone(), self.script.clone());
         let (lane, openings, number) = self.of(call.client);
+        let (calls, clock) = (self.calls.clone(), self.clock);
         self.tasks.spawn(async move {
-            let called = call.make(&script, &openings.http, &authority(&plan)).await;
+            let asked = clock.now();
+            // Fails only once the semaphore is closed, which it never is.
+            let _place = calls.acquire_owned().await.ok();
+            let waited = clock.now() - asked;
+            let called = call.make(&script, &openings.http, &authority(&plan)).await.after(waited);
             let _ = lane.send(Dialed { place: number, what: Done::Call(called) });
         });
     }
