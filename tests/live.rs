@@ -129,7 +129,7 @@ fn odd_requests_are_refused_and_readers_are_bounded() {
 
 #[test]
 fn others_see_it_only_when_asked_for() {
-    call(&["run", "echo", "--live", "0.0.0.0:0"]).refuses(2, &["--live-anywhere", "127.0.0.1:0"]);
+    call(&["run", "echo", "--live", "0.0.0.0:0"]).refuses(2, &["--listen-anywhere", "127.0.0.1:0"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     call(&["run", "echo", "--live", &address]).refuses(2, &[&address, "cannot be listened at", "Port 0"]);

@@ -213,7 +213,7 @@ mod tests {
             format!("volley_phase{{phase=\"ramp\",{run}}} 0.0"),
             format!("volley_readers_dropped_total{{cause=\"crowded\",{run}}} 3"),
             format!("volley_response_seconds_count{{series=\"echo\",phase=\"measure\",{run}}} 200"),
-            format!("volley_response_seconds_sum{{series=\"echo\",phase=\"measure\",{run}}} 10.1"),
+            format!("volley_response_seconds_sum{{series=\"echo\",phase=\"measure\",{run}}} 9.999"),
             format!("volley_response_seconds_bucket{{le=\"0.001\",series=\"echo\",phase=\"measure\",{run}}} 2"),
             format!("volley_response_seconds_bucket{{le=\"0.1\",series=\"echo\",phase=\"measure\",{run}}} 200"),
             format!("volley_response_seconds_bucket{{le=\"+Inf\",series=\"echo\",phase=\"measure\",{run}}} 200"),

@@ -178,11 +178,11 @@ pub(super) mod tests {
     use crate::tally::Tally;
     use crate::units::MILLI;
 
-    /// A second with 100 answers after 1 to 100 ms.
+    /// A second with 100 answers after 0.99 to 99 ms.
     pub(in super::super) fn second(number: u64) -> Second {
         let mut tally = Box::new(Tally::new(Width { series: 2, out_kinds: 1, in_kinds: 1 }));
         for i in 1..=100 {
-            tally.answered(Phase::Measure, 0, 0, Sample { due: 0, sent: MILLI / 2, done: i * MILLI });
+            tally.answered(Phase::Measure, 0, 0, Sample { due: 0, sent: MILLI / 2, done: i * 990_000 });
             tally.phase(Phase::Measure).lag.record(number * MILLI);
         }
         (tally.counts.planned, tally.counts.sent, tally.counts.answered) = (101, 100, 100);
