@@ -112,9 +112,8 @@ impl Page {
         let help = "How late sends were in the last ten seconds; absent with fewer than ten samples beyond it";
         sheet.gauges("volley_lag", help, Some(&Unit::Seconds), "quantile", lag)?;
         sheet.counter("volley_late_wakeups", "Wake-ups of lanes that came late", self.figures.counts.late_wakeups)?;
-        let busy = &self.figures.lane_busy;
-        let mut metric = sheet.family("volley_lane_busy", "Share of a core that the busiest lane used", Some(&Unit::Ratios), MetricType::Gauge)?;
-        metric.encode_gauge(busy)?;
+        let mut metric = sheet.family("volley_lane_busy_ratio", "Share of a core that the busiest lane used", None, MetricType::Gauge)?;
+        metric.encode_gauge(&self.figures.lane_busy)?;
         sheet.counter("volley_seconds", "Seconds of the run that these figures hold", self.figures.seconds)
     }
 
