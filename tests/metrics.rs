@@ -137,7 +137,13 @@ fn a_form_for_each_and_nothing_else() {
     let out = dir.path().join("run");
     let shown = Shown::start(&out, "metrics", "2s");
     let plain = shown.answer(&shown.get("/metrics"));
-    for what in ["HTTP/1.1 200", "content-type: text/plain; version=0.0.4", "cache-control: no-store", "# TYPE volley_response_seconds histogram", "volley_phase{"] {
+    for what in [
+        "HTTP/1.1 200",
+        "content-type: text/plain; version=0.0.4",
+        "cache-control: no-store",
+        "# TYPE volley_response_seconds histogram",
+        "volley_phase{",
+    ] {
         assert!(plain.contains(what), "{what} is not in {}", &plain[..plain.len().min(2_000)]);
     }
     assert!(shown.answer(&shown.get("/")).contains("/metrics"));

@@ -80,8 +80,16 @@ mod tests {
             (Some("text/html,application/xhtml+xml,*/*;q=0.8".into()), Form::Text),
             (Some(OPEN.into()), Form::OpenMetrics),
             // Prometheus with native histograms, and without.
-            (Some(format!("{PROTO},{OPEN};q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1")), Form::Protobuf),
-            (Some(format!("{OPEN};q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2")), Form::OpenMetrics),
+            (
+                Some(format!(
+                    "{PROTO},{OPEN};q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+                )),
+                Form::Protobuf,
+            ),
+            (
+                Some(format!("{OPEN};q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2")),
+                Form::OpenMetrics,
+            ),
             (Some(format!("{OPEN};escaping=allow-utf-8;q=0.5,{PROTO};q=0.6,*/*;q=0.1")), Form::Protobuf),
             (Some(format!("text/plain;version=0.0.4, {PROTO}")), Form::Protobuf),
             (Some(format!("text/plain;version=0.0.4;q=0.7, {PROTO};q=0.2")), Form::Text),

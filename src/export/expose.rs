@@ -95,13 +95,8 @@ impl Page {
         let rest = self.figures.subject.clients.saturating_sub(now.open);
         let states = [("open", now.open as f64), ("none", rest as f64)];
         sheet.gauges("volley_connections", "Clients by the state of their connection", None, "state", states.into_iter())?;
-        let happened = [
-            ("opened", now.opened),
-            ("reopened", now.reconnects),
-            ("failed", now.failed),
-            ("struck", now.struck),
-            ("ended", now.ended),
-        ];
+        let happened =
+            [("opened", now.opened), ("reopened", now.reconnects), ("failed", now.failed), ("struck", now.struck), ("ended", now.ended)];
         sheet.counters("volley_connection_events", "What happened to connections", "event", happened.into_iter())?;
         let phases = PHASES.into_iter().map(|phase| (phase, f64::from(u8::from(self.figures.phase == Some(phase)))));
         sheet.gauges("volley_phase", "1 for the phase that the run is in", None, "phase", phases)
@@ -161,7 +156,13 @@ impl Sheet<'_> {
     }
 
     /// A counter for each value of one label.
-    fn counters<'v>(&mut self, name: &str, help: &str, label: &'static str, values: impl Iterator<Item = (&'v str, u64)>) -> Result<(), Error> {
+    fn counters<'v>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        values: impl Iterator<Item = (&'v str, u64)>,
+    ) -> Result<(), Error> {
         let mut family = self.family(name, help, None, MetricType::Counter)?;
         for (value, count) in values {
             let labels: Labels<'_> = &[(label, value)];
