@@ -63,10 +63,14 @@ pub(super) struct Times {
 
 impl Times {
     fn add(&mut self, hist: &Hist) {
-        for (ns, count) in hist.middles() {
-            self.classic[BOUNDS_NS.partition_point(|bound| *bound < ns)] += count;
+        let middles: Vec<(u64, u64)> = hist.middles().collect();
+        let mut at = 0;
+        for (ns, count) in &middles {
+            // They ascend, and so do the bounds.
+            at += BOUNDS_NS[at..].iter().take_while(|bound| *bound < ns).count();
+            self.classic[at] += count;
         }
-        self.native.add(hist);
+        self.native.add(&middles, &hist.exact());
     }
 }
 

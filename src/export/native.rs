@@ -12,7 +12,6 @@
 use std::collections::BTreeMap;
 
 use crate::tally::Exact;
-use crate::tally::Hist;
 use crate::units::SECOND;
 
 /// The finest resolution.
@@ -37,12 +36,19 @@ impl Default for Native {
 }
 
 impl Native {
-    /// Takes the values of a histogram in.
-    pub fn add(&mut self, hist: &Hist) {
-        for (ns, count) in hist.middles() {
-            *self.buckets.entry(index(ns, self.schema)).or_default() += count;
+    /// Takes the values of a histogram in, of which [`middles`](crate::tally::Hist::middles) and
+    /// [`exact`](crate::tally::Hist::exact) were taken.
+    pub fn add(&mut self, middles: &[(u64, u64)], exact: &Exact) {
+        let mut rest = middles;
+        while let Some((ns, _)) = rest.first() {
+            // Many neighbours go into one bucket, which is looked up once for all of them.
+            let index = index(*ns, self.schema);
+            let last = (self.bounds(index).1 * SECOND as f64) as u64;
+            let (same, others) = rest.split_at(rest.partition_point(|(ns, _)| *ns <= last).max(1));
+            *self.buckets.entry(index).or_default() += same.iter().map(|(_, count)| count).sum::<u64>();
+            rest = others;
         }
-        self.exact.merge(&hist.exact());
+        self.exact.merge(exact);
         while self.buckets.len() > BUCKETS_MOST && self.schema > COARSEST {
             self.halve();
         }
@@ -113,11 +119,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tally::Hist;
 
     fn of(values: impl IntoIterator<Item = u64>) -> (Hist, Native) {
         let (mut hist, mut native) = (Hist::new(), Native::default());
         values.into_iter().for_each(|ns| hist.record(ns));
-        native.add(&hist);
+        native.add(&hist.middles().collect::<Vec<_>>(), &hist.exact());
         (hist, native)
     }
 
