@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("record", 3),
     ("mock", 3),
     ("report", 4),
+    ("export", 4),
     ("cli", 5),
 ];
 
@@ -50,12 +51,13 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["wire"]),
     ("webpki_roots", &["wire/tls"]),
     ("nix", &["wire", "swarm", "record", "mock", "cli"]),
+    ("prometheus_client", &["export"]),
     ("jiff", &["record", "cli", "mock/story"]),
     ("aho_corasick", &["cli/redact"]),
 ];
 
 /// Rooms that do no I/O and read no clock: time is an argument.
-const PURE: &[&str] = &["units", "profile", "plan", "dialogue", "tally", "report/view", "report/build", "report/judge"];
+const PURE: &[&str] = &["units", "profile", "plan", "dialogue", "tally", "report/view", "report/build", "report/judge", "export"];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] =

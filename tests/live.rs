@@ -4,78 +4,18 @@ mod kit;
 
 use std::io::BufRead;
 use std::io::BufReader;
-use std::io::Read;
-use std::io::Write;
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::Child;
-use std::process::ChildStderr;
 use std::time::Duration;
 
+use kit::shown::Shown;
 use kit::*;
 use volley::wire::pages::READERS;
-
-/// A run with a page.
-struct Shown {
-    child: Child,
-    err: BufReader<ChildStderr>,
-    address: String,
-}
-
-impl Shown {
-    fn start(out: &Path, duration: &str) -> Shown {
-        let mut command = volley();
-        command.args(["run", "echo", "--clients", "10", "--rate", "20/s", "--warmup", "0s", "--report", "none", "--duration", duration]);
-        command.args(["--live", "127.0.0.1:0", "--progress", "none", "--out", text(out)]);
-        let mut child = command.spawn().expect("the program can be started");
-        let mut err = BufReader::new(child.stderr.take().expect("piped"));
-        let mut line = String::new();
-        err.read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("live at http://").and_then(|rest| rest.strip_suffix('/'));
-        let address = address.unwrap_or_else(|| panic!("no address: {line}")).to_owned();
-        Shown { child, err, address }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).expect("the page listens");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a bound");
-        stream
-    }
-
-    fn ask(&self, request: &str) -> TcpStream {
-        let mut stream = self.connect();
-        stream.write_all(request.as_bytes()).expect("a request is taken");
-        stream
-    }
-
-    /// The whole answer; what came before a reset of the connection, too.
-    fn answer(&self, request: &str) -> String {
-        let (mut stream, mut bytes) = (self.ask(request), Vec::new());
-        stream.read_to_end(&mut bytes).ok();
-        String::from_utf8(bytes).expect("UTF-8")
-    }
-
-    fn get(&self, path: &str) -> String {
-        format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address)
-    }
-
-    #[track_caller]
-    fn ends_well(mut self, out: &Path) {
-        let mut rest = String::new();
-        self.err.read_to_string(&mut rest).expect("UTF-8");
-        let code = self.child.wait().expect("a child can be waited for").code();
-        assert!(matches!(code, Some(0 | 4)), "{code:?}: {rest}");
-        assert!(!rest.contains("panicked"), "{rest}");
-        assert_eq!(state(out), "complete");
-        counts_add_up(&serde_json::from_str(&read(out, "summary.json")).expect("JSON"));
-    }
-}
 
 #[test]
 fn a_page_and_its_seconds_until_the_end() {
     let dir = folder();
     let out = dir.path().join("run");
-    let shown = Shown::start(&out, "4s");
+    let shown = Shown::start(&out, "live", "4s");
     let events = shown.ask(&shown.get("/events"));
     let mut lines = BufReader::new(events).lines().map(|line| line.expect("text"));
     let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
@@ -102,7 +42,7 @@ fn a_page_and_its_seconds_until_the_end() {
 fn odd_requests_are_refused_and_readers_are_bounded() {
     let dir = folder();
     let out = dir.path().join("run");
-    let shown = Shown::start(&out, "4s");
+    let shown = Shown::start(&out, "live", "4s");
     let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
     for (request, status) in [
         ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", "403"),
@@ -129,7 +69,7 @@ fn odd_requests_are_refused_and_readers_are_bounded() {
 
 #[test]
 fn others_see_it_only_when_asked_for() {
-    call(&["run", "echo", "--live", "0.0.0.0:0"]).refuses(2, &["--live-anywhere", "127.0.0.1:0"]);
+    call(&["run", "echo", "--live", "0.0.0.0:0"]).refuses(2, &["--listen-anywhere", "127.0.0.1:0"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     call(&["run", "echo", "--live", &address]).refuses(2, &[&address, "cannot be listened at", "Port 0"]);

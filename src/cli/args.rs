@@ -128,6 +128,7 @@ pub(super) enum StampsArg {
 
 /// `volley run`.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("watched").args(["live", "metrics"]).multiple(true))]
 #[command(after_help = "\
 Examples:
   volley run echo
@@ -141,6 +142,8 @@ Examples:
   volley run echo -n 100 --repeat 5 --pause 2s
   volley run echo --duration 10m --live 127.0.0.1:8090 --format ndjson > seconds.ndjson
       the report so far at http://127.0.0.1:8090/, a JSON object a second in the file
+  volley run echo --duration 1h --metrics 127.0.0.1:9464
+      counters and histograms for Prometheus at http://127.0.0.1:9464/metrics
 
 Phases: connections are begun over --ramp (plus one second for the last of them), then --warmup,
 then --duration is measured, then answers are awaited for at most --timeout.")]
@@ -243,9 +246,12 @@ pub(super) struct RunArgs {
     /// Serve the report of the run so far at this address while it goes on, as 127.0.0.1:0; its address is told.
     #[arg(long, value_name = "ADDR", help_heading = "Out")]
     pub(super) live: Option<std::net::SocketAddr>,
-    /// Let --live listen where others than this machine can see it.
-    #[arg(long, requires = "live", help_heading = "Out")]
-    pub(super) live_anywhere: bool,
+    /// Serve figures of the run so far to Prometheus at this address while it goes on, as 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDR", help_heading = "Out")]
+    pub(super) metrics: Option<std::net::SocketAddr>,
+    /// Let --live and --metrics listen where others than this machine can see them.
+    #[arg(long, requires = "watched", help_heading = "Out")]
+    pub(super) listen_anywhere: bool,
     /// Only the verdict.
     #[arg(short, long, help_heading = "Out")]
     pub(super) quiet: bool,

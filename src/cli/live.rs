@@ -1,91 +1,56 @@
 //! `volley run --live ADDR`: the report of the run so far as a page, and its seconds as events. The page is drawn when
 //! somebody asks, from the record as it stands, and so seldom that drawing takes a twentieth of a processor at most.
 
-use std::net::SocketAddr;
-use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
 use super::Trouble;
-use super::args::RunArgs;
+use super::place::Place;
+use super::place::Serving;
 use super::tell;
 use crate::record;
 use crate::report;
-use crate::wire::pages;
+use crate::wire::pages::Ask;
 use crate::wire::pages::Board;
+use crate::wire::pages::Page;
 
 /// Least age of a page before it is drawn anew.
 const FRESH: Duration = Duration::from_secs(2);
 /// A page is shown so many times as long as it took to draw.
 const REST_FACTOR: u32 = 20;
 
-/// An address that is ours, before the run begins.
-pub(super) struct Place {
-    listener: TcpListener,
-    address: SocketAddr,
-}
-
-impl Place {
-    /// Takes the address of --live, if one was asked for.
-    pub(super) fn take(args: &RunArgs) -> Result<Option<Place>, Trouble> {
-        let Some(asked) = args.live else { return Ok(None) };
-        if !asked.ip().is_loopback() && !args.live_anywhere {
-            return Err(Trouble::usage(format!(
-                "--live {asked} would show the run to others than this machine. Take 127.0.0.1:0, or add --live-anywhere"
-            )));
-        }
-        let (listener, address) = pages::listen(asked)
-            .map_err(|e| Trouble::usage(format!("--live {asked} cannot be listened at: {e}. Port 0 takes any that is free")))?;
-        Ok(Some(Place { listener, address }))
-    }
-}
-
 /// A page that is served.
 pub(super) struct Live {
-    board: Arc<Board>,
+    serving: Serving,
     dir: PathBuf,
-    serving: Option<JoinHandle<()>>,
 }
 
 impl Live {
     /// Serves the record in `dir` from now on, and tells where.
     pub(super) fn open(place: Place, dir: PathBuf) -> Result<Live, Trouble> {
-        let Place { listener, address } = place;
         let drawer = Mutex::new(Drawer { dir: dir.clone(), page: Vec::new(), next: None });
-        let draw = move || drawer.lock().unwrap_or_else(PoisonError::into_inner).page();
-        let board = Arc::new(Board::new(Box::new(draw), report::html::policy(true), address.ip().is_loopback()));
-        let its = board.clone();
-        let serve = move || {
-            if let Err(e) = pages::serve(listener, &its) {
-                tell!("warning: the live page cannot be served: {e}; the run goes on");
-            }
+        let draw = move |ask: &Ask<'_>| {
+            let page = || drawer.lock().unwrap_or_else(PoisonError::into_inner).page();
+            (ask.path == "/").then(|| Page { kind: "text/html; charset=utf-8", bytes: page() })
         };
-        let serving = std::thread::Builder::new().name("live".into()).spawn(serve);
-        let serving = serving.map_err(|e| Trouble::internal(format!("starting a thread: {e}")))?;
-        tell!("live at http://{address}/");
-        Ok(Live { board, dir, serving: Some(serving) })
+        let board = Board::new(Box::new(draw), place.is_own()).with_events(&report::html::policy(true));
+        tell!("live at http://{}/", place.address());
+        Ok(Live { serving: place.serve("live", board)?, dir })
     }
 
     /// A second has closed: `line` is its JSON object.
     pub(super) fn second(&self, line: &str) {
-        self.board.publish("second", line);
+        self.serving.board().publish("second", line);
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
         let text = format!("Its report is in {}.", self.dir.display());
-        self.board.publish("end", &serde_json::json!({ "text": text }).to_string());
-        self.board.close();
-        if let Some(serving) = self.serving.take() {
-            // A panic there was told.
-            serving.join().ok();
-        }
+        self.serving.board().publish("end", &serde_json::json!({ "text": text }).to_string());
     }
 }
 

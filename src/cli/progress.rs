@@ -9,6 +9,7 @@ use super::args::Progress;
 use super::args::RunArgs;
 use super::args::RunFormat;
 use super::live::Live;
+use super::metrics::Metrics;
 use super::say;
 use super::tell;
 use super::tui;
@@ -91,6 +92,7 @@ pub(super) struct Show<'a> {
     way: Way,
     view: Option<View>,
     live: Option<Live>,
+    metrics: Option<Metrics>,
     script: &'a Script,
     total_ns: u64,
     since_ns: u64,
@@ -120,12 +122,12 @@ impl<'a> Show<'a> {
         let view = if way.mode == Mode::View { Some(View::open(manifest, script, colour, stop)?) } else { None };
         let plan = &manifest.plan;
         let total_ns = plan.ramp_ns + plan.warmup_ns + plan.duration_ns;
-        Ok(Show { way, view, live: None, script, total_ns, since_ns: 0, window: Window::default() })
+        Ok(Show { way, view, live: None, metrics: None, script, total_ns, since_ns: 0, window: Window::default() })
     }
 
-    /// Seconds go to a page, too.
-    pub(super) fn also(&mut self, live: Option<Live>) {
-        self.live = live;
+    /// Seconds go to a page and to Prometheus, too.
+    pub(super) fn also(&mut self, live: Option<Live>, metrics: Option<Metrics>) {
+        (self.live, self.metrics) = (live, metrics);
     }
 
     /// A second has closed; `row` is what the record keeps of it.
@@ -141,6 +143,9 @@ impl<'a> Show<'a> {
             if self.way.mode == Mode::Json {
                 tell!("{line}");
             }
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.second(second);
         }
         if let Some(view) = &self.view {
             view.second(second, row);

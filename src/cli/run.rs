@@ -18,8 +18,9 @@ use super::dry;
 use super::guard;
 use super::limits;
 use super::live;
-use super::live::Place;
+use super::metrics::Metrics;
 use super::outcome;
+use super::place::Places;
 use super::preflight;
 use super::probe::Printer;
 use super::progress;
@@ -64,7 +65,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     }
     let look = outcome::Look::of_run(args)?;
     let way = progress::way(args, tap.is_some())?;
-    let place = Place::take(args)?;
+    let places = Places::take(args)?;
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
     let sets = resolve::sets(&profile, &resolve::typed_values(args, &profile)?)?;
@@ -113,7 +114,7 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     if args.progress != super::args::Progress::None {
         tell!("{} -> {} ({}), {}", plan.profile.name, plan.target, routes.target.address, amount(&plan));
     }
-    measure(Measurement { plan, script, routes, server, manifest, writer, look, way, place, redactor, tap: tap.cloned() })
+    measure(Measurement { plan, script, routes, server, manifest, writer, look, way, places, redactor, tap: tap.cloned() })
 }
 
 /// All that a measurement needs.
@@ -126,8 +127,8 @@ struct Measurement {
     writer: Writer,
     look: outcome::Look,
     way: progress::Way,
-    /// Where the page of the run is served, if it is.
-    place: Option<Place>,
+    /// Where the run is watched over HTTP.
+    places: Places,
     redactor: &'static Redactor,
     /// Whether messages are printed, and the file they are written to.
     tap: Option<Option<PathBuf>>,
@@ -158,7 +159,9 @@ fn measure(mut m: Measurement) -> Result<u8, Trouble> {
         generator: outcome::GeneratorSum::default(),
         phase: "",
     };
-    sink.show.also(m.place.take().map(|place| live::Live::open(place, PathBuf::from(&dir))).transpose()?);
+    let live = m.places.live.take().map(|place| live::Live::open(place, PathBuf::from(&dir))).transpose()?;
+    let metrics = m.places.metrics.take().map(|place| Metrics::open(place, &m.manifest, &m.script)).transpose()?;
+    sink.show.also(live, metrics);
     let swarm = swarm::run(&m.plan, &m.script, &m.routes, &control, &mut sink).map_err(|e| {
         Trouble::internal(format!("the run could not go on: {e}. What was recorded so far is in {dir}; `volley report {dir}` shows it"))
     })?;

@@ -150,6 +150,12 @@ impl Hist {
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.counts().into_iter().flat_map(Histogram::iter_recorded).map(|v| (v.value_iterated_to(), v.count_since_last_iteration()))
     }
+
+    /// The recorded buckets in ascending order: middle in nanoseconds and count.
+    pub fn middles(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let counts = self.counts();
+        self.buckets().map(move |(ns, n)| (counts.map_or(ns, |counts| counts.median_equivalent(ns)), n))
+    }
 }
 
 #[cfg(test)]

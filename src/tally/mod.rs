@@ -125,7 +125,8 @@ pub struct Counts {
 const CLOSE_CODES: usize = 64;
 
 impl Counts {
-    fn new(width: Width) -> Self {
+    /// Nothing counted yet.
+    pub fn new(width: Width) -> Self {
         Counts {
             planned: 0,
             sent: 0,
@@ -170,7 +171,8 @@ impl Counts {
         self.not_offered.iter().sum()
     }
 
-    fn merge(&mut self, other: &Counts) {
+    /// Takes the other's counts in; what it tells apart and this one does not is left out.
+    pub fn merge(&mut self, other: &Counts) {
         fn add(into: &mut [u64], from: &[u64]) {
             into.iter_mut().zip(from).for_each(|(a, b)| *a += b);
         }

@@ -1,7 +1,7 @@
-//! A page and its events over HTTP, for a few readers: how a run is watched from a browser.
+//! Pages and events over HTTP, for a few readers: how a run is watched from a browser or by a collector of metrics.
 //!
 //! Readers are bounded in number, in what they may ask and in how far they may fall behind; nothing they do is waited for by
-//! whoever publishes. Knows nothing of what the page says.
+//! whoever publishes, and who is not served is counted. Knows nothing of what the pages say.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -52,19 +54,52 @@ const LEAVING: Duration = Duration::from_secs(1);
 /// A rest when no connection can be taken.
 const REST: Duration = Duration::from_millis(100);
 
-/// Draws the page anew, as HTML.
-pub type Draw = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
+/// What a reader asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask<'a> {
+    /// The path, without a query.
+    pub path: &'a str,
+    /// The `Accept` header.
+    pub accept: Option<&'a str>,
+    /// Readers that were not served until now.
+    pub dropped: Dropped,
+}
+
+/// Readers that were not served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Closed unheard, as there were too many.
+    pub crowded: u64,
+    /// Cut off, as they asked or read too slowly.
+    pub slow: u64,
+}
+
+/// What a reader gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its media type.
+    pub kind: &'static str,
+    /// What it says.
+    pub bytes: Vec<u8>,
+}
+
+/// Draws what is asked for anew, if there is such a page.
+pub type Draw = Box<dyn Fn(&Ask<'_>) -> Option<Page> + Send + Sync>;
 
 type Said = Response<Either<Full<Bytes>, Events>>;
 
 /// What is shown, and who follows it.
 pub struct Board {
     draw: Draw,
-    policy: String,
+    /// The content security policy of pages, if they are for browsers.
+    policy: Option<header::HeaderValue>,
+    has_events: bool,
     /// Whether only names of this machine may be asked for; a foreign name that leads here is a trap for a browser.
     is_own: bool,
     followers: Mutex<Vec<Follower>>,
     over: Notify,
+    crowded: AtomicU64,
+    slow: AtomicU64,
 }
 
 /// Somebody who is told of every event.
@@ -74,10 +109,25 @@ struct Follower {
 }
 
 impl Board {
-    /// A board with the page that `draw` makes, under the content security policy `policy`. With `is_own` a request must name
-    /// a loopback address or `localhost` as its host.
-    pub fn new(draw: Draw, policy: String, is_own: bool) -> Self {
-        Board { draw, policy, is_own, followers: Mutex::default(), over: Notify::new() }
+    /// A board with the pages that `draw` makes. With `is_own` a request must name a loopback address or `localhost` as its
+    /// host.
+    pub fn new(draw: Draw, is_own: bool) -> Self {
+        Board {
+            draw,
+            policy: None,
+            has_events: false,
+            is_own,
+            followers: Mutex::default(),
+            over: Notify::new(),
+            crowded: AtomicU64::new(0),
+            slow: AtomicU64::new(0),
+        }
+    }
+
+    /// The same with events at `/events`, and pages under the content security policy `policy`.
+    #[must_use]
+    pub fn with_events(self, policy: &str) -> Self {
+        Board { policy: header::HeaderValue::from_str(policy).ok(), has_events: true, ..self }
     }
 
     /// Tells all followers; never waits. `name` and `data` are one line each. Who is too far behind is dropped.
@@ -108,27 +158,33 @@ impl Board {
         }
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         if self.is_own && !host.is_some_and(is_here) {
-            return plain(StatusCode::FORBIDDEN, "this page is for this machine: ask for 127.0.0.1 or localhost\n");
+            return plain(StatusCode::FORBIDDEN, "this is for this machine: ask for 127.0.0.1 or localhost\n");
         }
-        match request.uri().path() {
-            "/" => self.with_policy(Either::Left(Full::new(Bytes::from((self.draw)()))), "text/html; charset=utf-8"),
-            "/events" => {
-                let (events, told) = mpsc::channel(BEHIND);
-                self.followers().push(Follower { events, cut: cut.clone() });
-                self.with_policy(Either::Right(Events(told)), "text/event-stream")
-            }
-            _ => plain(StatusCode::NOT_FOUND, "there is / and /events\n"),
+        let path = request.uri().path();
+        if self.has_events && path == "/events" {
+            let (events, told) = mpsc::channel(BEHIND);
+            self.followers().push(Follower { events, cut: cut.clone() });
+            return self.headed(Either::Right(Events(told)), "text/event-stream");
+        }
+        let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        match (self.draw)(&Ask { path, accept, dropped: self.dropped() }) {
+            Some(page) => self.headed(Either::Left(Full::new(page.bytes.into())), page.kind),
+            None => plain(StatusCode::NOT_FOUND, "there is nothing here\n"),
         }
     }
 
-    fn with_policy(&self, body: Either<Full<Bytes>, Events>, kind: &'static str) -> Said {
+    fn dropped(&self) -> Dropped {
+        Dropped { crowded: self.crowded.load(Ordering::Relaxed), slow: self.slow.load(Ordering::Relaxed) }
+    }
+
+    fn headed(&self, body: Either<Full<Bytes>, Events>, kind: &'static str) -> Said {
         let mut response = Response::new(body);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
         headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
-        if let Ok(policy) = header::HeaderValue::from_str(&self.policy) {
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        if let Some(policy) = &self.policy {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
         }
         response
     }
@@ -192,13 +248,15 @@ pub fn serve(listener: std::net::TcpListener, board: &Arc<Board>) -> io::Result<
                 tokio::time::sleep(REST).await;
                 continue;
             };
-            if let Ok(permit) = permits.clone().try_acquire_owned() {
-                let board = board.clone();
-                tokio::spawn(async move {
-                    attend(stream, &board).await;
-                    drop(permit);
-                });
-            }
+            let Ok(permit) = permits.clone().try_acquire_owned() else {
+                board.crowded.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
+            let board = board.clone();
+            tokio::spawn(async move {
+                attend(stream, &board).await;
+                drop(permit);
+            });
         }
         // The last event goes out to those who read.
         let all = u32::try_from(READERS).unwrap_or(u32::MAX);
@@ -224,10 +282,13 @@ async fn attend(stream: TcpStream, board: &Board) {
             std::future::pending::<()>().await;
         }
     };
-    tokio::select! {
-        _ = connection => {}
-        () = cut.notified() => {}
-        () = overdue => {}
+    let is_slow = tokio::select! {
+        ended = connection => ended.is_err_and(|e| e.is_timeout()),
+        () = cut.notified() => true,
+        () = overdue => true,
+    };
+    if is_slow {
+        board.slow.fetch_add(1, Ordering::Relaxed);
     }
     board.followers().retain(|follower| !Arc::ptr_eq(&follower.cut, &cut));
 }
@@ -254,7 +315,7 @@ mod tests {
 
     #[test]
     fn who_is_too_far_behind_is_dropped() {
-        let board = Board::new(Box::new(Vec::new), String::new(), true);
+        let board = Board::new(Box::new(|_| None), true).with_events("default-src 'none'");
         let cut = Arc::new(Notify::new());
         let (events, _told) = mpsc::channel(BEHIND);
         board.followers().push(Follower { events, cut });

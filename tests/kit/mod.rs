@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod shown;
+
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
