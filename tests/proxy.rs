@@ -227,6 +227,7 @@ fn what_was_typed_wrong_is_named() {
         (&["--proxy", "socks5://127.0.0.1:1"][..], &["--proxy", "http://127.0.0.1:3128"][..]),
         (&["--proxy", "http://me:secret-word@x"], &["--proxy", "no port"]),
         (&["--resolve", "a:b"], &["`a:b`", "HOST:PORT:ADDRESS"]),
+        (&["--reconnect-jitter", "0.5"], &["`0.5`", "0% to 100%"]),
     ] {
         let ended = call(&[&target[..], more].concat());
         ended.refuses(2, words);

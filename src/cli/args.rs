@@ -4,6 +4,7 @@ mod probe;
 mod profiles;
 mod records;
 mod show;
+mod words;
 
 use std::path::PathBuf;
 
@@ -73,30 +74,6 @@ pub(super) enum Command {
     Man,
 }
 
-/// What was typed without its second half may be a secret; a plain name is none.
-fn named(text: &str) -> &str {
-    let is_name = text.len() <= 32 && text.bytes().all(|b| b.is_ascii_alphabetic() || b"-_".contains(&b));
-    if is_name { text } else { "what was given" }
-}
-
-/// `NAME=VALUE`.
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{}` is not NAME=VALUE", named(text)))?;
-    Ok((name.trim().to_owned(), value.to_owned()))
-}
-
-/// `Name: value`.
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or_else(|| format!("`{}` is not `Name: value`", named(text)))?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
-/// `ROLE@TIME`.
-fn drop_at(text: &str) -> Result<(String, Nanos), String> {
-    let (role, time) = text.split_once('@').ok_or_else(|| format!("`{text}` is not ROLE@TIME; write for example consumer@20s"))?;
-    Ok((role.to_owned(), time.parse()?))
-}
-
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
@@ -160,7 +137,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "NAME", help_heading = "What")]
     pub(super) dialect: Option<String>,
     /// Give a variable of the profile a value, or that of a file with NAME=@FILE; repeat for more.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = pair, help_heading = "What")]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = words::pair, help_heading = "What")]
     pub(super) set: Vec<(String, String)>,
     /// The same as `--set message=TEXT`: what the profile `ask` sends; @FILE for that of a file.
     #[arg(long, value_name = "TEXT", help_heading = "What")]
@@ -175,7 +152,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE", help_heading = "What")]
     pub(super) audio: Option<PathBuf>,
     /// Add a header to the upgrade; repeat for more.
-    #[arg(short = 'H', long = "header", value_name = "'Name: value'", value_parser = header, help_heading = "What")]
+    #[arg(short = 'H', long = "header", value_name = "'Name: value'", value_parser = words::header, help_heading = "What")]
     pub(super) headers: Vec<(String, String)>,
     /// Ask for this subprotocol.
     #[arg(long, value_name = "NAME", help_heading = "What")]
@@ -295,11 +272,14 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Wire")]
     pub(super) source_addr: Vec<std::net::IpAddr>,
     /// Drop all connections of a role without a close, so long after the start of the measured time, as consumer@20s; repeat for more.
-    #[arg(long, value_name = "ROLE@TIME", value_parser = drop_at, help_heading = "Wire")]
+    #[arg(long, value_name = "ROLE@TIME", value_parser = words::drop_at, help_heading = "Wire")]
     pub(super) drop: Vec<(String, Nanos)>,
     /// End a share of the connections at one instant: cut:50%@30s resets them, close:50%@30s closes them.
     #[arg(long, value_name = "STORM", help_heading = "Wire")]
     pub(super) storm: Option<crate::plan::Storm>,
+    /// Take up to this share off each delay before clients come back, drawn from the seed, as 50% [default: the profile's].
+    #[arg(long, value_name = "SHARE", value_parser = words::share, help_heading = "Wire")]
+    pub(super) reconnect_jitter: Option<f64>,
     /// Show what would be done, and do nothing.
     #[arg(long, help_heading = "Safety")]
     pub(super) dry_run: bool,
@@ -356,7 +336,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) dialect: Option<String>,
     /// Give a variable of the server a value; repeat for more.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = words::pair)]
     pub(super) set: Vec<(String, String)>,
     /// Seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -253,6 +253,9 @@ fn that_comes_back(mut profile: Profile, args: &RunArgs) -> Profile {
         tell!("note: the profile `{}` has no [reconnect]; in this run clients come back at once", profile.name);
         profile.reconnect.backoff = Some(Backoff::Fixed(Nanos::ZERO));
     }
+    if let Some(jitter) = args.reconnect_jitter {
+        profile.reconnect.jitter = jitter;
+    }
     profile
 }
 

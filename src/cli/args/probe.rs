@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::header;
-use super::pair;
+use super::words::header;
+use super::words::pair;
 use crate::units::Nanos;
 
 /// `volley probe`.
