@@ -101,6 +101,31 @@ fn one_new_run_is_held_against_an_archive() {
 }
 
 #[test]
+fn the_page_says_what_the_comparison_says() {
+    let dir = folder();
+    let shown = Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparisons");
+    let (base, slow) = (runs(dir.path(), "a", 1.0, 5), runs(dir.path(), "c", 1.2, 5));
+    for (name, new, answer) in [("regression", &slow[..], "regression"), ("one", &slow[..1], "inconclusive")] {
+        let base = if name == "one" { &base[..1] } else { &base[..] };
+        let out = dir.path().join(name);
+        let ended = compare(base, new, &["--format", "json", "--report", "html", "--out", text(&out)]);
+        let page = std::fs::read_to_string(out.join("compare.html")).expect("a page");
+        assert!(page.contains(&format!("</span>{answer}</h2>")), "{answer}");
+        for metric in ended.json()["metrics"].as_array().expect("metrics") {
+            let change = (metric["ratio"].as_f64().expect("a ratio") - 1.0) * 100.0;
+            assert!(page.contains(&format!("<td class=\"n\">{change:+.1} %</td>")), "{metric}: {change}");
+            assert!(page.contains(metric["name"].as_str().expect("a name")));
+        }
+        // At five a side each quantile changed by a fifth, and the band of all of them says so.
+        let bands = page.matches("% to +").count();
+        assert!(if name == "one" { page.contains("fewer than four runs a side") } else { bands >= 8 }, "{bands}");
+        assert_eq!(page.matches("<script").count(), 2);
+        std::fs::create_dir_all(&shown).expect("a folder");
+        std::fs::write(shown.join(format!("{name}.html")), page).expect("a page for the browser");
+    }
+}
+
+#[test]
 fn bad_input_is_named() {
     let dir = folder();
     let (a, b) = (run(dir.path(), "a", 1.0), run(dir.path(), "b", 1.0));

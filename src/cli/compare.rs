@@ -20,6 +20,7 @@ use crate::report::compare::gate;
 use crate::report::compare::gate::Gate;
 use crate::report::compare::stats::Answer;
 use crate::report::compare::text;
+use crate::report::html;
 
 /// Exit code for a regression.
 const REGRESSION: u8 = 11;
@@ -67,6 +68,7 @@ fn write_reports(args: &CompareArgs, comparison: &Comparison) -> Result<(), Trou
         let (name, bytes) = match report {
             CompareReport::Junit => ("junit.xml", ci::junit(comparison)),
             CompareReport::Markdown => ("compare.md", ci::markdown(comparison)),
+            CompareReport::Html => ("compare.html", html::comparison(comparison)),
         };
         record::write::replace_file(dir, name, &bytes).map_err(failed)
     })

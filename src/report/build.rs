@@ -99,6 +99,11 @@ pub(super) fn answers(run: &Run) -> Vec<(&SeriesRecord, [Answers<'_>; 2])> {
     Parts::of(run).series.iter().map(|s| (s.record, [s.response, s.service])).collect()
 }
 
+/// A percentile curve: quantile and nanoseconds, both rising.
+pub(super) fn curve_of(answers: Answers<'_>) -> Vec<(f64, u64)> {
+    curve::points(answers)
+}
+
 fn summary(parts: &Parts<'_>, verdict: Verdict, reasons: Vec<String>, limits: Vec<SummaryLimit>) -> Summary {
     Summary {
         schema: SUMMARY_SCHEMA.into(),

@@ -4,11 +4,14 @@
 //! where its horizontal axis lies, so that a pointer can be turned into a moment or a quantile.
 
 pub(crate) mod distribution;
+pub(crate) mod forest;
 pub(crate) mod heatmap;
 pub(crate) mod levels;
 pub(crate) mod over_time;
 pub(crate) mod percentiles;
 pub(crate) mod recovery;
+pub(crate) mod shift;
+pub(crate) mod sides;
 mod strands;
 pub(crate) mod timeline;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Run -> Digest ..  base \
-//!                         -> compare -> Comparison -> text, json, junit, markdown
+//!                         -> compare -> Comparison -> text, json, junit, markdown, html, png
 //! Run -> Digest ..  new  /
 //! ```
 //!
@@ -12,6 +12,7 @@
 pub mod ci;
 pub mod digest;
 pub mod gate;
+pub mod picture;
 pub mod stats;
 pub mod student;
 pub mod text;
@@ -20,6 +21,7 @@ use serde::Serialize;
 
 use self::digest::Digest;
 use self::gate::Gate;
+use self::picture::Picture;
 use self::stats::Answer;
 use self::stats::Estimate;
 
@@ -45,6 +47,9 @@ pub struct Comparison {
     pub metrics: Vec<Metric>,
     /// What to know before believing it.
     pub warnings: Vec<String>,
+    /// The series of the gates, as they are drawn.
+    #[serde(skip)]
+    pub pictures: Vec<Picture>,
 }
 
 /// One gate, judged.
@@ -107,8 +112,20 @@ pub fn compare(base: &[Digest], new: &[Digest], gates: &[Gate], strict: bool) ->
         new: ids(new),
         environment: environment(base, new),
         warnings: warnings(base, new, sound),
+        pictures: drawn(gates).into_iter().map(|series| picture::picture(series, base, new)).collect(),
         metrics,
     }
+}
+
+/// The series of the gates, each once.
+fn drawn(gates: &[Gate]) -> Vec<&str> {
+    let mut series: Vec<&str> = Vec::new();
+    gates.iter().for_each(|gate| {
+        if !series.contains(&gate.series.as_str()) {
+            series.push(&gate.series)
+        }
+    });
+    series
 }
 
 fn overall(metrics: &[Metric]) -> Answer {

@@ -4,6 +4,7 @@
 //! script adds read-outs, toggles and the theme. The content security policy names the hashes of
 //! the one style and the one script. The same view gives the same bytes.
 
+mod comparison;
 mod data;
 mod figures;
 mod panels;
@@ -11,6 +12,7 @@ mod protocol;
 mod storm;
 mod tables;
 
+pub use comparison::comparison;
 pub use data::carried;
 
 use base64::Engine;

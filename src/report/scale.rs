@@ -220,6 +220,28 @@ pub(crate) fn amounts(largest: f64, start: f64, end: f64, room: f64) -> (Linear,
     (map, ticks)
 }
 
+/// The largest change on an axis of ratios, up and down: wide enough for `most` as a logarithm, a round percentage.
+pub(crate) fn ratio_edge(most: f64) -> f64 {
+    const EDGES: [f64; 10] = [0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0];
+    EDGES.into_iter().map(f64::ln_1p).find(|edge| *edge >= most).unwrap_or(most)
+}
+
+/// Ticks of an axis of ratios from `-edge` to `edge` as logarithms: the changes of the same ratio up and down.
+pub(crate) fn ratio_ticks(map: &Linear) -> Vec<Tick> {
+    let most = map.to.exp_m1();
+    let ups = [0.25, 0.5, 1.0].map(|part| most * part);
+    let label = |change: f64| {
+        if change.abs() < 1e-9 {
+            "same".into()
+        } else {
+            format!("{}{} %", if change > 0.0 { "+" } else { "-" }, plain((change.abs() * 1000.0).round() / 10.0))
+        }
+    };
+    let tick = |log: f64| Tick { at: map.at(log), label: label(log.exp_m1()) };
+    let logs = ups.map(f64::ln_1p);
+    logs.iter().rev().map(|log| tick(-log)).chain([tick(0.0)]).chain(logs.iter().map(|log| tick(*log))).collect()
+}
+
 /// An amount: `10,000`, `2.5`.
 pub(crate) fn amount(v: f64) -> String {
     if v >= 100.0 || v.fract().abs() < 1e-9 { grouped(v.round() as u64) } else { plain((v * 100.0).round() / 100.0) }

@@ -198,6 +198,26 @@ const eachPage = async (browser) => {
   }
 };
 
+// Pages of comparisons, left by their own tests.
+const eachComparison = async (browser) => {
+  const folder = join(pages, "..", "comparisons");
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".html"))) {
+    for (const colorScheme of ["light", "dark"]) {
+      for (const width of [360, 1280]) {
+        await visit(browser, `file://${join(folder, file)}`, { viewport: { width, height: 900 }, colorScheme, offline: true }, async (page) => {
+          const what = `comparison ${file} ${colorScheme} ${width}`;
+          await noOverflow(page, what);
+          await labelsFit(page, what);
+          await accessible(page, what);
+          await page.screenshot({ path: join(work, "shots", `compare-${file}-${colorScheme}-${width}.png`), fullPage: true });
+          if (width === 1280) await theme(page);
+        });
+      }
+    }
+    console.log(`ok comparison ${file}`);
+  }
+};
+
 // A viewer that blocks scripts and styles (the default of Jenkins) still shows heading, table and curve.
 const blocked = async (browser) => {
   const headers = { "Content-Type": "text/html", "Content-Security-Policy": "sandbox; default-src 'none'; img-src 'self'; style-src 'self'" };
@@ -234,6 +254,7 @@ const context = await chromium.launch({
 });
 try {
   await eachPage(context);
+  await eachComparison(context);
   await blocked(context);
   await printed(context);
   console.log(`${checks} checks hold${existsSync(axePath) ? "" : " (without axe-core)"}`);

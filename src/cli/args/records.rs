@@ -76,7 +76,7 @@ pub(crate) struct CompareArgs {
     /// Call it a regression only when the whole interval lies beyond the margin.
     #[arg(long)]
     pub(crate) strict_evidence: bool,
-    /// Files to write: junit, markdown.
+    /// Files to write: html, junit, markdown.
     #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "out")]
     pub(crate) report: Vec<CompareReport>,
     /// Folder for the files of --report.
@@ -97,6 +97,8 @@ pub(crate) enum CompareReport {
     Junit,
     /// `compare.md`.
     Markdown,
+    /// `compare.html`.
+    Html,
 }
 
 /// What an inconclusive comparison is.

@@ -30,7 +30,8 @@ pub(super) fn curves(parts: &Parts<'_>) -> Vec<Curve> {
     curve.filter(|curve| curve.points.len() > 1).collect()
 }
 
-fn points(answers: Answers<'_>) -> Vec<(f64, u64)> {
+/// Points of a curve: quantile and nanoseconds.
+pub(super) fn points(answers: Answers<'_>) -> Vec<(f64, u64)> {
     let mut points = Vec::new();
     for step in 0..POINTS_A_NINE * NINES {
         let q = 1.0 - 10f64.powf(-f64::from(step) / f64::from(POINTS_A_NINE));

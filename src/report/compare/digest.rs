@@ -7,6 +7,7 @@ use crate::record::Run;
 use crate::report::build;
 use crate::report::quantile::Answers;
 use crate::report::quantile::GATE_BEYOND;
+use crate::report::quantile::SHOW_BEYOND;
 use crate::report::quantile::Shown;
 use crate::report::view::Verdict;
 use crate::tally::Hist;
@@ -97,6 +98,19 @@ impl Digest {
             Shown::TooFew(n) => Err(format!("n/a ({n} of {GATE_BEYOND} needed)")),
             Shown::Censored => Err("beyond the answered share".into()),
         }
+    }
+
+    /// Logarithm of a quantile of response in nanoseconds, if it may be shown.
+    pub fn log_shown(&self, series: &str, q: f64) -> Option<f64> {
+        let times = self.times(&Gate::usual(series, q))?;
+        let answers = Answers::censored(times.hist.as_ref(), times.unanswered, self.plan.timeout_ns);
+        answers.quantile(q, SHOW_BEYOND).value().map(|ns| (ns.max(1) as f64).ln())
+    }
+
+    /// The percentile curve of response: quantile and nanoseconds.
+    pub fn curve(&self, series: &str) -> Vec<(f64, u64)> {
+        let Some(times) = self.times(&Gate::usual(series, 0.5)) else { return Vec::new() };
+        build::curve_of(Answers::censored(times.hist.as_ref(), times.unanswered, self.plan.timeout_ns))
     }
 
     /// Logarithms of the gated quantile in six contiguous sections; fewer when some are empty.
