@@ -225,7 +225,7 @@ fn a_report_drawn_twice_is_the_same() {
         (ended.out, files(&out))
     };
     let first = draw();
-    for file in ["report.html", "percentiles.png", "heatmap.png", "timeline.png", "summary.json"] {
+    for file in ["report.html", "percentiles.png", "heatmap.png", "timeline.png", "summary.png", "summary.json"] {
         assert!(first.1.iter().any(|(path, bytes)| path.ends_with(file) && !bytes.is_empty()), "{file}");
     }
     assert_eq!(draw(), first);

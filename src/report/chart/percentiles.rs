@@ -33,7 +33,11 @@ const MOST_NINES: f64 = 5.0;
 
 /// Draws the curves into `area`; `None` when there are no samples.
 pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Option<Reading> {
-    let curves = shown(view);
+    draw_curves(scene, view, &shown(view), area, look)
+}
+
+/// The same of some curves.
+pub(crate) fn draw_curves(scene: &mut Scene, view: &View, curves: &[&Curve], area: Rect, look: Look) -> Option<Reading> {
     if curves.is_empty() {
         nothing(scene, area, look, "Nothing was answered in the measured time.");
         return None;
