@@ -6,6 +6,7 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::minor_rows;
 use super::nothing;
 use super::rows;
 use super::widest;
@@ -53,6 +54,7 @@ pub(crate) fn draw_curves(scene: &mut Scene, view: &View, curves: &[&Curve], are
     let y = Latency::new(lo, hi, plot.bottom(), plot.y);
     let x = Linear::new(0.0, far, plot.x, plot.right());
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
+    minor_rows(scene, plot, &y.map(), look);
     columns(scene, plot, &nines_ticks(&x, |t| text_width(t, look.text)), look, true);
     scene.text(area.x, area.y + look.text, &format!("Latency ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
     let titles = ["Share of answers at most this slow (each step is another nine)", "Share of answers at most this slow"];

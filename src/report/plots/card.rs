@@ -24,7 +24,7 @@ const EDGE: f64 = 48.0;
 /// Size of plain words; previews are shown at half the size.
 const SIZE: f64 = 21.0;
 /// Left edge of the curve.
-const CURVE: f64 = 640.0;
+const CURVE: f64 = 620.0;
 /// Quantiles in the headline.
 const KEYS: [&str; 3] = ["p50", "p99", "p99.9"];
 
@@ -32,10 +32,10 @@ const KEYS: [&str; 3] = ["p50", "p99", "p99.9"];
 pub(crate) fn card(view: &View) -> Plot {
     let mut scene = Scene::new(1200.0, 630.0);
     let upper = heading(&mut scene, view);
-    let lower = foot(&mut scene, view, EDGE, 17.0);
+    let lower = foot(&mut scene, view, EDGE, 15.5);
     let figures = Rect { x: EDGE, y: upper, w: CURVE - EDGE - 32.0, h: lower - upper };
     latency(&mut scene, view, figures);
-    counts(&mut scene, view, Rect { y: upper + figures.h * 0.48, h: figures.h * 0.52, ..figures });
+    counts(&mut scene, view, Rect { y: upper + figures.h * 0.46, h: figures.h * 0.54, ..figures });
     curve(&mut scene, view, Rect { x: CURVE, y: upper + 14.0, w: 1200.0 - EDGE - CURVE, h: lower - upper - 24.0 });
     Plot::new(view, "Summary", "summary.png", reason(view), scene)
 }
@@ -66,14 +66,11 @@ fn bold(scene: &mut Scene, (x, y): (f64, f64), text: &str, size: f64) {
 /// Quantiles of the main series side by side.
 fn latency(scene: &mut Scene, view: &View, area: Rect) {
     let base = area.y + SIZE * 2.0;
-    let Some(main) = findings::main_series(view) else {
-        scene.text(area.x, base, "Nothing was answered", Ink::Muted, SIZE, Anchor::Start);
-        return;
-    };
-    let title = fitted(&format!("Response time of {}", drawn(&main.name)), SIZE, area.w);
-    scene.text(area.x, base, &title, Ink::Muted, SIZE, Anchor::Start);
+    let main = findings::main_series(view);
+    let title = main.map_or("Response time".into(), |main| format!("Response time of {}", drawn(&main.name)));
+    scene.text(area.x, base, &fitted(&title, SIZE, area.w), Ink::Muted, SIZE, Anchor::Start);
     let step = area.w / KEYS.len() as f64;
-    let values = KEYS.map(|key| findings::response(view, main, key));
+    let values = KEYS.map(|key| main.map_or("n/a".into(), |main| findings::response(view, main, key)));
     let widest = values.iter().map(|value| text_width(value, 1.0)).fold(1.0, f64::max);
     let size = (SIZE * 2.0).min((step - SIZE) / (widest * 1.05));
     for (i, (key, value)) in KEYS.iter().zip(&values).enumerate() {
@@ -89,11 +86,13 @@ fn counts(scene: &mut Scene, view: &View, area: Rect) {
     let rate = findings::main_series(view).map_or_else(|| "n/a".into(), |main| findings::rate(main.rate_per_s));
     let missed = findings::missed(summary);
     let share = if missed == 0 { String::new() } else { format!(" ({})", findings::share(missed, summary.counts.planned)) };
+    let (peak, asked) = (summary.connections.peak, summary.connections.asked);
+    let open = if peak < asked { format!("{} of {}", grouped(peak), grouped(asked)) } else { grouped(peak) };
     let cells = [
         ("answered", grouped(summary.counts.answered), Ink::Text),
         ("answers a second", rate, Ink::Text),
         ("missed", format!("{}{share}", grouped(missed)), if missed == 0 { Ink::Text } else { Ink::Bad }),
-        ("connections", grouped(summary.connections.peak), Ink::Text),
+        ("connections", open, if peak < asked { Ink::Bad } else { Ink::Text }),
     ];
     let (w, h) = (area.w / 2.0, area.h / 2.0);
     for (i, (name, value, ink)) in cells.into_iter().enumerate() {
@@ -108,5 +107,5 @@ fn counts(scene: &mut Scene, view: &View, area: Rect) {
 fn curve(scene: &mut Scene, view: &View, area: Rect) {
     let main = findings::main_series(view).map(|main| main.name.as_str());
     let curves: Vec<_> = curve_chart::shown(view).into_iter().filter(|c| Some(c.series.as_str()) == main && !c.service).collect();
-    curve_chart::draw_curves(scene, view, &curves, area, Look { text: 16.0, line: 2.6, right: 24.0 });
+    curve_chart::draw_curves(scene, view, &curves, area, Look { text: 15.0, line: 2.6, right: 38.0 });
 }
