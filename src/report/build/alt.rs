@@ -30,15 +30,15 @@ pub(super) fn texts(summary: &Summary, heats: &[Heat], timeline: &Timeline) -> B
 fn card(summary: &Summary, main: Option<&SummarySeries>) -> String {
     let verdict = findings::verdict_word(summary.verdict);
     let latency = match main {
-        None => "nothing was answered in the measured time".to_owned(),
+        None => "Nothing was answered in the measured time".to_owned(),
         Some(main) => {
             let at = |key: &str| format!("{key} {}", words::time_or_na(main.response.get(key).copied().flatten()));
-            format!("{} {}, at {} answers a second", main.name, ["p50", "p99", "p99.9"].map(at).join(", "), words::rate(main.rate_per_s))
+            format!("{}: {}, at {} answers a second", main.name, ["p50", "p99", "p99.9"].map(at).join(", "), words::rate(main.rate_per_s))
         }
     };
     let connections = words::counted(summary.connections.peak, "connection", "connections");
     format!(
-        "{verdict}: {}. {latency}; {} answered, {} missed, on up to {connections}. A small percentile curve of response time stands beside the figures.",
+        "{verdict}, profile {}. {latency}; {} answered, {} missed, on up to {connections}. A small percentile curve of response time stands beside the figures.",
         summary.run.profile,
         grouped(summary.counts.answered),
         grouped(findings::missed(summary)),
