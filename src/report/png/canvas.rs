@@ -199,19 +199,18 @@ fn broken(points: &[(f64, f64)], on: f64, off: f64) -> Vec<Vec<(f64, f64)>> {
 
 /// Every `n` x `n` pixels as one, by the mean of their light, which is about the square of the encoded value.
 fn shrink(pixels: &[u8], (width, height): (usize, usize), n: usize) -> Vec<u8> {
+    let row = width * n * 3;
     let mut out = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        for x in 0..width {
+    let mut light = vec![0u32; row];
+    for rows in pixels.chunks_exact(row * n).take(height) {
+        light.fill(0);
+        for one in rows.chunks_exact(row) {
+            light.iter_mut().zip(one).for_each(|(sum, value)| *sum += u32::from(*value) * u32::from(*value));
+        }
+        for pixel in light.chunks_exact(n * 3) {
             for channel in 0..3 {
-                let mut light = 0u32;
-                for dy in 0..n {
-                    for dx in 0..n {
-                        let value = u32::from(pixels[((y * n + dy) * width * n + x * n + dx) * 3 + channel]);
-                        light += value * value;
-                    }
-                }
-                let mean = light / (n * n) as u32;
-                out.push((f64::from(mean).sqrt()).round() as u8);
+                let sum: u32 = pixel[channel..].iter().step_by(3).sum();
+                out.push((sum as f32 / (n * n) as f32).sqrt().round() as u8);
             }
         }
     }
