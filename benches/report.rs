@@ -5,7 +5,6 @@
 //! | whole, page | reading the record and drawing its page | at most 1 s |
 //! | memory | largest resident memory of that process | at most 200 MB |
 //! | reading, figures, packing, page | its parts, in this process | none of their own |
-//! | each PNG | one plot | at most 150 ms |
 //! | page size | bytes of the page, for six series over ten minutes | at most 2 MB |
 //!
 //! `cargo bench --bench report`, about a minute, most of it to make the record. Exits with 1 only when something could not be
@@ -28,7 +27,6 @@ use volley::record::CounterRow;
 use volley::record::SeriesRecord;
 use volley::record::State;
 use volley::record::Writer;
-use volley::report::FORMATS;
 use volley::report::build;
 use volley::report::html;
 use volley::tally::Hist;
@@ -138,11 +136,6 @@ fn hour() -> Result<(), String> {
     let page = html::render(&view);
     say("  page", ms(began), "-");
     say("  page size", format!("{:.2} MB", page.len() as f64 / 1e6), "<= 8 MB");
-    for format in FORMATS.iter().filter(|format| format.name == "png" && (format.fits)(&view)) {
-        let began = Instant::now();
-        (format.draw)(&view)?;
-        say(&format!("  {}", format.file), ms(began), "<= 150 ms");
-    }
     Ok(())
 }
 

@@ -50,6 +50,8 @@ fn what_was_typed_wrong_is_named_with_a_way_out() {
         (&["run", "echo", "--clients", "0"], &["--clients", "1..=1000000"]),
         (&["run", "echo", "--clients", "many"], &["--clients", "many"]),
         (&["run", "echo", "--closed", "9999"], &["--closed", "1..=1024"]),
+        (&["run", "echo", "--png-scale", "5"], &["--png-scale", "1..=4"]),
+        (&["run", "echo", "--theme", "sepia"], &["light", "dark"]),
         (&["run", "echo", "--report", "pdf"], &["`pdf`", "html", "png", "none"]),
         (&["run", "echo", "--limit", "echo p(99 < 3ms", "--limit", "ecko p(99) < 1ms"], &["`p(99`", "`ecko`", "`echo p(99) < 10ms`"]),
         (&["run", "echo", "--dialect", "docs"], &["no dialects", "--dialect"]),
@@ -225,10 +227,27 @@ fn a_report_drawn_twice_is_the_same() {
         (ended.out, files(&out))
     };
     let first = draw();
-    for file in ["report.html", "percentiles.png", "heatmap.png", "timeline.png", "summary.json"] {
+    for file in ["report.html", "percentiles.png", "heatmap.png", "timeline.png", "summary.png", "summary.json"] {
         assert!(first.1.iter().any(|(path, bytes)| path.ends_with(file) && !bytes.is_empty()), "{file}");
     }
     assert_eq!(draw(), first);
+}
+
+#[test]
+fn plots_are_drawn_as_asked() {
+    let dir = folder();
+    let out = dir.path().join("out");
+    let server = Server::start(&["echo"]);
+    call(&short(&server.url, text(&out))).ran();
+    call(&["report", text(&out), "--report", "png,svg", "--theme", "dark", "--png-scale", "2"]).ran();
+    let png = std::fs::read(out.join("summary.png")).expect("it was drawn");
+    let side = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().expect("four bytes"));
+    assert_eq!((side(16), side(20)), (2400, 1260));
+    for plot in ["percentiles.svg", "heatmap.svg", "timeline.svg", "summary.svg"] {
+        let svg = std::fs::read_to_string(out.join(plot)).expect("it was drawn");
+        assert!(svg.contains("<rect fill=\"#14171c\""), "{plot}");
+    }
+    assert!(!out.join("recovery.svg").exists(), "there was no storm");
 }
 
 // ---- ends before the time ----

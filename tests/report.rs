@@ -10,6 +10,7 @@ use std::path::Path;
 use fabricate::Fab;
 use volley::record::Stop;
 use volley::record::read;
+use volley::report::Drawing;
 use volley::report::FORMATS;
 use volley::report::build::view;
 use volley::report::formats;
@@ -249,7 +250,7 @@ fn goldens() {
             golden(&format!("{name}.{ending}"), &drawn(view, format));
         }
         for format in formats("csv") {
-            let table = String::from_utf8((format.draw)(view).expect("drawn")).expect("UTF-8");
+            let table = String::from_utf8((format.draw)(view, Drawing::default()).expect("drawn")).expect("UTF-8");
             golden(&format!("{name}-{}", format.file), &table);
             let cells: Vec<usize> = table.lines().map(|line| line.split(',').count()).collect();
             assert!(cells.len() > 1 && cells.iter().all(|n| *n == cells[0]), "{table}");
@@ -260,7 +261,7 @@ fn goldens() {
 /// A view in a format that is text.
 fn drawn(view: &View, format: &str) -> String {
     let format = formats(format).next().expect("it is a format");
-    String::from_utf8((format.draw)(view).expect("drawn")).expect("it is UTF-8")
+    String::from_utf8((format.draw)(view, Drawing::default()).expect("drawn")).expect("it is UTF-8")
 }
 
 #[test]
@@ -327,11 +328,11 @@ fn an_empty_run_has_a_view() {
     let view = view(&Fab::new(1).run());
     assert_eq!(view.summary.verdict, Verdict::Aborted);
     assert!(view.curves.is_empty() && view.heats.is_empty() && view.timeline.t_s.is_empty());
-    assert_eq!(view.summary.alt.len(), 3);
+    assert_eq!(view.summary.alt.len(), 4);
     FORMATS
         .iter()
         .filter(|format| (format.fits)(&view))
-        .for_each(|format| assert!(!(format.draw)(&view).expect("drawn").is_empty(), "{}", format.file));
+        .for_each(|format| assert!(!(format.draw)(&view, Drawing::default()).expect("drawn").is_empty(), "{}", format.file));
 }
 
 #[test]
@@ -369,7 +370,7 @@ fn figures_that_cannot_be_true_do_not_panic() {
             FORMATS
                 .iter()
                 .filter(|format| (format.fits)(&view))
-                .for_each(|format| assert!(!(format.draw)(&view).expect("drawn").is_empty()));
+                .for_each(|format| assert!(!(format.draw)(&view, Drawing::default()).expect("drawn").is_empty()));
         }
     }
 }

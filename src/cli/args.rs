@@ -205,9 +205,11 @@ pub(super) struct RunArgs {
     /// Directory of the record [default: reports/<UTC stamp>-<profile>-<id>].
     #[arg(long, value_name = "DIR", help_heading = "Out")]
     pub(super) out: Option<PathBuf>,
-    /// Reports to draw: html, png, junit, markdown, openmetrics, csv, hgrm, bencher, gh-benchmark, text, none.
+    /// Reports to draw: html, png, svg, junit, markdown, openmetrics, csv, hgrm, bencher, gh-benchmark, text, none.
     #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',', help_heading = "Out")]
     pub(super) report: Vec<String>,
+    #[command(flatten, next_help_heading = "Out")]
+    pub(super) plots: PlotArgs,
     /// How results go to standard output.
     #[arg(long, value_enum, default_value_t = RunFormat::Text, help_heading = "Out")]
     pub(super) format: RunFormat,
@@ -308,6 +310,7 @@ pub(super) use records::ImportArgs;
 pub(super) use records::OnInconclusive;
 pub(super) use records::ReportArgs;
 pub(super) use show::Format;
+pub(super) use show::PlotArgs;
 pub(super) use show::Progress;
 pub(super) use show::RunFormat;
 

@@ -32,6 +32,7 @@ use crate::record::Stop;
 use crate::record::StormRecord;
 use crate::record::Writer;
 use crate::report;
+use crate::report::Drawing;
 use crate::report::judge;
 use crate::report::judge::Ending;
 use crate::report::text;
@@ -51,6 +52,8 @@ const BUSY: f64 = 0.9;
 pub(super) struct Look {
     /// Names of the reports to draw.
     pub(super) reports: Vec<String>,
+    /// How plots are drawn.
+    pub(super) drawing: Drawing,
     /// Form of the summary.
     pub(super) format: RunFormat,
     /// Sentences instead of tables.
@@ -66,11 +69,17 @@ pub(super) struct Look {
 impl Look {
     /// As asked for by `volley run`.
     pub(super) fn of_run(args: &RunArgs) -> Result<Look, Trouble> {
-        Look::new(&args.report, args.format, args.plain, args.quiet, args.color)
+        Look::new(&args.report, args.plots.drawing(), args.format, (args.plain, args.quiet), args.color)
     }
 
     /// Checks the list of reports and settles colour once.
-    pub(super) fn new(reports: &[String], format: RunFormat, plain: bool, quiet: bool, color: Color) -> Result<Look, Trouble> {
+    pub(super) fn new(
+        reports: &[String],
+        drawing: Drawing,
+        format: RunFormat,
+        (plain, quiet): (bool, bool),
+        color: Color,
+    ) -> Result<Look, Trouble> {
         let known = report::names();
         if let Some(unknown) = reports.iter().find(|r| *r != "none" && !known.contains(&r.as_str())) {
             return Err(Trouble::usage(format!("--report knows no `{unknown}`; it knows {}, none", known.join(", "))));
@@ -85,6 +94,7 @@ impl Look {
         let reports = reports.iter().filter(|r| *r != "none").cloned().collect();
         Ok(Look {
             reports,
+            drawing,
             format,
             plain,
             quiet,
@@ -327,8 +337,8 @@ pub(super) fn show(dir: &Path, look: &Look) -> Result<u8, Trouble> {
     for format in
         report::FORMATS.iter().filter(|f| (f.fits)(&view)).filter(|f| f.name == "json" || look.reports.iter().any(|r| r == f.name))
     {
-        let written =
-            (format.draw)(&view).and_then(|bytes| record::write::replace_file(dir, format.file, &bytes).map_err(|e| e.to_string()));
+        let write = |bytes: Vec<u8>| record::write::replace_file(dir, format.file, &bytes).map_err(|e| e.to_string());
+        let written = (format.draw)(&view, look.drawing).and_then(write);
         undone.extend(written.err().map(|e| format!("{} could not be written: {e}", format.file)));
     }
     say!("{}", summary(&view, dir, look).trim_end());

@@ -6,6 +6,6 @@ use super::outcome;
 
 /// Draws and prints; the exit code is the run's own.
 pub(super) fn report(args: &ReportArgs) -> Result<u8, Trouble> {
-    let look = outcome::Look::new(&args.report, args.format.into(), args.plain, args.quiet, args.color)?;
+    let look = outcome::Look::new(&args.report, args.plots.drawing(), args.format.into(), (args.plain, args.quiet), args.color)?;
     outcome::show(&args.run, &look)
 }

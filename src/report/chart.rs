@@ -17,11 +17,13 @@ pub(crate) mod timeline;
 
 use super::scale::Linear;
 use super::scale::Tick;
+use super::scale::minor;
 use super::scene::Anchor;
 use super::scene::Dash;
 use super::scene::Ink;
 use super::scene::Rect;
 use super::scene::Scene;
+use super::scene::Shape;
 use super::scene::text_width;
 
 /// Sizes of letters and lines.
@@ -73,11 +75,33 @@ fn columns(scene: &mut Scene, plot: Rect, ticks: &[Tick], look: Look, lines: boo
         }
         scene.line(vec![(tick.at, plot.bottom()), (tick.at, plot.bottom() + look.text * 0.4)], Ink::Axis, look.line / 2.0, Dash::Solid);
         let half = text_width(&tick.label, look.text) / 2.0;
-        let x = tick.at.clamp(half + 6.0, (scene.width - half - 6.0).max(half + 6.0));
+        let x = tick.at.clamp(half + 6.0, (plot.right() + look.right - half - 6.0).max(half + 6.0));
         if x - half >= free_from {
             scene.text(x, plot.bottom() + look.text * 1.55, &tick.label, Ink::Muted, look.text, Anchor::Middle);
             free_from = x + half + look.text * 0.5;
         }
+    }
+}
+
+/// Short marks left of a vertical logarithmic axis, between its ticks.
+fn minor_rows(scene: &mut Scene, plot: Rect, y: &Linear, look: Look) {
+    let (thick, tip) = (look.line / 5.0, plot.x - look.text * 0.25);
+    let tooth = |at: f64| [(plot.x, at + thick), (tip, at + thick), (tip, at - thick), (plot.x, at - thick)];
+    comb(scene, minor(y, look.text * 0.2).into_iter().flat_map(tooth));
+}
+
+/// The same below a horizontal one.
+fn minor_columns(scene: &mut Scene, plot: Rect, x: &Linear, look: Look) {
+    let (thick, tip) = (look.line / 5.0, plot.bottom() + look.text * 0.25);
+    let tooth = |at: f64| [(at - thick, plot.bottom()), (at - thick, tip), (at + thick, tip), (at + thick, plot.bottom())];
+    comb(scene, minor(x, look.text * 0.2).into_iter().flat_map(tooth));
+}
+
+/// Teeth as one shape: between them it has no width.
+fn comb(scene: &mut Scene, corners: impl Iterator<Item = (f64, f64)>) {
+    let corners: Vec<(f64, f64)> = corners.collect();
+    if !corners.is_empty() {
+        scene.shapes.push(Shape::Area(corners, Ink::Axis, 1.0));
     }
 }
 

@@ -60,9 +60,9 @@ fn visible(c: char, out: &mut String) {
     }
 }
 
-/// Characters that show nothing but turn or break the text around them.
+/// Characters that show nothing but turn or break the text around them, or may not stand in XML.
 fn hidden(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' | '\u{fffe}' | '\u{ffff}')
 }
 
 #[cfg(test)]

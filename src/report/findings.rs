@@ -276,12 +276,20 @@ pub(crate) fn trust(view: &View) -> String {
     }
 }
 
-/// Target, clients, rate, date and version on one line.
+/// Most characters of a target beside other facts.
+const TARGET_MOST: usize = 64;
+
+/// Target, clients, rate, date and version on one line. A long target is cut, so that the rest is read too.
 pub(crate) fn recipe(view: &View) -> String {
     let run = &view.summary.run;
     let rate = planned_per_s(view).map(|r| format!("{} planned", rate(r)));
+    let target = drawn(&run.target);
+    let target = match target.char_indices().nth(TARGET_MOST) {
+        Some((end, _)) => format!("{}...", &target[..end]),
+        None => target,
+    };
     let parts = [
-        Some(drawn(&run.target)),
+        Some(target),
         Some(plural(run.clients, "client")),
         rate,
         Some(format!("{} measured", Nanos(run.duration_ns))),

@@ -131,6 +131,18 @@ impl Latency {
     }
 }
 
+/// Places of 2 to 9 times each power of ten on an axis by decimal logarithms, from low to high; none when some would lie closer than
+/// `room`.
+pub(crate) fn minor(map: &Linear, room: f64) -> Vec<f64> {
+    let decade = map.length() / (map.to - map.from);
+    if decade * (10f64 / 9.0).log10() < room {
+        return Vec::new();
+    }
+    let powers = map.from.floor() as i32..=map.to.floor() as i32;
+    let steps = powers.flat_map(|power| (2..10).map(move |lead: i32| f64::from(power) + f64::from(lead).log10()));
+    steps.filter(|place| (map.from..=map.to).contains(place)).map(|place| map.at(place)).collect()
+}
+
 /// The largest of 1, 2, 5 times a power of ten that is at most `v`.
 fn step_below(v: f64) -> f64 {
     let power = 10f64.powf((v.log10() + 1e-9).floor());
@@ -303,6 +315,16 @@ mod tests {
             assert_eq!(ticks.first().map(|t| t.label.as_str()), Some(first), "{lo}..{hi}");
             assert_eq!(ticks.last().map(|t| t.label.as_str()), Some(last), "{lo}..{hi}");
         }
+    }
+
+    #[test]
+    fn minor_places_stand_where_there_is_room() {
+        let axis = Latency::new(1_000_000, 100_000_000, 400.0, 0.0);
+        let places = minor(&axis.map(), 4.0);
+        assert_eq!(places.len(), 16);
+        assert!((places[0] - axis.at(2_000_000)).abs() < 1e-9 && (places[15] - axis.at(90_000_000)).abs() < 1e-9);
+        assert!(places.windows(2).all(|w| w[0] - w[1] >= 4.0), "{places:?}");
+        assert!(minor(&axis.map(), 10.0).is_empty());
     }
 
     #[test]

@@ -2,124 +2,15 @@
 //!
 //! Knows shapes, inks and how wide a text is about; nothing of views or files. An [`Ink`] is a
 //! meaning (axis, second series, p99), never a colour: the page maps it to a class, so that themes
-//! can change it, and the plots to a fixed colour.
+//! can change it, and the plots to the colour of one theme.
 
-/// What a shape stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ink {
-    /// Words.
-    Text,
-    /// Words of lesser weight.
-    Muted,
-    /// Lines that guide the eye.
-    Grid,
-    /// The axis itself.
-    Axis,
-    /// What everything lies on.
-    Panel,
-    /// A series, by its place in the summary.
-    Series(usize),
-    /// A level of the heat map, 1 to [`LEVELS`]; 0 is the empty ground.
-    Heat(u8),
-    /// p50 over a heat map.
-    OverP50,
-    /// p99 over a heat map.
-    OverP99,
-    /// The largest value over a heat map.
-    OverMax,
-    /// The dark edge that keeps a line apart from the heat map beneath.
-    Casing,
-    /// Planned load.
-    Planned,
-    /// Sent load.
-    Sent,
-    /// Answered load.
-    Answered,
-    /// Open connections.
-    Open,
-    /// Errors.
-    Bad,
-    /// A phase that is not measured.
-    Phase,
-    /// The run held.
-    Good,
-}
+mod ink;
 
-/// Levels of the heat map above the empty ground.
-pub(crate) const LEVELS: u8 = 24;
+pub use ink::Theme;
 
-impl Ink {
-    /// The class that themes address.
-    pub(crate) fn class(self) -> String {
-        match self {
-            Ink::Series(i) => format!("k-s{}", i % 6),
-            Ink::Heat(level) => format!("k-h{level}"),
-            Ink::Text => "k-text".into(),
-            Ink::Muted => "k-muted".into(),
-            Ink::Grid => "k-grid".into(),
-            Ink::Axis => "k-axis".into(),
-            Ink::Panel => "k-panel".into(),
-            Ink::OverP50 => "k-over50".into(),
-            Ink::OverP99 => "k-over99".into(),
-            Ink::OverMax => "k-overmax".into(),
-            Ink::Casing => "k-casing".into(),
-            Ink::Planned => "k-planned".into(),
-            Ink::Sent => "k-sent".into(),
-            Ink::Answered => "k-answered".into(),
-            Ink::Open => "k-open".into(),
-            Ink::Bad => "k-bad".into(),
-            Ink::Phase => "k-phase".into(),
-            Ink::Good => "k-good".into(),
-        }
-    }
-
-    /// The colour on a light ground. Lines on white are the four of Okabe and Ito's palette that
-    /// reach a contrast of 3:1, then dark grey and black.
-    pub(crate) fn rgb(self) -> [u8; 3] {
-        match self {
-            Ink::Series(i) => {
-                [[0x00, 0x72, 0xB2], [0xD5, 0x5E, 0x00], [0x00, 0x8F, 0x69], [0xB8, 0x5C, 0x92], [0x5A, 0x62, 0x6C], [0x11, 0x14, 0x18]]
-                    [i % 6]
-            }
-            Ink::Heat(0) => [0x06, 0x1B, 0x3A],
-            Ink::Heat(level) => cividis(0.16 + 0.84 * f64::from(level.min(LEVELS) - 1) / f64::from(LEVELS - 1)),
-            Ink::Text => [0x16, 0x1A, 0x1F],
-            Ink::Muted => [0x56, 0x5F, 0x6A],
-            Ink::Grid => [0xE3, 0xE7, 0xEC],
-            Ink::Axis => [0x9A, 0xA4, 0xAF],
-            Ink::Panel | Ink::OverP50 => [0xFF, 0xFF, 0xFF],
-            Ink::OverP99 => [0xFF, 0x7A, 0x3D],
-            Ink::OverMax => [0x8F, 0xD3, 0xFF],
-            Ink::Casing => [0x06, 0x14, 0x2B],
-            Ink::Planned => [0xC3, 0xCA, 0xD3],
-            Ink::Sent => [0x00, 0x72, 0xB2],
-            Ink::Answered => [0x00, 0x8F, 0x69],
-            Ink::Open => [0x5A, 0x62, 0x6C],
-            Ink::Bad => [0xD5, 0x5E, 0x00],
-            Ink::Phase => [0xEE, 0xF1, 0xF4],
-            Ink::Good => [0x00, 0x7A, 0x5A],
-        }
-    }
-}
-
-/// The cividis colour map (Nunez, Anderton, Renslow 2018) at `t` from 0 to 1, by the polynomial
-/// that d3-scale-chromatic uses.
-pub(crate) fn cividis(t: f64) -> [u8; 3] {
-    let t = t.clamp(0.0, 1.0);
-    let r = -4.54 - t * (35.34 - t * (2381.73 - t * (6402.7 - t * (7024.72 - t * 2710.57))));
-    let g = 32.49 + t * (170.73 + t * (52.82 - t * (131.46 - t * (176.58 - t * 67.37))));
-    let b = 81.24 + t * (442.36 - t * (2482.43 - t * (6167.24 - t * (6614.94 - t * 2475.67))));
-    [r, g, b].map(|v| v.round().clamp(0.0, 255.0) as u8)
-}
-
-/// The level of a count when the largest count is `most`: logarithmic, 0 only for none.
-pub(crate) fn heat_level(count: u64, most: u64) -> u8 {
-    match count {
-        0 => 0,
-        _ if most <= 1 => LEVELS,
-        n => 1 + ((n as f64).ln() / (most as f64).ln() * f64::from(LEVELS - 1)).round().clamp(0.0, f64::from(LEVELS - 1)) as u8,
-    }
-}
+pub(crate) use ink::Ink;
+pub(crate) use ink::LEVELS;
+pub(crate) use ink::heat_level;
 
 /// A rectangle in drawing units.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -346,25 +237,5 @@ fn letter_width(c: char) -> f64 {
         'w' => 0.82,
         'A'..='Z' => 0.70,
         _ => 0.63,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn heat_levels_tell_none_from_one() {
-        assert_eq!(heat_level(0, 100), 0);
-        assert_eq!(heat_level(1, 100), 1);
-        assert_eq!(heat_level(100, 100), LEVELS);
-        assert_eq!(heat_level(1, 1), LEVELS);
-    }
-
-    #[test]
-    fn cividis_runs_from_blue_to_yellow() {
-        assert_eq!(cividis(0.0), [0, 32, 81]);
-        let [r, g, b] = cividis(1.0);
-        assert!(r > 240 && g > 220 && b < 90, "{r} {g} {b}");
     }
 }

@@ -1,12 +1,14 @@
-//! A drawing as SVG inside a page.
+//! A drawing as SVG: an element of a page, or a plot in a file of its own.
 //!
-//! Colours stand as presentation attributes (`color`, used through `currentColor`) beside a class:
-//! a viewer that blocks styles still shows the light drawing, and a theme overrides the class. No
-//! `style` attribute anywhere.
+//! In a page colours stand as presentation attributes (`color`, used through `currentColor`) beside a class: a viewer that blocks
+//! styles still shows the light drawing, and a theme overrides the class. A file has the colours of one theme and nothing that has to
+//! be looked up elsewhere. No `style` attribute and no script anywhere.
 
 use std::fmt::Write;
 
+use super::Drawing;
 use super::escape::html;
+use super::plots::Plot;
 use super::scene::Anchor;
 use super::scene::Dash;
 use super::scene::Ink;
@@ -15,6 +17,10 @@ use super::scene::Mark;
 use super::scene::Rect;
 use super::scene::Scene;
 use super::scene::Shape;
+use super::scene::Theme;
+
+/// Families in which the words of a file fit their places, the one that they are measured by first.
+const FAMILIES: &str = "DejaVu Sans, Verdana, Segoe UI, Helvetica, Arial, sans-serif";
 
 /// What stands around a drawing: how it is named and found.
 pub(crate) struct Name<'a> {
@@ -44,11 +50,27 @@ pub(crate) fn element(scene: &Scene, name: &Name<'_>) -> String {
         html(title),
         html(desc)
     );
-    for shape in &scene.shapes {
-        draw(&mut out, shape);
-    }
+    Pen::Page.shapes(&mut out, scene);
     out.push_str("</svg>\n");
     out
+}
+
+/// A plot as a file that stands alone, on the theme's ground.
+pub(super) fn svg(plot: &Plot, drawing: Drawing) -> Vec<u8> {
+    let (w, h) = (number(plot.scene.width), number(plot.scene.height));
+    let pen = Pen::File(drawing.theme);
+    let ground = pen.fill(Ink::Panel);
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"img\" \
+         aria-labelledby=\"title desc\" font-family=\"{FAMILIES}\">\n\
+         <title id=\"title\">{}</title>\n<desc id=\"desc\">{}</desc>\n<rect {ground} width=\"{w}\" height=\"{h}\"/>\n",
+        html(&plot.title),
+        html(&plot.desc)
+    );
+    pen.shapes(&mut out, &plot.scene);
+    out.push_str("</svg>\n");
+    out.into_bytes()
 }
 
 /// A number with at most one decimal, without a trailing zero.
@@ -60,28 +82,105 @@ pub(crate) fn number(v: f64) -> String {
 
 /// `class` and `color` of an ink.
 pub(crate) fn paint(ink: Ink) -> String {
-    let [r, g, b] = ink.rgb();
-    format!("class=\"{}\" color=\"#{r:02x}{g:02x}{b:02x}\"", ink.class())
+    format!("class=\"{}\" color=\"{}\"", ink.class(), colour(ink, Theme::Light))
 }
 
-fn draw(out: &mut String, shape: &Shape) {
-    match shape {
-        Shape::Fill(rect, ink, opacity) => fill(out, rect, *ink, *opacity),
-        Shape::Line { points, ink, width, dash } => line(out, points, *ink, *width, *dash),
-        Shape::Area(points, ink, opacity) => put(
+/// `#rrggbb`.
+fn colour(ink: Ink, theme: Theme) -> String {
+    let [r, g, b] = ink.rgb(theme);
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+/// How inks become attributes.
+#[derive(Clone, Copy)]
+enum Pen {
+    /// By class, for a page.
+    Page,
+    /// As the colours of a theme, for a file.
+    File(Theme),
+}
+
+impl Pen {
+    fn fill(self, ink: Ink) -> String {
+        match self {
+            Pen::Page => format!("{} fill=\"currentColor\"", paint(ink)),
+            Pen::File(theme) => format!("fill=\"{}\"", colour(ink, theme)),
+        }
+    }
+
+    fn stroke(self, ink: Ink) -> String {
+        match self {
+            Pen::Page => format!("{} stroke=\"currentColor\"", paint(ink)),
+            Pen::File(theme) => format!("stroke=\"{}\"", colour(ink, theme)),
+        }
+    }
+
+    fn both(self, ink: Ink) -> String {
+        match self {
+            Pen::Page => format!("{} fill=\"currentColor\" stroke=\"currentColor\"", paint(ink)),
+            Pen::File(theme) => format!("fill=\"{0}\" stroke=\"{0}\"", colour(ink, theme)),
+        }
+    }
+
+    fn shapes(self, out: &mut String, scene: &Scene) {
+        scene.shapes.iter().for_each(|shape| self.draw(out, shape));
+    }
+
+    fn draw(self, out: &mut String, shape: &Shape) {
+        match shape {
+            Shape::Fill(rect, ink, opacity) => fill(out, rect, &self.fill(*ink), *opacity),
+            Shape::Line { points, ink, width, dash } => line(out, points, &self.stroke(*ink), *width, *dash),
+            Shape::Area(points, ink, opacity) => {
+                put(out, format_args!("<path {} fill-opacity=\"{}\" d=\"{}z\"/>\n", self.fill(*ink), hundredths(*opacity), path(points)))
+            }
+            Shape::Text { .. } => self.text(out, shape),
+            Shape::Mark(mark, x, y, r, ink) => self::mark(out, *mark, (*x, *y, *r), &self.fill(*ink)),
+            Shape::Cells(rect, columns) => self.cells(out, rect, columns),
+            Shape::Open(group) => put(out, format_args!("<g data-group=\"{}\">\n", html(group))),
+            Shape::Close => out.push_str("</g>\n"),
+        }
+    }
+
+    fn text(self, out: &mut String, shape: &Shape) {
+        let Shape::Text { x, y, text, ink, size, anchor, halo, bold } = shape else { return };
+        let anchor = match anchor {
+            Anchor::Start => "",
+            Anchor::Middle => " text-anchor=\"middle\"",
+            Anchor::End => " text-anchor=\"end\"",
+        };
+        let weight = if *bold { " font-weight=\"600\"" } else { "" };
+        let place = format!("x=\"{}\" y=\"{}\" font-size=\"{}\"{anchor}{weight}", number(*x), number(*y), number(*size));
+        if *halo {
+            let edge = self.both(Ink::Panel);
+            let words = html(text);
+            put(
+                out,
+                format_args!("<text {edge} aria-hidden=\"true\" {place} stroke-width=\"4\" stroke-linejoin=\"round\">{words}</text>\n"),
+            );
+        }
+        put(out, format_args!("<text {} {place}>{}</text>\n", self.fill(*ink), html(text)));
+    }
+
+    /// Cells as one path a level: equal neighbours along time are one stroke as high as a row.
+    fn cells(self, out: &mut String, rect: &Rect, columns: &[Vec<u8>]) {
+        let rows = columns.first().map_or(0, Vec::len);
+        if rows == 0 {
+            return;
+        }
+        let (sx, sy) = (rect.w / columns.len() as f64, rect.h / rows as f64);
+        put(
             out,
             format_args!(
-                "<path {} fill=\"currentColor\" fill-opacity=\"{}\" d=\"{}z\"/>\n",
-                paint(*ink),
-                hundredths(*opacity),
-                path(points)
+                "<g shape-rendering=\"crispEdges\" fill=\"none\" stroke-width=\"1.03\" transform=\"translate({} {}) scale({sx:.5} {:.5})\">\n",
+                number(rect.x),
+                number(rect.bottom()),
+                -sy
             ),
-        ),
-        Shape::Text { .. } => text(out, shape),
-        Shape::Mark(mark, x, y, r, ink) => self::mark(out, *mark, (*x, *y, *r), *ink),
-        Shape::Cells(rect, columns) => cells(out, rect, columns),
-        Shape::Open(group) => put(out, format_args!("<g data-group=\"{}\">\n", html(group))),
-        Shape::Close => out.push_str("</g>\n"),
+        );
+        for (level, d) in strokes(columns, rows).iter().enumerate().filter(|(_, d)| !d.is_empty()) {
+            put(out, format_args!("<path {} d=\"{d}\"/>\n", self.stroke(Ink::Heat(level as u8))));
+        }
+        out.push_str("</g>\n");
     }
 }
 
@@ -93,10 +192,10 @@ fn hundredths(v: f64) -> String {
     format!("{v:.2}")
 }
 
-fn fill(out: &mut String, rect: &Rect, ink: Ink, opacity: f64) {
+fn fill(out: &mut String, rect: &Rect, paint: &str, opacity: f64) {
     let (x, y, w, h) = (number(rect.x), number(rect.y), number(rect.w), number(rect.h));
     let fade = if opacity < 1.0 { format!(" fill-opacity=\"{}\"", hundredths(opacity)) } else { String::new() };
-    put(out, format_args!("<rect {} fill=\"currentColor\"{fade} x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/>\n", paint(ink)));
+    put(out, format_args!("<rect {paint}{fade} x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/>\n"));
 }
 
 /// A path through points in tenths, each relative to the one before.
@@ -132,82 +231,26 @@ fn tenths(d: &mut String, v: i64, apart: bool) {
     }
 }
 
-fn line(out: &mut String, points: &[(f64, f64)], ink: Ink, width: f64, dash: Dash) {
+fn line(out: &mut String, points: &[(f64, f64)], paint: &str, width: f64, dash: Dash) {
     let dashes =
         dash.pattern().map(|p| format!(" stroke-dasharray=\"{} {}\"", number(p[0] * width), number(p[1] * width))).unwrap_or_default();
     put(
         out,
         format_args!(
-            "<path {} fill=\"none\" stroke=\"currentColor\" stroke-width=\"{}\" stroke-linejoin=\"round\"{dashes} d=\"{}\"/>\n",
-            paint(ink),
+            "<path {paint} fill=\"none\" stroke-width=\"{}\" stroke-linejoin=\"round\"{dashes} d=\"{}\"/>\n",
             hundredths(width),
             path(points)
         ),
     );
 }
 
-fn text(out: &mut String, shape: &Shape) {
-    let Shape::Text { x, y, text, ink, size, anchor, halo, bold } = shape else { return };
-    let (x, y, size) = (number(*x), number(*y), number(*size));
-    let anchor = match anchor {
-        Anchor::Start => "",
-        Anchor::Middle => " text-anchor=\"middle\"",
-        Anchor::End => " text-anchor=\"end\"",
-    };
-    let weight = if *bold { " font-weight=\"600\"" } else { "" };
-    if *halo {
-        let edge = paint(Ink::Panel);
-        put(
-            out,
-            format_args!(
-                "<text {edge} aria-hidden=\"true\" x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{anchor}{weight} fill=\"currentColor\" \
-                 stroke=\"currentColor\" stroke-width=\"4\" stroke-linejoin=\"round\">{}</text>\n",
-                html(text)
-            ),
-        );
-    }
-    put(
-        out,
-        format_args!(
-            "<text {} x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{anchor}{weight} fill=\"currentColor\">{}</text>\n",
-            paint(*ink),
-            html(text)
-        ),
-    );
-}
-
-fn mark(out: &mut String, mark: Mark, (x, y, r): (f64, f64, f64), ink: Ink) {
+fn mark(out: &mut String, mark: Mark, (x, y, r): (f64, f64, f64), paint: &str) {
     let corners = mark.corners(x, y, r);
     if corners.is_empty() {
-        put(
-            out,
-            format_args!("<circle {} fill=\"currentColor\" cx=\"{}\" cy=\"{}\" r=\"{}\"/>\n", paint(ink), number(x), number(y), number(r)),
-        );
+        put(out, format_args!("<circle {paint} cx=\"{}\" cy=\"{}\" r=\"{}\"/>\n", number(x), number(y), number(r)));
     } else {
-        put(out, format_args!("<path {} fill=\"currentColor\" d=\"{}z\"/>\n", paint(ink), path(&corners)));
+        put(out, format_args!("<path {paint} d=\"{}z\"/>\n", path(&corners)));
     }
-}
-
-/// Cells as one path a level: equal neighbours along time are one stroke as high as a row.
-fn cells(out: &mut String, rect: &Rect, columns: &[Vec<u8>]) {
-    let rows = columns.first().map_or(0, Vec::len);
-    if rows == 0 {
-        return;
-    }
-    let (sx, sy) = (rect.w / columns.len() as f64, rect.h / rows as f64);
-    put(
-        out,
-        format_args!(
-            "<g shape-rendering=\"crispEdges\" fill=\"none\" stroke-width=\"1.03\" transform=\"translate({} {}) scale({sx:.5} {:.5})\">\n",
-            number(rect.x),
-            number(rect.bottom()),
-            -sy
-        ),
-    );
-    for (level, d) in strokes(columns, rows).iter().enumerate().filter(|(_, d)| !d.is_empty()) {
-        put(out, format_args!("<path {} stroke=\"currentColor\" d=\"{d}\"/>\n", paint(Ink::Heat(level as u8))));
-    }
-    out.push_str("</g>\n");
 }
 
 /// A path for each level, by level.

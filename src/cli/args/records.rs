@@ -7,15 +7,18 @@ use clap::ValueEnum;
 
 use super::Color;
 use super::Format;
+use super::PlotArgs;
 
 /// `volley report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     /// Directory of a record.
     pub(crate) run: PathBuf,
-    /// Reports to draw: html, png, junit, markdown, openmetrics, csv, hgrm, bencher, gh-benchmark, text, none.
+    /// Reports to draw: html, png, svg, junit, markdown, openmetrics, csv, hgrm, bencher, gh-benchmark, text, none.
     #[arg(long, value_name = "LIST", default_value = "html,png", value_delimiter = ',')]
     pub(crate) report: Vec<String>,
+    #[command(flatten)]
+    pub(crate) plots: PlotArgs,
     /// How results go to standard output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

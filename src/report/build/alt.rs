@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::report::findings;
 use crate::report::view::Heat;
 use crate::report::view::Summary;
 use crate::report::view::SummarySeries;
@@ -14,11 +15,34 @@ use crate::units::grouped;
 /// Alternative texts by file name.
 pub(super) fn texts(summary: &Summary, heats: &[Heat], timeline: &Timeline) -> BTreeMap<String, String> {
     let main = summary.series.iter().find(|s| s.name == timeline.series);
-    [("percentiles.png", percentiles(main)), ("heatmap.png", heatmap(main, heats)), ("timeline.png", load(summary))]
-        .into_iter()
-        .chain(summary.storm.as_ref().map(|storm| ("recovery.png", recovery(storm))))
-        .map(|(file, text)| (file.to_owned(), text))
-        .collect()
+    [
+        ("percentiles.png", percentiles(main)),
+        ("heatmap.png", heatmap(main, heats)),
+        ("timeline.png", load(summary)),
+        ("summary.png", card(summary, main)),
+    ]
+    .into_iter()
+    .chain(summary.storm.as_ref().map(|storm| ("recovery.png", recovery(storm))))
+    .map(|(file, text)| (file.to_owned(), text))
+    .collect()
+}
+
+fn card(summary: &Summary, main: Option<&SummarySeries>) -> String {
+    let verdict = findings::verdict_word(summary.verdict);
+    let latency = match main {
+        None => "Nothing was answered in the measured time".to_owned(),
+        Some(main) => {
+            let at = |key: &str| format!("{key} {}", words::time_or_na(main.response.get(key).copied().flatten()));
+            format!("{}: {}, at {} answers a second", main.name, ["p50", "p99", "p99.9"].map(at).join(", "), words::rate(main.rate_per_s))
+        }
+    };
+    let connections = words::counted(summary.connections.peak, "connection", "connections");
+    format!(
+        "{verdict}, profile {}. {latency}; {} answered, {} missed, on up to {connections}. A small percentile curve of response time stands beside the figures.",
+        summary.run.profile,
+        grouped(summary.counts.answered),
+        grouped(findings::missed(summary)),
+    )
 }
 
 fn percentiles(main: Option<&SummarySeries>) -> String {

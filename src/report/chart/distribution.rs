@@ -5,6 +5,7 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::minor_columns;
 use super::nothing;
 use crate::report::escape::drawn;
 use crate::report::findings;
@@ -44,6 +45,7 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Op
     let plot = area.inset(look.text, look.text * 0.5, look.right.min(look.text * 2.0), look.text * 3.4);
     let x = Latency::new(low, high, plot.x, plot.right());
     columns(scene, plot, &x.ticks(text_width("0.005ms", look.text) * 1.3), look, true);
+    minor_columns(scene, plot, &x.map(), look);
     let title = format!("Response time ({}, log scale)", x.unit());
     scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, &title, Ink::Muted, look.text, Anchor::Middle);
     let height = plot.h / shown.len() as f64;

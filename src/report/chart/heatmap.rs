@@ -7,6 +7,7 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::minor_rows;
 use super::nothing;
 use super::steps;
 use super::stretches;
@@ -44,7 +45,9 @@ pub(crate) fn draw(scene: &mut Scene, heat: &Heat, area: Rect, look: Look, most_
     let head = look.text * 2.6;
     let (strip, foot) = (look.text * 4.2, look.text * 3.3);
     let draft = Latency::new(from, to, area.bottom() - foot, area.y + head);
-    let ticks_left = widest(&draft.ticks(look.text * 1.5), look.text).max(text_width("errors", look.text)) + look.text * 1.2;
+    let ticks_left =
+        widest(&draft.ticks(look.text * 1.5), look.text).max(text_width("errors", look.text)).max(errors_width(heat, strip, look))
+            + look.text * 1.2;
     let whole = area.inset(ticks_left, head, look.right, foot);
     let plot = whole.inset(0.0, 0.0, 0.0, strip);
     let y = Exactly::new(from, to, plot);
@@ -56,6 +59,7 @@ pub(crate) fn draw(scene: &mut Scene, heat: &Heat, area: Rect, look: Look, most_
     let levels = merged.iter().map(|c| c.iter().map(|n| heat_level(*n, most)).collect()).collect();
     scene.shapes.push(Shape::Cells(plot, levels));
     axis(scene, plot, &draft_ticks(from, to, plot, look), look);
+    minor_rows(scene, plot, &y.map, look);
     scene.text(area.x, area.y + look.text, &format!("Latency ({}, log scale)", draft.unit()), Ink::Muted, look.text, Anchor::Start);
     scale_legend(scene, Rect { x: plot.x, y: area.y, w: plot.w, h: head }, most, look);
     lines(scene, heat, &x, &y, plot, look);
@@ -173,6 +177,16 @@ fn lines(scene: &mut Scene, heat: &Heat, x: &Linear, y: &Exactly, plot: Rect, lo
     }
 }
 
+fn errors_axis(heat: &Heat, bottom: f64, top: f64) -> (Linear, Vec<Tick>) {
+    let most = heat.errors.iter().copied().max().unwrap_or(0);
+    amounts(most as f64, bottom, top, (bottom - top) / 1.2)
+}
+
+/// Width of the label at the top of the strip of errors.
+fn errors_width(heat: &Heat, height: f64, look: Look) -> f64 {
+    widest(&errors_axis(heat, height, 0.0).1, look.text)
+}
+
 /// Errors in each column as steps from zero; a single error is still seen.
 fn errors(scene: &mut Scene, heat: &Heat, x: &Linear, strip: Rect, look: Look) {
     let most = heat.errors.iter().copied().max().unwrap_or(0);
@@ -182,7 +196,7 @@ fn errors(scene: &mut Scene, heat: &Heat, x: &Linear, strip: Rect, look: Look) {
         scene.text(strip.x + strip.w / 2.0, strip.y + strip.h / 2.0 + look.text * 0.36, "no errors", Ink::Muted, look.text, Anchor::Middle);
         return;
     }
-    let (map, ticks) = amounts(most as f64, strip.bottom(), strip.y, strip.h / 1.2);
+    let (map, ticks) = errors_axis(heat, strip.bottom(), strip.y);
     if let Some(top) = ticks.last() {
         scene.text(strip.x - look.text * 0.6, top.at + look.text * 0.8, &top.label, Ink::Muted, look.text, Anchor::End);
     }

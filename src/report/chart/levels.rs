@@ -5,6 +5,7 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::minor_rows;
 use super::nothing;
 use super::rows;
 use super::strands::Strand;
@@ -39,6 +40,7 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Op
     let most = view.levels.iter().map(|level| level.planned_per_s).fold(1.0, f64::max);
     let (x, ticks) = amounts(most, plot.x, plot.right(), text_width("1,000,000", look.text) * 1.3);
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
+    minor_rows(scene, plot, &y.map(), look);
     columns(scene, plot, &ticks, look, true);
     scene.text(area.x, area.y + look.text, &format!("Response time ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
     scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, "Planned load a second", Ink::Muted, look.text, Anchor::Middle);

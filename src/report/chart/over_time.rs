@@ -5,6 +5,7 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::minor_rows;
 use super::nothing;
 use super::rows;
 use super::strands::Strand;
@@ -37,8 +38,9 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, heat: &Heat, area: Rect, look
     let y = Latency::new(low, high, plot.bottom(), plot.y);
     let (from, width) = (heat.t0_ns as f64 / 1e9, heat.column_ns as f64 / 1e9);
     let x = Linear::new(from, from + width * heat.columns.len() as f64, plot.x, plot.right());
-    phases(scene, view, &x, plot, look);
+    phases(scene, view, &x, plot, &[plot], look);
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
+    minor_rows(scene, plot, &y.map(), look);
     columns(scene, plot, &time_ticks(&x, text_width("10m30s", look.text) * 1.4), look, false);
     scene.text(area.x, area.y + look.text, &format!("Response time ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
     scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, "Time since the run began", Ink::Muted, look.text, Anchor::Middle);

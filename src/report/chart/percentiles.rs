@@ -6,6 +6,7 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::minor_rows;
 use super::nothing;
 use super::rows;
 use super::widest;
@@ -33,7 +34,11 @@ const MOST_NINES: f64 = 5.0;
 
 /// Draws the curves into `area`; `None` when there are no samples.
 pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Option<Reading> {
-    let curves = shown(view);
+    draw_curves(scene, view, &shown(view), area, look)
+}
+
+/// The same of some curves.
+pub(crate) fn draw_curves(scene: &mut Scene, view: &View, curves: &[&Curve], area: Rect, look: Look) -> Option<Reading> {
     if curves.is_empty() {
         nothing(scene, area, look, "Nothing was answered in the measured time.");
         return None;
@@ -49,6 +54,7 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Op
     let y = Latency::new(lo, hi, plot.bottom(), plot.y);
     let x = Linear::new(0.0, far, plot.x, plot.right());
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
+    minor_rows(scene, plot, &y.map(), look);
     columns(scene, plot, &nines_ticks(&x, |t| text_width(t, look.text)), look, true);
     scene.text(area.x, area.y + look.text, &format!("Latency ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
     let titles = ["Share of answers at most this slow (each step is another nine)", "Share of answers at most this slow"];

@@ -39,7 +39,7 @@ pub(crate) fn draw(scene: &mut Scene, storm: &SummaryStorm, curve: &StormCurve, 
     };
     let left = text_width("100 %", look.text) + look.text * 1.2;
     let plot = area.inset(left, look.text * 1.9, look.right, look.text * 3.4);
-    let x = Linear::new(0.0, (*longest as f64 / SECOND as f64 * 1.08).max(0.01), plot.x, plot.right());
+    let x = Linear::new(0.0, (*longest as f64 / SECOND as f64 * 1.16).max(0.01), plot.x, plot.right());
     let y = Linear::new(0.0, 1.0, plot.bottom(), plot.y);
     let ticks: Vec<Tick> = SHARES.map(|(share, label)| Tick { at: y.at(share), label: label.into() }).into();
     rows(scene, plot, &ticks, look);

@@ -66,20 +66,24 @@ pub(super) fn half(x: &Linear, seconds: f64) -> f64 {
     (x.at(x.from + seconds / 2.0) - x.at(x.from)).abs()
 }
 
-/// Shades what is not measured and names every phase that has room for its name.
-pub(super) fn phases(scene: &mut Scene, view: &View, x: &Linear, whole: Rect, look: Look) {
-    let mut free_from = 0.0;
+/// Shades what is not measured, names every phase that has room for its name, and draws where phases begin across the strips, so that
+/// words between these stay free.
+pub(super) fn phases(scene: &mut Scene, view: &View, x: &Linear, whole: Rect, strips: &[Rect], look: Look) {
+    let mut free_from = whole.x;
     for (name, from, to) in &view.timeline.phases {
         let (left, right) = (x.held(*from), x.held(*to));
         if name != "measure" {
             scene.fill(Rect { x: left, y: whole.y, w: right - left, h: whole.h }, Ink::Phase, 1.0);
         }
         if *from > x.from {
-            scene.line(vec![(left, whole.y - look.text * 0.4), (left, whole.bottom())], Ink::Axis, look.line / 2.0, Dash::Dotted);
+            let heights = std::iter::once((whole.y - look.text * 0.4, whole.y)).chain(strips.iter().map(|s| (s.y, s.bottom())));
+            for (from, to) in heights {
+                scene.line(vec![(left, from), (left, to)], Ink::Axis, look.line / 2.0, Dash::Dotted);
+            }
         }
         let name = &fitted(&drawn(name), look.text, whole.w * 0.3);
         let width = text_width(name, look.text);
-        let start = ((left + right - width) / 2.0).max(free_from).min(scene.width - width - 6.0);
+        let start = ((left + right - width) / 2.0).max(free_from).min(whole.right() + look.right - width - 6.0);
         if start >= free_from && start < right {
             scene.text(start, whole.y - look.text * 0.7, name, Ink::Muted, look.text, Anchor::Start);
             free_from = start + width + look.text * 0.6;

@@ -6,6 +6,7 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::minor_rows;
 use super::nothing;
 use super::rows;
 use super::steps;
@@ -39,22 +40,25 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Op
         return None;
     };
     let (head, foot, title) = (look.text * 1.9, look.text * 3.3, look.text * 2.1);
-    let left = text_width("100,000", look.text).max(widest(&latency(view, 100.0, 0.0).1, look.text)) + look.text * 1.2;
+    let tall = area.inset(0.0, head, 0.0, foot);
+    let strip = |from: f64, to: f64| (tall.y + tall.h * from + title, tall.h * (to - from) - title - look.text * 0.5);
+    let strips = [strip(0.0, 0.42), strip(0.42, 0.76), strip(0.76, 1.0)];
+    let labels = [
+        rate_axis(view, strips[0].0 + strips[0].1, strips[0].0, look).1,
+        latency(view, 100.0, 0.0).1,
+        open_axis(view, strips[2].0 + strips[2].1, strips[2].0, look).1,
+    ];
+    let left = labels.iter().map(|ticks| widest(ticks, look.text)).fold(text_width("100,000", look.text), f64::max) + look.text * 1.2;
     let whole = area.inset(left, head, look.right, foot);
     let from = timeline.phases.iter().map(|p| p.1).fold(first - 0.5, f64::min).max(0.0);
     let to = timeline.phases.iter().map(|p| p.2).fold(last + 0.5, f64::max);
     let x = Linear::new(from, to, whole.x, whole.right());
-    let share = |from: f64, to: f64| Rect {
-        x: whole.x,
-        y: whole.y + whole.h * from + title,
-        w: whole.w,
-        h: whole.h * (to - from) - title - look.text * 0.5,
-    };
-    phases(scene, view, &x, Rect { h: whole.h - look.text * 0.5, ..whole }, look);
-    rates(scene, view, &x, share(0.0, 0.42), look);
-    latencies(scene, view, &x, share(0.42, 0.76), look);
-    open(scene, view, &x, share(0.76, 1.0), look);
+    let strips = strips.map(|(y, h)| Rect { y, h, ..whole });
     let base = Rect { h: whole.h - look.text * 0.5, ..whole };
+    phases(scene, view, &x, base, &strips, look);
+    rates(scene, view, &x, strips[0], look);
+    latencies(scene, view, &x, strips[1], look);
+    open(scene, view, &x, strips[2], look);
     columns(scene, base, &time_ticks(&x, text_width("10m30s", look.text) * 1.4), look, false);
     scene.text(whole.x + whole.w / 2.0, area.bottom() - look.text * 0.3, "Time since the run began", Ink::Muted, look.text, Anchor::Middle);
     Some(Reading { plot: base, map: x })
@@ -65,10 +69,15 @@ fn heading(scene: &mut Scene, strip: Rect, look: Look, words: &str) {
     scene.text(strip.x, strip.y - look.text * 0.75, &words, Ink::Text, look.text, Anchor::Start);
 }
 
-fn rates(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
+fn rate_axis(view: &View, start: f64, end: f64, look: Look) -> (Linear, Vec<Tick>) {
     let timeline = &view.timeline;
     let most = timeline.planned.iter().chain(&timeline.sent).chain(&timeline.answered).copied().fold(0.0, f64::max);
-    let (y, ticks) = amounts(most, strip.bottom(), strip.y, look.text * 2.2);
+    amounts(most, start, end, look.text * 2.2)
+}
+
+fn rates(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
+    let timeline = &view.timeline;
+    let (y, ticks) = rate_axis(view, strip.bottom(), strip.y, look);
     heading(scene, strip, look, "Load exchanges a second");
     rows(scene, strip, &ticks, look);
     let half = half(x, 1.0);
@@ -80,7 +89,7 @@ fn rates(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
     area(scene, "planned", &planned, strip);
     let at_end = |values: &[f64]| last_measured(view).and_then(|i| values.get(i)).map(|v| y.at(*v));
     let strands = vec![
-        Strand::new("planned", planned, at_end(&timeline.planned), (Ink::Planned, Dash::Solid, 2.6)),
+        Strand::new("planned", planned, at_end(&timeline.planned), (Ink::Planned, Dash::Solid, 2.2)),
         Strand::new("sent", of(&timeline.sent), at_end(&timeline.sent), (Ink::Sent, Dash::Solid, 1.0)),
         Strand::new("answered", of(&timeline.answered), at_end(&timeline.answered), (Ink::Answered, Dash::Dashed, 1.0)),
     ];
@@ -100,7 +109,7 @@ fn area(scene: &mut Scene, name: &str, top: &[(f64, f64)], strip: Rect) {
         let mut corners = top.to_vec();
         corners.extend([(last.0, strip.bottom()), (first.0, strip.bottom())]);
         scene.open(name);
-        scene.shapes.push(Shape::Area(corners, Ink::Planned, 0.28));
+        scene.shapes.push(Shape::Area(corners, Ink::Planned, 0.16));
         scene.close();
     }
 }
@@ -122,6 +131,7 @@ fn latencies(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look
     }
     heading(scene, strip, look, &format!("Response time of {} (log scale)", drawn(&timeline.series)));
     rows(scene, strip, &y.ticks(look.text * 1.5), look);
+    minor_rows(scene, strip, &y.map(), look);
     let strand = |name, values: &[Option<u64>], stroke| {
         let places = timeline.t_s.iter().zip(values).map(|(t, v)| (x.at(*t), v.map(|ns| y.at(ns))));
         Strand::broken(name, places, half(x, 1.0), stroke)
@@ -133,10 +143,13 @@ fn latencies(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look
     draw_strands(scene, strands, strip, look);
 }
 
+fn open_axis(view: &View, start: f64, end: f64, look: Look) -> (Linear, Vec<Tick>) {
+    amounts(view.timeline.open.iter().copied().max().unwrap_or(0) as f64, start, end, look.text * 2.2)
+}
+
 fn open(scene: &mut Scene, view: &View, x: &Linear, strip: Rect, look: Look) {
     let timeline = &view.timeline;
-    let most = timeline.open.iter().copied().max().unwrap_or(0) as f64;
-    let (y, ticks) = amounts(most, strip.bottom(), strip.y, look.text * 2.2);
+    let (y, ticks) = open_axis(view, strip.bottom(), strip.y, look);
     heading(scene, strip, look, "Open connections");
     rows(scene, strip, &ticks, look);
     let places: Vec<(f64, f64)> = timeline.t_s.iter().zip(&timeline.open).map(|(t, v)| (x.at(*t), y.at(*v as f64))).collect();

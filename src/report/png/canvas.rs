@@ -1,4 +1,4 @@
-//! A drawing as PNG: plotters draws it at three times the size, then nine pixels become one.
+//! A drawing as PNG: plotters draws it at two or three times the size, then four or nine pixels become one.
 //!
 //! The mean of the pixels is taken over light, not over encoded values, so that thin dark lines on
 //! white keep their weight.
@@ -19,47 +19,61 @@ use plotters::style::RGBColor;
 use plotters::style::ShapeStyle;
 
 use super::letters::Line;
+use crate::report::Drawing;
 use crate::report::scene::Anchor;
 use crate::report::scene::Dash;
 use crate::report::scene::Ink;
 use crate::report::scene::Rect;
 use crate::report::scene::Scene;
 use crate::report::scene::Shape;
+use crate::report::scene::Theme;
 
-/// Pixels drawn for each pixel kept, in each direction.
-const SCALE: u32 = 3;
+/// Largest scale of a plot; at this one it takes some 300 MiB for a moment.
+const MOST_SCALE: u32 = 4;
 
 pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 pub(super) type Done = Result<(), Box<dyn Error>>;
 
 /// A sheet under plotters.
-pub(super) struct Canvas<'a> {
+struct Canvas<'a> {
     area: Area<'a>,
+    theme: Theme,
+    /// Drawn pixels for each unit of the drawing.
+    scale: f64,
+}
+
+/// The drawing as the bytes of a PNG file.
+pub(super) fn png(scene: &Scene, drawing: Drawing) -> Result<Vec<u8>, String> {
+    let scale = drawing.png_scale.clamp(1, MOST_SCALE);
+    // Pixels drawn for each pixel kept, in each direction.
+    let fine = if scale == 1 { 3 } else { 2 };
+    let (width, height) = (scene.width as u32 * scale, scene.height as u32 * scale);
+    let ground = Ink::Panel.rgb(drawing.theme);
+    let mut pixels = ground.repeat((width * fine * height * fine) as usize);
+    draw(scene, &mut pixels, (width * fine, height * fine), drawing.theme, f64::from(scale * fine))
+        .map_err(|e| format!("the plot could not be drawn: {e}"))?;
+    let small = shrink(&pixels, (width as usize, height as usize), fine as usize);
+    let mut file = Vec::new();
+    image::codecs::png::PngEncoder::new(&mut file)
+        .write_image(&small, width, height, image::ColorType::Rgb8)
+        .map_err(|e| format!("the plot could not be encoded: {e}"))?;
+    Ok(file)
 }
 
 impl Canvas<'_> {
-    /// The drawing as the bytes of a PNG file.
-    pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, String> {
-        let (width, height) = (scene.width as u32, scene.height as u32);
-        let mut pixels = vec![255u8; (width * SCALE * height * SCALE * 3) as usize];
-        draw(scene, &mut pixels, (width * SCALE, height * SCALE)).map_err(|e| format!("the plot could not be drawn: {e}"))?;
-        let small = shrink(&pixels, width as usize, height as usize);
-        let mut file = Vec::new();
-        image::codecs::png::PngEncoder::new(&mut file)
-            .write_image(&small, width, height, image::ColorType::Rgb8)
-            .map_err(|e| format!("the plot could not be encoded: {e}"))?;
-        Ok(file)
-    }
-
     fn shape(&self, shape: &Shape) -> Done {
         match shape {
-            Shape::Fill(rect, ink, opacity) => self.fill(rect, style(*ink, *opacity)),
+            Shape::Fill(rect, ink, opacity) => self.fill(rect, self.style(*ink, *opacity)),
             Shape::Line { points, ink, width, dash } => self.line(points, *ink, *width, *dash),
-            Shape::Area(points, ink, opacity) => self.polygon(points, style(*ink, *opacity)),
+            Shape::Area(points, ink, opacity) => self.polygon(points, self.style(*ink, *opacity)),
             Shape::Text { .. } => self.text(shape),
             Shape::Mark(mark, x, y, r, ink) => {
                 let corners = mark.corners(*x, *y, *r);
-                if corners.is_empty() { self.disc((*x, *y), *r, style(*ink, 1.0)) } else { self.polygon(&corners, style(*ink, 1.0)) }
+                if corners.is_empty() {
+                    self.disc((*x, *y), *r, self.style(*ink, 1.0))
+                } else {
+                    self.polygon(&corners, self.style(*ink, 1.0))
+                }
             }
             Shape::Cells(rect, columns) => self.cells(rect, columns),
             Shape::Open(_) | Shape::Close => Ok(()),
@@ -67,37 +81,37 @@ impl Canvas<'_> {
     }
 
     fn fill(&self, rect: &Rect, style: ShapeStyle) -> Done {
-        let (x0, y0) = at((rect.x, rect.y));
-        let (x1, y1) = at((rect.right(), rect.bottom()));
+        let (x0, y0) = self.at((rect.x, rect.y));
+        let (x1, y1) = self.at((rect.right(), rect.bottom()));
         self.area.draw(&Rectangle::new([(x0, y0), (x1.max(x0 + 1), y1.max(y0 + 1))], style))?;
         Ok(())
     }
 
     fn polygon(&self, points: &[(f64, f64)], style: ShapeStyle) -> Done {
-        self.area.draw(&Polygon::new(points.iter().copied().map(at).collect::<Vec<_>>(), style))?;
+        self.area.draw(&Polygon::new(points.iter().copied().map(|place| self.at(place)).collect::<Vec<_>>(), style))?;
         Ok(())
     }
 
     fn disc(&self, centre: (f64, f64), r: f64, style: ShapeStyle) -> Done {
-        self.area.draw(&Circle::new(at(centre), (r * f64::from(SCALE)).round() as i32, style))?;
+        self.area.draw(&Circle::new(self.at(centre), (r * self.scale).round() as i32, style))?;
         Ok(())
     }
 
     fn line(&self, points: &[(f64, f64)], ink: Ink, width: f64, dash: Dash) -> Done {
-        let stroke = style(ink, 1.0).stroke_width((width * f64::from(SCALE)).round().max(1.0) as u32);
+        let stroke = self.style(ink, 1.0).stroke_width((width * self.scale).round().max(1.0) as u32);
         let parts = match dash.pattern() {
             None => vec![points.to_vec()],
             Some([on, off]) => broken(points, on * width, off * width),
         };
         for part in parts {
-            self.area.draw(&PathElement::new(part.into_iter().map(at).collect::<Vec<_>>(), stroke))?;
+            self.area.draw(&PathElement::new(part.into_iter().map(|place| self.at(place)).collect::<Vec<_>>(), stroke))?;
         }
         Ok(())
     }
 
     fn text(&self, shape: &Shape) -> Done {
         let Shape::Text { x, y, text, ink, size, anchor, halo, bold } = shape else { return Ok(()) };
-        let scale = f64::from(SCALE);
+        let scale = self.scale;
         let line = Line::new(text, size * scale)?;
         let start = match anchor {
             Anchor::Start => x * scale,
@@ -108,12 +122,12 @@ impl Canvas<'_> {
             let far = size * scale * 0.14;
             for turn in 0..12 {
                 let angle = f64::from(turn) * std::f64::consts::TAU / 12.0;
-                line.draw(&self.area, (start + far * angle.cos(), y * scale + far * angle.sin()), colour(Ink::Panel))?;
+                line.draw(&self.area, (start + far * angle.cos(), y * scale + far * angle.sin()), self.colour(Ink::Panel))?;
             }
         }
-        line.draw(&self.area, (start, y * scale), colour(*ink))?;
+        line.draw(&self.area, (start, y * scale), self.colour(*ink))?;
         if *bold {
-            line.draw(&self.area, (start + size * scale * 0.035, y * scale), colour(*ink))?;
+            line.draw(&self.area, (start + size * scale * 0.035, y * scale), self.colour(*ink))?;
         }
         Ok(())
     }
@@ -124,35 +138,35 @@ impl Canvas<'_> {
         for (i, column) in columns.iter().enumerate() {
             for (j, level) in column.iter().enumerate().filter(|(_, level)| **level > 0) {
                 let cell = Rect { x: rect.x + w * i as f64, y: rect.bottom() - h * (j + 1) as f64, w, h };
-                self.fill(&cell, style(Ink::Heat(*level), 1.0))?;
+                self.fill(&cell, self.style(Ink::Heat(*level), 1.0))?;
             }
         }
         Ok(())
     }
+
+    /// A place on the sheet in drawn pixels.
+    fn at(&self, (x, y): (f64, f64)) -> (i32, i32) {
+        ((x * self.scale).round() as i32, (y * self.scale).round() as i32)
+    }
+
+    fn colour(&self, ink: Ink) -> RGBColor {
+        let [r, g, b] = ink.rgb(self.theme);
+        RGBColor(r, g, b)
+    }
+
+    fn style(&self, ink: Ink, opacity: f64) -> ShapeStyle {
+        ShapeStyle { color: self.colour(ink).mix(opacity), filled: true, stroke_width: 1 }
+    }
 }
 
-fn draw(scene: &Scene, pixels: &mut [u8], size: (u32, u32)) -> Done {
+fn draw(scene: &Scene, pixels: &mut [u8], size: (u32, u32), theme: Theme, scale: f64) -> Done {
     let area = BitMapBackend::with_buffer(pixels, size).into_drawing_area();
-    let canvas = Canvas { area };
+    let canvas = Canvas { area, theme, scale };
     for shape in &scene.shapes {
         canvas.shape(shape)?;
     }
     canvas.area.present()?;
     Ok(())
-}
-
-/// A place on the sheet in drawn pixels.
-fn at((x, y): (f64, f64)) -> (i32, i32) {
-    ((x * f64::from(SCALE)).round() as i32, (y * f64::from(SCALE)).round() as i32)
-}
-
-fn colour(ink: Ink) -> RGBColor {
-    let [r, g, b] = ink.rgb();
-    RGBColor(r, g, b)
-}
-
-fn style(ink: Ink, opacity: f64) -> ShapeStyle {
-    ShapeStyle { color: colour(ink).mix(opacity), filled: true, stroke_width: 1 }
 }
 
 /// A line cut into strokes of `on` with gaps of `off`.
@@ -183,23 +197,20 @@ fn broken(points: &[(f64, f64)], on: f64, off: f64) -> Vec<Vec<(f64, f64)>> {
     strokes
 }
 
-/// Every `SCALE` x `SCALE` pixels as one, by the mean of their light, which is about the square of
-/// the encoded value.
-fn shrink(pixels: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let n = SCALE as usize;
+/// Every `n` x `n` pixels as one, by the mean of their light, which is about the square of the encoded value.
+fn shrink(pixels: &[u8], (width, height): (usize, usize), n: usize) -> Vec<u8> {
+    let row = width * n * 3;
     let mut out = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        for x in 0..width {
+    let mut light = vec![0u32; row];
+    for rows in pixels.chunks_exact(row * n).take(height) {
+        light.fill(0);
+        for one in rows.chunks_exact(row) {
+            light.iter_mut().zip(one).for_each(|(sum, value)| *sum += u32::from(*value) * u32::from(*value));
+        }
+        for pixel in light.chunks_exact(n * 3) {
             for channel in 0..3 {
-                let mut light = 0u32;
-                for dy in 0..n {
-                    for dx in 0..n {
-                        let value = u32::from(pixels[((y * n + dy) * width * n + x * n + dx) * 3 + channel]);
-                        light += value * value;
-                    }
-                }
-                let mean = light / (n * n) as u32;
-                out.push((f64::from(mean).sqrt()).round() as u8);
+                let sum: u32 = pixel[channel..].iter().step_by(3).sum();
+                out.push((sum as f32 / (n * n) as f32).sqrt().round() as u8);
             }
         }
     }
@@ -218,7 +229,8 @@ mod tests {
 
     #[test]
     fn shrinking_keeps_plain_areas() {
-        let white = vec![255u8; (2 * SCALE * 2 * SCALE * 3) as usize];
-        assert_eq!(shrink(&white, 2, 2), vec![255u8; 12]);
+        for n in [2, 3] {
+            assert_eq!(shrink(&vec![255u8; 2 * n * 2 * n * 3], (2, 2), n), vec![255u8; 12]);
+        }
     }
 }
