@@ -108,7 +108,7 @@ fn the_page_says_what_the_comparison_says() {
     for (name, new, answer) in [("regression", &slow[..], "regression"), ("one", &slow[..1], "inconclusive")] {
         let base = if name == "one" { &base[..1] } else { &base[..] };
         let out = dir.path().join(name);
-        let ended = compare(base, new, &["--format", "json", "--report", "html", "--out", text(&out)]);
+        let ended = compare(base, new, &["--format", "json", "--report", "html,png", "--out", text(&out)]);
         let page = std::fs::read_to_string(out.join("compare.html")).expect("a page");
         assert!(page.contains(&format!("</span>{answer}</h2>")), "{answer}");
         for metric in ended.json()["metrics"].as_array().expect("metrics") {
@@ -120,7 +120,10 @@ fn the_page_says_what_the_comparison_says() {
         let bands = page.matches("% to +").count();
         assert!(if name == "one" { page.contains("fewer than four runs a side") } else { bands >= 8 }, "{bands}");
         assert_eq!(page.matches("<script").count(), 2);
+        let png = std::fs::read(out.join("compare.png")).expect("a plot");
+        assert_eq!(png[16..24], [1280u32.to_be_bytes(), 720u32.to_be_bytes()].concat());
         std::fs::create_dir_all(&shown).expect("a folder");
+        std::fs::write(shown.join(format!("{name}.png")), png).expect("a plot to look at");
         std::fs::write(shown.join(format!("{name}.html")), page).expect("a page for the browser");
     }
 }

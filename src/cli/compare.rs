@@ -68,6 +68,7 @@ fn write_reports(args: &CompareArgs, comparison: &Comparison) -> Result<(), Trou
         let (name, bytes) = match report {
             CompareReport::Junit => ("junit.xml", ci::junit(comparison)),
             CompareReport::Markdown => ("compare.md", ci::markdown(comparison)),
+            CompareReport::Png => ("compare.png", compare::png(comparison).map_err(Trouble::internal)?),
             CompareReport::Html => ("compare.html", html::comparison(comparison)),
         };
         record::write::replace_file(dir, name, &bytes).map_err(failed)

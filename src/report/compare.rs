@@ -117,6 +117,14 @@ pub fn compare(base: &[Digest], new: &[Digest], gates: &[Gate], strict: bool) ->
     }
 }
 
+/// `compare.png`: forest plot and shift function, 1280 x 720.
+///
+/// # Errors
+/// When it cannot be drawn, in words.
+pub fn png(comparison: &Comparison) -> Result<Vec<u8>, String> {
+    super::png::png(&super::plots::comparison(comparison), super::Drawing::default())
+}
+
 /// The series of the gates, each once.
 fn drawn(gates: &[Gate]) -> Vec<&str> {
     let mut series: Vec<&str> = Vec::new();

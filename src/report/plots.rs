@@ -4,8 +4,10 @@
 //! run. Knows nothing of pixels, colours or files.
 
 mod card;
+mod comparison;
 
 pub(crate) use card::card;
+pub(crate) use comparison::comparison;
 
 use super::chart::Look;
 use super::chart::heatmap as heat_chart;

@@ -79,7 +79,7 @@ pub(crate) struct CompareArgs {
     /// Call it a regression only when the whole interval lies beyond the margin.
     #[arg(long)]
     pub(crate) strict_evidence: bool,
-    /// Files to write: html, junit, markdown.
+    /// Files to write: html, png, junit, markdown.
     #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "out")]
     pub(crate) report: Vec<CompareReport>,
     /// Folder for the files of --report.
@@ -102,6 +102,8 @@ pub(crate) enum CompareReport {
     Markdown,
     /// `compare.html`.
     Html,
+    /// `compare.png`.
+    Png,
 }
 
 /// What an inconclusive comparison is.
