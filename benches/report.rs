@@ -74,7 +74,7 @@ fn write(dir: &Path, seconds: u64, series: usize) -> Result<(), String> {
     for second in 0..from + seconds {
         let phase = if second < from { "warmup" } else { "measure" };
         let hists: Vec<(String, Hist)> = names.iter().enumerate().map(|(i, name)| (tag(phase, name), spread(second, i as u64))).collect();
-        let row = CounterRow {
+        let mut row = CounterRow {
             t_ns: second * SECOND,
             span_ns: SECOND,
             phase: phase.into(),
@@ -83,6 +83,7 @@ fn write(dir: &Path, seconds: u64, series: usize) -> Result<(), String> {
             answered: 1_000,
             ..Default::default()
         };
+        (row.connections.opened, row.connections.open) = (if second == 0 { 10 } else { 0 }, 10);
         let hists: Vec<(&str, &Hist)> = hists.iter().map(|(tag, hist)| (tag.as_str(), hist)).collect();
         writer.second(&row, &hists).map_err(|e| e.to_string())?;
     }

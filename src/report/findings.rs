@@ -45,6 +45,7 @@ pub(crate) fn verdict_meaning(view: &View) -> String {
     match view.summary.verdict {
         Verdict::Pass if limits.is_empty() => "The run is valid. No limits were set.".into(),
         Verdict::Pass if limits.len() == 1 => "The run is valid and its limit holds.".into(),
+        Verdict::Pass if limits.len() == 2 => "The run is valid and both limits hold.".into(),
         Verdict::Pass => format!("The run is valid and all {} limits hold.", limits.len()),
         Verdict::Fail if broken == 0 => "The peer did not take the planned load.".into(),
         Verdict::Fail => format!("{broken} of {} broken.", plural(limits.len() as u64, "limit")),

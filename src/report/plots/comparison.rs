@@ -36,7 +36,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> Plot {
     let size = look.text * 1.6;
     scene.label(EDGE, EDGE + size * 0.75, &answer(comparison.verdict).to_uppercase(), ink, size, Anchor::Start);
     scene.text(EDGE, EDGE + size * 0.75 + look.text * 1.8, &sides, Ink::Muted, look.text, Anchor::Start);
-    let top = EDGE + size + look.text * 3.6;
+    let top = EDGE + size + look.text * 5.0;
     let half = (width - EDGE * 2.0 - look.text * 3.0) / 2.0;
     let left = Rect { x: EDGE, y: top, w: half, h: height - top - EDGE };
     let right = Rect { x: EDGE + half + look.text * 3.0, ..left };
