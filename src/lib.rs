@@ -1,12 +1,13 @@
 //! The map of the house. Data flows one way: a [`profile`] and options become a [`plan`]; the
 //! [`swarm`] plays the plan with virtual clients ([`dialogue`] over [`wire`]) and notes what happened
 //! in a [`tally`]; slices of it become a [`record`] on disk; every [`report`] is made from records
-//! alone. [`mock`] is the reference server; [`cli`] is what the program does when called.
+//! alone; a [`trial`] judges several runs together. [`mock`] is the reference server; [`cli`] is what the program does when called.
 //!
 //! Modules know only modules on lower floors (`tests/house.rs` checks it):
 //!
 //! ```text
-//!  5  cli
+//!  6  cli
+//!  5  trial
 //!  4  report
 //!  3  swarm     record    mock
 //!  2  plan      dialogue  wire
@@ -23,5 +24,6 @@ pub mod record;
 pub mod report;
 pub mod swarm;
 pub mod tally;
+pub mod trial;
 pub mod units;
 pub mod wire;

@@ -16,7 +16,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("record", 3),
     ("mock", 3),
     ("report", 4),
-    ("cli", 5),
+    ("trial", 5),
+    ("cli", 6),
 ];
 
 /// Which packages may be named only where. A place is a file, or a folder with its `NAME.rs`.
@@ -55,7 +56,7 @@ const DOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no I/O and read no clock: time is an argument.
-const PURE: &[&str] = &["units", "profile", "plan", "dialogue", "tally", "report/view", "report/build", "report/judge"];
+const PURE: &[&str] = &["units", "profile", "plan", "dialogue", "tally", "report/view", "report/build", "report/judge", "trial"];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] =
