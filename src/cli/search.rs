@@ -38,6 +38,8 @@ const INVALID: u8 = 4;
 const STEP: Nanos = Nanos::from_secs(10);
 /// Loads of a search over the rate are tenths of a send a second.
 const TENTHS: f64 = 10.0;
+/// Most characters shown of why a step does not hold.
+const REASON: usize = 72;
 
 /// A step, done.
 #[derive(Clone, Debug, Serialize)]
@@ -83,7 +85,7 @@ pub(super) fn search(args: &SearchArgs) -> Result<u8, Trouble> {
             one(args, &turns, ask, &dir.join(format!("{:02}", steps.len() + 1)), !steps.is_empty())?
         };
         let Some((step, told)) = step.filter(|_| turns.stopped().is_none()) else { break };
-        tell!("{}", row(steps.len() + 1, &step));
+        tell!("{}{}", row(steps.len() + 1, &step), reason(&step).map_or(String::new(), |why| format!("\n{why}")));
         steps.push(step);
         search.told(told);
         end = search.end();
@@ -237,25 +239,24 @@ fn write(dir: &PathBuf, outcome: &Outcome) -> Result<(), Trouble> {
 /// A line of the table.
 fn row(number: usize, step: &Step) -> String {
     let time = |ns: Option<u64>| ns.map_or("n/a".into(), |ns| Nanos(ns).to_string());
-    let why = if step.verdict == "holds" { "" } else { step.reasons.first().map_or("", String::as_str) };
-    let why: String = why.chars().take(160).collect();
-    format!(
-        "{number:>4}  {:8} {:>9} {:>9} {:>9} {:>8}  {:7} {why}",
-        step.why,
-        step.load,
-        time(step.p50),
-        time(step.p99),
-        Nanos(step.duration_ns),
-        step.verdict
-    )
-    .trim_end()
-    .to_owned()
+    let [p50, p99, length] = [time(step.p50), time(step.p99), Nanos(step.duration_ns).to_string()];
+    format!("{number:>4}  {:8} {:>9} {p50:>9} {p99:>9} {length:>8}  {}", step.why, step.load, step.verdict)
+}
+
+/// Why a step does not hold, on a line of its own.
+fn reason(step: &Step) -> Option<String> {
+    let why = step.reasons.first().filter(|_| step.verdict != "holds")?;
+    let cut: String = why.chars().take(REASON).collect();
+    Some(if cut.len() < why.len() { format!("      {cut}..") } else { format!("      {cut}") })
 }
 
 fn show(outcome: &Outcome, profile: &str, dir: &Path) {
     say!("volley search  {profile} over {}: {}\n", outcome.over, outcome.limits.join(", "));
     say!("{:>4}  {:8} {:>9} {:>9} {:>9} {:>8}  verdict", "step", "why", outcome.over, "p50", "p99", "length");
-    (1..).zip(&outcome.steps).for_each(|(number, step)| say!("{}", row(number, step)));
+    for (number, step) in (1..).zip(&outcome.steps) {
+        say!("{}", row(number, step));
+        reason(step).into_iter().for_each(|why| say!("{why}"));
+    }
     say!("\n{}", sentence(outcome));
     match outcome.recovers {
         Some(true) => say!("at half of that load the server holds the limits again"),
@@ -273,7 +274,7 @@ fn sentence(outcome: &Outcome) -> String {
     let held = load(outcome.load);
     match outcome.end {
         Some(End::Found) => match outcome.breaks {
-            Some(breaks) => format!("FOUND {held}; {} breaks the limits", load(Some(breaks))),
+            Some(breaks) => format!("FOUND {held}; at {} the limits break", load(Some(breaks))),
             None => format!("FOUND {held}, the highest load that was to be tried; --to goes further"),
         },
         Some(End::Nothing) => "NOTHING: even the lowest load breaks the limits".into(),
