@@ -18,7 +18,7 @@ use serde_json::Value;
 
 /// A short load whose p(50) has enough samples, slow enough that a busy machine's lateness is small beside it.
 const LOAD: [&str; 8] =
-    ["--clients=20", "--rate=20/s", "--duration=3s", "--warmup=300ms", "--ramp=100ms", "--lanes=1", "--pause=100ms", "--seed=5"];
+    ["--clients=20", "--rate=20/s", "--duration=2s", "--warmup=300ms", "--ramp=100ms", "--lanes=1", "--pause=100ms", "--seed=5"];
 const DELAY: &str = "fixed:100ms";
 
 fn ab(a: &Server, b: &Server, limit: &str, more: &[&str]) -> Ended {

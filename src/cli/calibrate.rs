@@ -121,7 +121,8 @@ fn show(found: &Calibration, out: &Path) {
     let about = 100.0 / (2.0 * (found.runs.len() as f64 - 1.0)).sqrt();
     say!("\nspread: standard deviation of the quantile's logarithm, itself known to some {about:.0} %");
     say!("a side: smallest change that so many runs see in four of five cases");
-    let limits: Vec<String> = found.metrics.iter().map(|m| format!("--limit 'base: {} <= +{:.0}%'", m.name, m.margin * 100.0)).collect();
+    let limits: Vec<String> =
+        found.metrics.iter().map(|m| format!("--limit 'base: {} <= +{}%'", m.name, (m.margin * 1e3).round() / 10.0)).collect();
     say!("\ntake {} runs a side: volley compare .. {}", found.suggested_runs, limits.join(" "));
     say!("written to {}; compare with --calibration tells how other runs stand to it", out.display());
 }
