@@ -1,13 +1,14 @@
 //! The map of the house. Data flows one way: a [`profile`] and options become a [`plan`]; the
 //! [`swarm`] plays the plan with virtual clients ([`dialogue`] over [`wire`]) and notes what happened
 //! in a [`tally`]; slices of it become a [`record`] on disk; every [`report`] is made from records
-//! alone; while a run goes on its figures can be fetched ([`export`]). [`mock`] is the reference server;
-//! [`cli`] is what the program does when called.
+//! alone; a [`trial`] judges several runs together, and while a run goes on its figures can be fetched ([`export`]). [`mock`] is
+//! the reference server; [`cli`] is what the program does when called.
 //!
 //! Modules know only modules on lower floors (`tests/house.rs` checks it):
 //!
 //! ```text
-//!  5  cli
+//!  6  cli
+//!  5  trial
 //!  4  report    export
 //!  3  swarm     record    mock
 //!  2  plan      dialogue  wire
@@ -25,5 +26,6 @@ pub mod record;
 pub mod report;
 pub mod swarm;
 pub mod tally;
+pub mod trial;
 pub mod units;
 pub mod wire;

@@ -178,3 +178,24 @@ fn files_for_ci_say_the_same() {
     }
     compare(&base, &slow, &["--report", "junit"]).refuses(2, &["--out"]);
 }
+
+#[test]
+fn a_trend_is_in_order_of_time() {
+    let dir = folder();
+    for (day, id, factor) in [(3, "a", 1.2), (1, "b", 1.0), (2, "c", 1.0)] {
+        let path = run(dir.path(), id, factor).join("run.json");
+        let manifest = std::fs::read_to_string(&path).expect("a manifest");
+        std::fs::write(&path, manifest.replace("2026-01-02T", &format!("2026-01-0{day}T"))).expect("it can be written");
+    }
+    std::fs::create_dir(dir.path().join("nothing")).expect("a folder");
+    let ended = call(&["trend", text(dir.path()), "--metric", "echo p(50)", "--format", "json"]);
+    let json = ended.json();
+    let rows = json["runs"].as_array().expect("a list");
+    let place = |row: &serde_json::Value| row["record"].as_str().and_then(|path| path.chars().last());
+    assert_eq!(rows.iter().map(place).collect::<Vec<_>>(), [Some('b'), Some('c'), Some('a')], "{ended:#?}");
+    let ratio = rows[2]["figures"][0]["ratio"].as_f64().unwrap_or(0.0);
+    assert!((ratio - 1.2).abs() < 0.01 && rows[0]["figures"][0]["ratio"].is_null(), "{json:#}");
+    let ended = call(&["trend", text(dir.path())]);
+    assert!(ended.code == Some(0) && ended.out.contains("echo p(99)") && ended.out.contains("x1.20"), "{ended:#?}");
+    call(&["trend", text(&dir.path().join("nothing"))]).refuses(2, &["holds no record"]);
+}

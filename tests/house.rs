@@ -17,7 +17,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("mock", 3),
     ("report", 4),
     ("export", 4),
-    ("cli", 5),
+    ("trial", 5),
+    ("cli", 6),
 ];
 
 /// Which packages may be named only where. A place is a file, or a folder with its `NAME.rs`.
@@ -57,7 +58,7 @@ const DOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no I/O and read no clock: time is an argument.
-const PURE: &[&str] = &["units", "profile", "plan", "dialogue", "tally", "report/view", "report/build", "report/judge", "export"];
+const PURE: &[&str] = &["units", "profile", "plan", "dialogue", "tally", "report/view", "report/build", "report/judge", "export", "trial"];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] =

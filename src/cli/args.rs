@@ -4,6 +4,7 @@ mod probe;
 mod profiles;
 mod records;
 mod show;
+mod trial;
 mod words;
 
 use std::path::PathBuf;
@@ -58,6 +59,14 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// Compare new runs with those of a base: regression, pass or inconclusive.
     Compare(CompareArgs),
+    /// Measure two targets in turns and compare them: regression, pass or inconclusive.
+    Ab(Box<AbArgs>),
+    /// Run the same several times: how much runs differ, and what can be seen through it.
+    Calibrate(Box<CalibrateArgs>),
+    /// Look for the largest load that holds limits.
+    Search(Box<SearchArgs>),
+    /// Show quantiles of the records in a folder, in order of time.
+    Trend(TrendArgs),
     /// Look at, check and print profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -309,10 +318,15 @@ pub(super) use records::CompareReport;
 pub(super) use records::ImportArgs;
 pub(super) use records::OnInconclusive;
 pub(super) use records::ReportArgs;
+pub(super) use records::TrendArgs;
 pub(super) use show::Format;
 pub(super) use show::PlotArgs;
 pub(super) use show::Progress;
 pub(super) use show::RunFormat;
+pub(super) use trial::AbArgs;
+pub(super) use trial::CalibrateArgs;
+pub(super) use trial::Over;
+pub(super) use trial::SearchArgs;
 
 /// `volley serve`.
 #[derive(Debug, Args)]
@@ -359,6 +373,9 @@ pub(super) struct ServeArgs {
     /// Most connections open at once; more are refused with 503.
     #[arg(long, value_name = "N")]
     pub(super) capacity: Option<usize>,
+    /// Connections the server is at ease with: beyond N every answer takes 20 ms more, plus 20 ms x (open - N) / N.
+    #[arg(long, value_name = "N")]
+    pub(super) knee: Option<u64>,
     /// Answer at most so many handshakes a second; others wait for their turn.
     #[arg(long, value_name = "RATE")]
     pub(super) accept_rate: Option<crate::units::Rate>,

@@ -8,6 +8,7 @@ use super::args::CompareArgs;
 use super::args::CompareReport;
 use super::args::Format;
 use super::args::OnInconclusive;
+use super::calibrate;
 use super::say;
 use super::tell;
 use crate::record;
@@ -21,6 +22,7 @@ use crate::report::compare::gate::Gate;
 use crate::report::compare::stats::Answer;
 use crate::report::compare::text;
 use crate::report::html;
+use crate::trial::calibrate::stands;
 
 /// Exit code for a regression.
 const REGRESSION: u8 = 11;
@@ -29,6 +31,7 @@ const INCONCLUSIVE: u8 = 12;
 
 /// Compares and prints; the exit code is that of the answer.
 pub(super) fn compare(args: &CompareArgs) -> Result<u8, Trouble> {
+    let calibration = args.calibration.as_deref().map(calibrate::read).transpose()?;
     let new = read_all(&args.with)?;
     let mut base = read_all(&args.base)?;
     if let Some(dir) = &args.baseline {
@@ -39,7 +42,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8, Trouble> {
     }
     once_each(&base, &new)?;
     comparable(&base, &new, args.force)?;
-    let gates = gates(args, &base, &new)?;
+    let gates = gates(&args.limit, &base, &new)?;
     let comparison = compare::compare(&base, &new, &gates, args.strict_evidence);
     write_reports(args, &comparison)?;
     match args.format {
@@ -48,16 +51,24 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8, Trouble> {
             say!("{}", serde_json::to_string_pretty(&comparison).map_err(|e| Trouble::internal(format!("the comparison: {e}")))?)
         }
     }
-    let fails = args.on_inconclusive == OnInconclusive::Fail;
-    Ok(match comparison.verdict {
+    if let Some(calibration) = calibration {
+        let line = |line: String| if args.format == Format::Text { say!("{line}") } else { tell!("{line}") };
+        stands(&calibration, &base, &new, &gates).into_iter().for_each(line);
+    }
+    Ok(code(comparison.verdict, args.on_inconclusive))
+}
+
+/// The exit code of an answer.
+pub(super) fn code(verdict: Answer, on_inconclusive: OnInconclusive) -> u8 {
+    match verdict {
         Answer::Regression => REGRESSION,
-        Answer::Inconclusive if fails => INCONCLUSIVE,
+        Answer::Inconclusive if on_inconclusive == OnInconclusive::Fail => INCONCLUSIVE,
         Answer::Inconclusive => {
             tell!("warning: inconclusive counts as fine; more runs a side would decide, `--on-inconclusive fail` makes it an error");
             0
         }
         Answer::Pass | Answer::Clear => 0,
-    })
+    }
 }
 
 fn write_reports(args: &CompareArgs, comparison: &Comparison) -> Result<(), Trouble> {
@@ -84,26 +95,26 @@ fn read(dir: &Path) -> Result<Digest, String> {
     Ok(Digest::of(&dir.display().to_string(), &run))
 }
 
+/// The records in a folder, by name; those that cannot be read are told.
+pub(super) fn read_below(dir: &Path) -> std::io::Result<Vec<Digest>> {
+    let mut dirs: Vec<PathBuf> =
+        std::fs::read_dir(dir)?.flatten().map(|entry| entry.path()).filter(|path| path.join(RUN_JSON).is_file()).collect();
+    dirs.sort();
+    let told = |why: String| tell!("left out: {why}");
+    Ok(dirs.iter().filter_map(|dir| read(dir).map_err(told).ok()).collect())
+}
+
 /// The records in a folder that can be compared with the new runs and are not among those named.
 fn archive(dir: &Path, base: &[Digest], new: &[Digest]) -> Result<Vec<Digest>, Trouble> {
-    let entries = std::fs::read_dir(dir).map_err(|e| Trouble::usage(format!("--baseline {}: {e}", dir.display())))?;
-    let mut dirs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.join(RUN_JSON).is_file()).collect();
-    dirs.sort();
+    let all = read_below(dir).map_err(|e| Trouble::usage(format!("--baseline {}: {e}", dir.display())))?;
     let mut found: Vec<Digest> = Vec::new();
-    for dir in dirs {
-        let digest = match read(&dir) {
-            Ok(digest) => digest,
-            Err(why) => {
-                tell!("left out: {why}");
-                continue;
-            }
-        };
+    for digest in all {
         if base.iter().chain(new).chain(&found).any(|run| is_same(run, &digest)) {
             continue;
         }
         let mut why = new.first().map(|run| digest.differences(run)).unwrap_or_default();
         why.extend((!digest.is_sound()).then(|| "its figures cannot be believed".to_owned()));
-        if why.is_empty() { found.push(digest) } else { tell!("left out: {}: {}", dir.display(), why.join(", ")) }
+        if why.is_empty() { found.push(digest) } else { tell!("left out: {}: {}", digest.place, why.join(", ")) }
     }
     if found.is_empty() {
         return Err(Trouble::usage(format!("--baseline {}: no record in it can be compared with the new runs", dir.display())));
@@ -113,8 +124,7 @@ fn archive(dir: &Path, base: &[Digest], new: &[Digest]) -> Result<Vec<Digest>, T
 
 /// Whether two digests are of one run; ids are short, so the instant counts too.
 fn is_same(a: &Digest, b: &Digest) -> bool {
-    let started = |run: &Digest| run.environment.iter().find(|(name, _)| name == "started").cloned();
-    a.id == b.id && started(a) == started(b)
+    a.id == b.id && a.started == b.started
 }
 
 fn once_each(base: &[Digest], new: &[Digest]) -> Result<(), Trouble> {
@@ -127,7 +137,8 @@ fn once_each(base: &[Digest], new: &[Digest]) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn judge_word(run: &Digest) -> String {
+/// The verdict of a run in a word.
+pub(super) fn judge_word(run: &Digest) -> String {
     format!("{:?}", run.verdict).to_lowercase()
 }
 
@@ -152,14 +163,15 @@ fn comparable(base: &[Digest], new: &[Digest], force: bool) -> Result<(), Troubl
     Ok(())
 }
 
-fn gates(args: &CompareArgs, base: &[Digest], new: &[Digest]) -> Result<Vec<Gate>, Trouble> {
+/// The gates that were typed, or the usual ones.
+pub(super) fn gates(limits: &[String], base: &[Digest], new: &[Digest]) -> Result<Vec<Gate>, Trouble> {
     let known = compare::shared(base, new);
-    if args.limit.is_empty() {
+    if limits.is_empty() {
         let usual = compare::usual_gates(base, new);
         let none = || Trouble::usage("no series of the load has answers on both sides; name what to compare with --limit");
         return if usual.is_empty() { Err(none()) } else { Ok(usual) };
     }
-    let read: Vec<Result<Gate, String>> = args.limit.iter().map(|text| gate::parse(text, &known)).collect();
+    let read: Vec<Result<Gate, String>> = limits.iter().map(|text| gate::parse(text, &known)).collect();
     let mistakes: Vec<String> = read.iter().filter_map(|gate| gate.as_ref().err().cloned()).collect();
     if mistakes.is_empty() { Ok(read.into_iter().flatten().collect()) } else { Err(Trouble::usage(mistakes.join("\n"))) }
 }

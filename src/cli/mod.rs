@@ -1,6 +1,8 @@
 //! Commands and exit codes: the only place that prints and the only one that decides how to end.
 
+mod ab;
 mod args;
+mod calibrate;
 mod check;
 mod child;
 mod compare;
@@ -28,13 +30,16 @@ mod report;
 mod resolve;
 mod route;
 mod run;
+mod search;
 mod secrets;
 mod selftest;
 mod serve;
 mod shape;
 mod signals;
 mod sound;
+mod trend;
 mod tui;
+mod turns;
 mod typed;
 
 use std::process::ExitCode;
@@ -119,6 +124,10 @@ fn obey(command: Command) -> Result<u8, Trouble> {
         Command::Report(args) => report::report(&args),
         Command::Import(args) => import::import(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Ab(args) => ab::ab(&args),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
+        Command::Search(args) => search::search(&args),
+        Command::Trend(args) => trend::trend(&args),
         Command::Profiles(command) => profiles::profiles(&command),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Selftest(args) => selftest::selftest(&args),

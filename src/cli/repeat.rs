@@ -1,20 +1,7 @@
 //! `volley run --repeat N`: N runs one behind the other, each in a process of its own as if typed alone, then a
 //! table of all of them.
 
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
-use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::AtomicI32;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
-
-use nix::sys::signal::Signal;
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 
 use super::Trouble;
 use super::args::Progress;
@@ -22,14 +9,13 @@ use super::args::RunArgs;
 use super::args::RunFormat;
 use super::config;
 use super::say;
-use super::signals;
 use super::tell;
+use super::turns;
+use super::turns::Turns;
 use crate::units::Nanos;
 
 /// Exit codes, the one that decides first.
 const PRECEDENCE: [i32; 11] = [2, 1, 130, 143, 3, 4, 10, 11, 12, 0, -1];
-/// How often it is looked whether a rest is to end.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What is kept of a run.
 struct Row {
@@ -41,31 +27,22 @@ struct Row {
 
 /// Runs `times` times; the worst exit code.
 pub(super) fn run(args: &RunArgs, times: u32) -> Result<u8, Trouble> {
-    let base =
-        args.out.clone().unwrap_or_else(|| PathBuf::from("reports").join(format!("{}-repeat-{}", stem(&args.profile), std::process::id())));
-    let child = Arc::new(AtomicI32::new(0));
-    let stopped = Arc::new(AtomicI32::new(0));
-    let (its, told) = (child.clone(), stopped.clone());
-    signals::on_stop(move |signal| {
-        told.store(signal, Ordering::SeqCst);
-        let pid = its.load(Ordering::SeqCst);
-        if pid > 0 {
-            // It may have ended meanwhile.
-            kill(Pid::from_raw(pid), Signal::SIGINT).ok();
-        }
-    })?;
+    let base = turns::folder(args.out.as_ref(), &args.profile, "repeat");
+    let turns = Turns::new()?;
+    let words = without_repeat(config::words().skip(1));
     let mut rows = Vec::new();
     for turn in 1..=times {
         if turn > 1 {
-            rest(args.pause, &stopped);
+            turns.rest(args.pause);
         }
-        if stopped.load(Ordering::SeqCst) != 0 {
+        if turns.stopped().is_some() {
             break;
         }
         if args.progress != Progress::None {
             tell!("run {turn} of {times}");
         }
-        let row = once(&base.join(turn.to_string()), &child)?;
+        let dir = base.join(turn.to_string());
+        let row = row(&dir, turns.once(&words, &dir)?);
         // What could not even begin will not begin the next time either.
         let is_hopeless = row.code == 2;
         rows.push(row);
@@ -75,33 +52,7 @@ pub(super) fn run(args: &RunArgs, times: u32) -> Result<u8, Trouble> {
     }
     show(&rows, &base, args.format);
     let worst = PRECEDENCE.iter().find(|code| rows.iter().any(|row| row.code == **code)).copied().unwrap_or(1);
-    let signal = stopped.load(Ordering::SeqCst);
-    Ok(u8::try_from(if signal != 0 && worst != 2 { 128 + signal } else { worst }).unwrap_or(1))
-}
-
-fn stem(profile: &str) -> &str {
-    Path::new(profile).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run")
-}
-
-fn rest(pause: Nanos, stopped: &AtomicI32) {
-    let until = Instant::now() + pause.to_std();
-    while Instant::now() < until && stopped.load(Ordering::SeqCst) == 0 {
-        std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
-    }
-}
-
-/// One run, its record in `dir`.
-fn once(dir: &Path, child: &AtomicI32) -> Result<Row, Trouble> {
-    let program = std::env::current_exe().map_err(|e| Trouble::internal(format!("finding this program: {e}")))?;
-    let mut command = Command::new(program);
-    command.args(without_repeat(config::words().skip(1))).arg("--out").arg(dir);
-    // In a group of its own, so that a signal of the terminal reaches it once, from here.
-    command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
-    let mut started = command.spawn().map_err(|e| Trouble::internal(format!("starting a run: {e}")))?;
-    child.store(started.id() as i32, Ordering::SeqCst);
-    let ended = started.wait().map_err(|e| Trouble::internal(format!("waiting for a run: {e}")))?;
-    child.store(0, Ordering::SeqCst);
-    Ok(row(dir, ended.code().unwrap_or(1)))
+    Ok(turns.stopped().filter(|_| worst != 2).unwrap_or(u8::try_from(worst).unwrap_or(1)))
 }
 
 /// What was typed, without what belongs to repeating.

@@ -26,6 +26,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<u8, Trouble> {
         lanes: Some(args.lanes as usize),
         message_cap: args.message_cap.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         capacity: args.capacity,
+        knee: args.knee,
         accept_rate: args.accept_rate,
     };
     let config = mock::Config::new(&words).map_err(mistakes)?;

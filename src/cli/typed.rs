@@ -11,11 +11,13 @@ use super::secrets::is_secret;
 use crate::profile::Profile;
 
 /// Flags whose values may hold secrets.
-const CAREFUL: [(&str, Given); 5] = [
+const CAREFUL: [(&str, Given); 7] = [
     ("--header", Given::Header),
     ("--subprotocol", Given::Hidden),
     ("--set", Given::Variable),
     ("--target", Given::Target),
+    ("--a", Given::Target),
+    ("--b", Given::Target),
     ("--proxy", Given::Proxy),
 ];
 

@@ -6,6 +6,7 @@ use super::fault::Planned;
 use super::settings::Settings;
 use super::settings::set;
 use super::trouble::Delay;
+use super::trouble::Knee;
 use super::trouble::Stall;
 use crate::units::Rate;
 
@@ -144,6 +145,8 @@ pub struct Words {
     pub message_cap: Option<usize>,
     /// Most connections open at once; more are refused with 503. No bound by default.
     pub capacity: Option<usize>,
+    /// Connections beyond which every answer is slower; none by default.
+    pub knee: Option<u64>,
     /// Handshakes answered a second at most, as `500/s`; no bound by default.
     pub accept_rate: Option<Rate>,
 }
@@ -169,6 +172,8 @@ pub struct Config {
     pub message_cap: usize,
     /// Most connections open at once.
     pub capacity: usize,
+    /// Beyond how many connections every answer is slower.
+    pub knee: Option<Knee>,
     /// Handshakes answered a second at most.
     pub accept_rate: Option<Rate>,
     pub(super) settings: Settings,
@@ -208,6 +213,9 @@ impl Config {
         if !(125..=1 << 30).contains(&message_cap) {
             mistakes.push(format!("message cap {message_cap}: between 125 bytes and 1 GiB"));
         }
+        if words.knee == Some(0) {
+            mistakes.push("knee 0: at least 1 connection".into());
+        }
         match dialect {
             Some(dialect) if mistakes.is_empty() => Ok(Config {
                 profile,
@@ -219,6 +227,7 @@ impl Config {
                 lanes,
                 message_cap,
                 capacity,
+                knee: words.knee.and_then(Knee::at),
                 accept_rate: words.accept_rate,
                 settings,
             }),
@@ -276,10 +285,11 @@ mod tests {
             faults: vec!["nack".into(), "huge".into()],
             lanes: Some(0),
             message_cap: Some(1),
+            knee: Some(0),
             ..Words::default()
         };
         let mistakes = Config::new(&words).expect_err("nothing in it is right");
-        assert_eq!(mistakes.len(), 9, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 10, "{mistakes:#?}");
     }
 
     #[test]

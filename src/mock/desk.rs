@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use crate::units::Nanos;
 
@@ -87,13 +89,15 @@ pub(super) struct Desk {
     pub(super) world: Arc<Mutex<World>>,
     /// What connections said to others.
     pub(super) posts: VecDeque<Post>,
+    /// Connections of the whole server.
+    open: Arc<AtomicU64>,
     overtakes: bool,
     spoilers: Vec<Spoiler>,
     quirks: Vec<Striker<Connection>>,
 }
 
 impl Desk {
-    pub(super) fn new(config: Arc<Config>, world: Arc<Mutex<World>>) -> Self {
+    pub(super) fn new(config: Arc<Config>, world: Arc<Mutex<World>>, open: Arc<AtomicU64>) -> Self {
         let answers = Striker::of(&config.faults, |fault| if let Fault::Answer(answer) = fault { Some(answer) } else { None });
         let spoilers = answers.into_iter().map(|striker| Spoiler::new(striker, &config)).collect();
         Desk {
@@ -106,6 +110,7 @@ impl Desk {
             gathered_bytes: 0,
             world,
             posts: VecDeque::new(),
+            open,
             overtakes: config.delay.is_some_and(Delay::overtakes) && config.profile.answers_overtake(),
             spoilers,
             quirks: Striker::of(&config.faults, |fault| if let Fault::Connection(what) = fault { Some(what) } else { None }),
@@ -318,7 +323,9 @@ impl Desk {
             return self.counts.dropped(Dropped::Muted, u64::from(piece.asked.is_some()));
         }
         let delay = self.config.delay.filter(|_| piece.asked.is_some());
-        let ready = self.now + delay.map_or(0, |law| law.draw(&mut line.random));
+        let knee = self.config.knee.filter(|_| piece.asked.is_some());
+        let slower = knee.map_or(0, |knee| knee.delay(self.open.load(Ordering::Relaxed)));
+        let ready = self.now + slower + delay.map_or(0, |law| law.draw(&mut line.random));
         let mut at = self.free(line.quirks.grid(ready));
         let in_order = !(self.overtakes && piece.asked.is_some());
         if in_order {

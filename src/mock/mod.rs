@@ -74,6 +74,7 @@ pub use fault::TABLE as FAULTS;
 pub use settings::Variable;
 pub use settings::variables;
 pub use trouble::Delay;
+pub use trouble::Knee;
 pub use trouble::Stall;
 
 use crate::wire::Clock;

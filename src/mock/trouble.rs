@@ -7,6 +7,7 @@ use std::f64::consts::TAU;
 use std::str::FromStr;
 
 use super::fault::ppm;
+use crate::units::MILLI;
 use crate::units::Nanos;
 
 /// How long an answer is held.
@@ -102,6 +103,36 @@ impl FromStr for Delay {
     }
 }
 
+/// A number of connections beyond which every answer is slower: 20 ms at once, and 20 ms more for as many again as the knee.
+///
+/// ```text
+///   delay
+///   40 ms |                 .'
+///   20 ms |           .---'
+///       0 |-----------'                    20 ms + 20 ms (open - knee) / knee
+///         0          knee    2 knee  open
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Knee(u64);
+
+/// What the first connection beyond a knee costs, and what as many again as the knee cost.
+const BEYOND_KNEE: u64 = 20 * MILLI;
+
+impl Knee {
+    /// A server at ease with `connections`; `None` for zero.
+    pub fn at(connections: u64) -> Option<Knee> {
+        (connections > 0).then_some(Knee(connections))
+    }
+
+    /// How much longer an answer is held while so many connections are open.
+    pub(super) fn delay(self, open: u64) -> u64 {
+        match open.saturating_sub(self.0) {
+            0 => 0,
+            more => BEYOND_KNEE.saturating_add((BEYOND_KNEE as f64 * more as f64 / self.0 as f64) as u64).min(LONGEST.0),
+        }
+    }
+}
+
 /// A pause that comes back: nothing is sent during the last `length` of every `period`.
 ///
 /// ```text
@@ -171,7 +202,6 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::MILLI;
 
     #[test]
     fn laws_from_text() {
@@ -199,6 +229,16 @@ mod tests {
         for text in ["500ms", "5s/500ms", "0/5s", "5s/5s"] {
             assert!(text.parse::<Stall>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn beyond_its_knee_a_server_is_slower_at_once_and_then_more_and_more() {
+        let knee = Knee::at(60).expect("above zero");
+        for (open, ms) in [(0, 0), (60, 0), (63, 21), (90, 30), (120, 40)] {
+            assert_eq!(knee.delay(open), ms * MILLI, "{open}");
+        }
+        assert_eq!(Knee::at(0), None);
+        assert_eq!(Knee(1).delay(u64::MAX), LONGEST.0);
     }
 
     #[test]

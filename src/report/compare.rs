@@ -37,6 +37,8 @@ pub struct Comparison {
     pub verdict: Answer,
     /// Whether runs of both sides took turns; archives never do.
     pub interleaved: bool,
+    /// Share that the intervals cover.
+    pub confidence: f64,
     /// Ids of the base's runs.
     pub base: Vec<String>,
     /// Ids of the new runs.
@@ -61,7 +63,7 @@ pub struct Metric {
     pub margin: f64,
     /// Runs of the base and new ones.
     pub runs: [usize; 2],
-    /// How the interval was found: `welch`, `prediction`, `inside this run`.
+    /// How the interval was found: `welch`, `prediction`, `paired`, `inside this run`.
     pub method: &'static str,
     /// Geometric mean of the base in nanoseconds.
     pub base_ns: Option<u64>,
@@ -69,7 +71,7 @@ pub struct Metric {
     pub new_ns: Option<u64>,
     /// new / base.
     pub ratio: Option<f64>,
-    /// 90 % interval of the ratio.
+    /// Interval of the ratio.
     pub interval: Option<[f64; 2]>,
     /// Smallest detectable change as a share.
     pub detectable: Option<f64>,
@@ -98,20 +100,31 @@ pub fn shared<'a>(base: &[Digest], new: &'a [Digest]) -> Vec<&'a str> {
 /// Compares; `strict` asks that the whole interval of a regression lies beyond the margin.
 pub fn compare(base: &[Digest], new: &[Digest], gates: &[Gate], strict: bool) -> Comparison {
     let found: Vec<Found> = gates.iter().map(|gate| find(gate, base, new)).collect();
+    judged(base, new, gates, &found, strict)
+}
+
+/// Compares runs that took turns, the n-th of one side with the n-th of the other; `level` is that of each side.
+pub fn paired(base: &[Digest], new: &[Digest], gates: &[Gate], strict: bool, level: f64) -> Comparison {
+    let found: Vec<Found> = gates.iter().map(|gate| find_pairs(gate, base, new, level)).collect();
+    Comparison { interleaved: true, confidence: 1.0 - 2.0 * level, ..judged(base, new, gates, &found, strict) }
+}
+
+fn judged(base: &[Digest], new: &[Digest], gates: &[Gate], found: &[Found], strict: bool) -> Comparison {
     let p: Vec<f64> = found.iter().map(|f| f.estimate.as_ref().map_or(1.0, |e| e.slower)).collect();
     let adjusted = stats::holm(&p);
     let sound = base.iter().chain(new).all(Digest::is_sound);
-    let judged = gates.iter().zip(&found).zip(adjusted).map(|((gate, found), p)| metric(gate, found, p, strict, sound));
+    let judged = gates.iter().zip(found).zip(adjusted).map(|((gate, found), p)| metric(gate, found, p, strict, sound));
     let metrics: Vec<Metric> = judged.collect();
     let ids = |side: &[Digest]| side.iter().map(|run| run.id.clone()).collect();
     Comparison {
         schema: COMPARE_SCHEMA,
         verdict: overall(&metrics),
         interleaved: false,
+        confidence: 1.0 - 2.0 * stats::LEVEL,
         base: ids(base),
         new: ids(new),
         environment: environment(base, new),
-        warnings: warnings(base, new, sound),
+        warnings: warnings(base, new, found, sound),
         pictures: drawn(gates).into_iter().map(|series| picture::picture(series, base, new)).collect(),
         metrics,
     }
@@ -155,15 +168,36 @@ struct Found {
     note: Option<String>,
 }
 
-fn find(gate: &Gate, base: &[Digest], new: &[Digest]) -> Found {
-    let logs = |side: &[Digest]| side.iter().map(|run| run.log_quantile(gate)).collect::<Result<Vec<f64>, String>>();
-    let nothing = Found { runs: [base.len(), new.len()], method: "welch", means: None, estimate: None, note: None };
-    let (a, b) = match (logs(base), logs(new)) {
-        (Ok(a), Ok(b)) => (a, b),
-        (Err(why), _) => return Found { note: Some(format!("base: {why}")), ..nothing },
-        (_, Err(why)) => return Found { note: Some(format!("new: {why}")), ..nothing },
+type Logs = Result<(Vec<f64>, Vec<f64>), String>;
+
+/// The gated quantile of every run of both sides.
+fn logs(gate: &Gate, base: &[Digest], new: &[Digest]) -> Logs {
+    let of = |name: &str, side: &[Digest]| {
+        let all = side.iter().map(|run| run.log_quantile(gate)).collect::<Result<Vec<f64>, String>>();
+        all.map_err(|why| format!("{name}: {why}"))
     };
-    let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
+    Ok((of("base", base)?, of("new", new)?))
+}
+
+fn find_pairs(gate: &Gate, base: &[Digest], new: &[Digest], level: f64) -> Found {
+    let nothing = Found { runs: [base.len(), new.len()], method: "paired", means: None, estimate: None, note: None };
+    let (a, b) = match logs(gate, base, new) {
+        Ok(both) => both,
+        Err(why) => return Found { note: Some(why), ..nothing },
+    };
+    let differences: Vec<f64> = a.iter().zip(&b).map(|(a, b)| b - a).collect();
+    let few = differences.len() < stats::FEWEST;
+    let note = few.then(|| format!("{} pairs are needed to accuse", stats::FEWEST));
+    let means = (!a.is_empty()).then(|| [stats::mean(&a), stats::mean(&b)]);
+    Found { means, estimate: stats::paired(&differences, level), note, ..nothing }
+}
+
+fn find(gate: &Gate, base: &[Digest], new: &[Digest]) -> Found {
+    let nothing = Found { runs: [base.len(), new.len()], method: "welch", means: None, estimate: None, note: None };
+    let (a, b) = match logs(gate, base, new) {
+        Ok(both) => both,
+        Err(why) => return Found { note: Some(why), ..nothing },
+    };
     let (method, estimate) = match (a.as_slice(), b.as_slice()) {
         ([_], [_]) => (INSIDE, stats::sections(&base[0].log_sections(gate), &new[0].log_sections(gate), b[0] - a[0])),
         (_, &[one]) => ("prediction", stats::prediction(&a, one)),
@@ -171,7 +205,7 @@ fn find(gate: &Gate, base: &[Digest], new: &[Digest]) -> Found {
     };
     let few = a.len() < stats::FEWEST || (method == "welch" && b.len() < stats::FEWEST);
     let note = (method != INSIDE && few).then(|| format!("{} runs a side are needed to accuse", stats::FEWEST));
-    Found { method, means: Some([mean(&a), mean(&b)]), estimate, note, ..nothing }
+    Found { method, means: Some([stats::mean(&a), stats::mean(&b)]), estimate, note, ..nothing }
 }
 
 /// One run against one: what varies between runs is not seen.
@@ -185,7 +219,7 @@ fn metric(gate: &Gate, found: &Found, p: f64, strict: bool, sound: bool) -> Metr
         answer => answer,
     };
     let e = found.estimate.as_ref();
-    let improved = e.is_some_and(|e| e.faster < stats::LEVEL && -e.log_ratio > gate.margin.ln_1p()) && found.method != INSIDE;
+    let improved = e.is_some_and(|e| e.faster < e.level && -e.log_ratio > gate.margin.ln_1p()) && found.method != INSIDE;
     Metric {
         name: gate.name(),
         margin: gate.margin,
@@ -222,12 +256,13 @@ fn environment(base: &[Digest], new: &[Digest]) -> Vec<(String, String, String)>
     rows.filter(|(_, a, b)| a != b || a.contains(" | ")).collect()
 }
 
-fn warnings(base: &[Digest], new: &[Digest], sound: bool) -> Vec<String> {
+fn warnings(base: &[Digest], new: &[Digest], found: &[Found], sound: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if !sound {
         warnings.push("a run is invalid or was cut short, so nothing can be concluded".to_owned());
     }
     match (base.len(), new.len()) {
+        _ if found.iter().any(|f| f.method == "paired") => {}
         (1, 1) => warnings.push("intervals are inside these runs; what differs between runs is unseen".to_owned()),
         (_, 1) => warnings.push("one new run: the interval is a prediction from the base's runs".to_owned()),
         _ => {}

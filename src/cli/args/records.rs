@@ -85,6 +85,9 @@ pub(crate) struct CompareArgs {
     /// Folder for the files of --report.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Tell how the spread of these runs stands to that of `volley calibrate`, from its file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calibration: Option<PathBuf>,
     /// Compare runs of different experiments all the same.
     #[arg(long)]
     pub(crate) force: bool,
@@ -113,4 +116,27 @@ pub(crate) enum OnInconclusive {
     Warn,
     /// An error, exit code 12.
     Fail,
+}
+
+/// `volley trend`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  volley trend reports
+  volley trend reports --profile echo --metric 'echo p(99)' --format json
+
+Each run stands against the median of up to ten runs of the same experiment before it. This shows, and
+accuses nobody; `volley compare` does.")]
+pub(crate) struct TrendArgs {
+    /// Folder with records.
+    pub(crate) dir: PathBuf,
+    /// Profile whose runs are shown [default: that of the latest run].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// A metric, as 'echo p(99)'; repeat for more [default: p(50) and p(99) of what the load measures].
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Vec<String>,
+    /// How results go to standard output.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }

@@ -10,11 +10,11 @@ use crate::report::escape::html as escaped;
 use crate::report::words;
 
 /// Ratio and interval in words.
-fn figures(m: &Metric) -> String {
+fn figures(m: &Metric, confidence: f64) -> String {
     let interval = m.interval.map_or("n/a".into(), |[low, high]| format!("{low:.3} to {high:.3}"));
     let ratio = m.ratio.map_or("n/a".into(), |ratio| format!("{ratio:.3}"));
     let note = m.note.as_ref().map_or(String::new(), |note| format!("; {note}"));
-    format!("ratio {ratio} (90 % {interval}), margin {:.1} %{note}", m.margin * 100.0)
+    format!("ratio {ratio} ({:.0} % {interval}), margin {:.1} %{note}", confidence * 100.0, m.margin * 100.0)
 }
 
 /// A regression is a failure, what cannot be concluded is skipped.
@@ -33,7 +33,7 @@ pub fn junit(c: &Comparison) -> Vec<u8> {
             Answer::Pass | Answer::Clear => None,
         };
         let _ = match kind {
-            Some(kind) => writeln!(out, "{case}>\n      <{kind} message=\"{}\"/>\n    </testcase>", escaped(&figures(m))),
+            Some(kind) => writeln!(out, "{case}>\n      <{kind} message=\"{}\"/>\n    </testcase>", escaped(&figures(m, c.confidence))),
             None => writeln!(out, "{case}/>"),
         };
     }
@@ -51,7 +51,8 @@ pub fn markdown(c: &Comparison) -> Vec<u8> {
     for m in c.metrics.iter().take(40) {
         let sees = m.detectable.map_or("n/a".into(), |x| format!("{:.1} %", x * 100.0));
         let (base, new) = (words::time_or_na(m.base_ns), words::time_or_na(m.new_ns));
-        let _ = writeln!(out, "| {} | {base} | {new} | {} | {sees} | {} |", cell(&m.name), cell(&figures(m)), answer(m.answer));
+        let _ =
+            writeln!(out, "| {} | {base} | {new} | {} | {sees} | {} |", cell(&m.name), cell(&figures(m, c.confidence)), answer(m.answer));
     }
     c.warnings.iter().for_each(|warning| {
         let _ = writeln!(out, "\n{}", cell(warning));

@@ -22,12 +22,16 @@ pub struct Digest {
     pub place: String,
     /// Id of the run.
     pub id: String,
+    /// When it began, as UTC text that sorts by time.
+    pub started: String,
     /// Plan.
     pub plan: PlanRecord,
     /// Machine.
     pub machine: Machine,
     /// Its own verdict.
     pub verdict: Verdict,
+    /// Why, in words.
+    pub reasons: Vec<String>,
     /// Rows of name and value.
     pub environment: Vec<(String, String)>,
     profile_text: String,
@@ -63,9 +67,11 @@ impl Digest {
         Digest {
             place: place.to_owned(),
             id: manifest.id.clone(),
+            started: manifest.started.clone(),
             plan: manifest.plan.clone(),
             machine: manifest.machine.clone(),
             verdict: view.summary.verdict,
+            reasons: view.summary.reasons,
             environment: view.environment,
             profile_text: manifest.profile_text.clone(),
             series: series.collect(),

@@ -8,6 +8,9 @@
 //! seen   = (t(97.5 %; v) + t(80 %; v)) se        smallest change found with 80 % power, two-sided 5 %
 //! ```
 //!
+//! Runs that took turns are compared pair by pair: d is the mean of the differences, se their spread over sqrt(k),
+//! v = k - 1, at a level of their own.
+//!
 //! One new run against k >= 3 of the base is a prediction: se = s sqrt(1 + 1/k), v = k - 1. The run
 //! is the unit; a request never is, since requests of one run share its luck.
 
@@ -25,9 +28,9 @@ pub const FEWEST: usize = 3;
 pub struct Estimate {
     /// Logarithm of new / base.
     pub log_ratio: f64,
-    /// Lower end of the 90 % interval.
+    /// Lower end of the interval, 90 % unless `level` is another.
     pub low: f64,
-    /// Upper end of the 90 % interval.
+    /// Upper end of the interval.
     pub high: f64,
     /// One-sided p-value of "slower".
     pub slower: f64,
@@ -39,6 +42,8 @@ pub struct Estimate {
     pub error: f64,
     /// Degrees of freedom.
     pub freedom: f64,
+    /// Level of each side of the interval, and of the one-sided test.
+    pub level: f64,
 }
 
 /// The answer to one gate.
@@ -55,8 +60,20 @@ pub enum Answer {
     Inconclusive,
 }
 
-fn mean(x: &[f64]) -> f64 {
+/// Mean of a sample that is not empty.
+pub(super) fn mean(x: &[f64]) -> f64 {
     x.iter().sum::<f64>() / x.len() as f64
+}
+
+/// Standard deviation of a sample; `None` of fewer than two.
+pub fn deviation(x: &[f64]) -> Option<f64> {
+    (x.len() > 1).then(|| variance(x).sqrt())
+}
+
+/// Smallest change, as a share, that `k` runs a side find with 80 % power when runs spread by `sd` (of logarithms).
+pub fn detectable(sd: f64, k: u32) -> f64 {
+    let k = f64::from(k.max(2));
+    estimate(0.0, sd * (2.0 / k).sqrt(), 2.0 * k - 2.0, LEVEL).detectable.exp_m1()
 }
 
 /// Variance of a sample of at least two.
@@ -75,7 +92,7 @@ pub fn welch(base: &[f64], new: &[f64]) -> Option<Estimate> {
     let freedom = (a + b).powi(2) / (a * a / (base.len() as f64 - 1.0) + b * b / (new.len() as f64 - 1.0));
     // No spread at all: every run gave the same number.
     let freedom = if freedom.is_finite() { freedom } else { (base.len() + new.len() - 2) as f64 };
-    Some(estimate(mean(new) - mean(base), (a + b).sqrt(), freedom))
+    Some(estimate(mean(new) - mean(base), (a + b).sqrt(), freedom, LEVEL))
 }
 
 /// One new value against at least [`FEWEST`] of the base: a prediction interval.
@@ -84,18 +101,24 @@ pub fn prediction(base: &[f64], new: f64) -> Option<Estimate> {
         return None;
     }
     let k = base.len() as f64;
-    Some(estimate(new - mean(base), (variance(base) * (1.0 + 1.0 / k)).sqrt(), k - 1.0))
+    Some(estimate(new - mean(base), (variance(base) * (1.0 + 1.0 / k)).sqrt(), k - 1.0, LEVEL))
+}
+
+/// Pairs of runs that took turns, by their differences; `level` is that of each side.
+pub fn paired(differences: &[f64], level: f64) -> Option<Estimate> {
+    let k = differences.len() as f64;
+    deviation(differences).map(|sd| estimate(mean(differences), sd / k.sqrt(), k - 1.0, level))
 }
 
 /// One run against one, each in contiguous sections: the spread inside the runs around `log_ratio`,
 /// the change of the whole runs.
 pub fn sections(base: &[f64], new: &[f64], log_ratio: f64) -> Option<Estimate> {
     let inside = welch(base, new)?;
-    Some(estimate(log_ratio, inside.error, inside.freedom))
+    Some(estimate(log_ratio, inside.error, inside.freedom, LEVEL))
 }
 
-fn estimate(log_ratio: f64, error: f64, freedom: f64) -> Estimate {
-    let half = student::quantile(1.0 - LEVEL, freedom) * error;
+fn estimate(log_ratio: f64, error: f64, freedom: f64, level: f64) -> Estimate {
+    let half = student::quantile(1.0 - level, freedom) * error;
     let detectable = (student::quantile(0.975, freedom) + student::quantile(0.8, freedom)) * error;
     let above = |d: f64| match error > 0.0 {
         true => student::cdf(-d / error, freedom),
@@ -103,7 +126,7 @@ fn estimate(log_ratio: f64, error: f64, freedom: f64) -> Estimate {
         false => 1.0,
     };
     let (slower, faster) = (above(log_ratio), above(-log_ratio));
-    Estimate { log_ratio, low: log_ratio - half, high: log_ratio + half, slower, faster, detectable, error, freedom }
+    Estimate { log_ratio, low: log_ratio - half, high: log_ratio + half, slower, faster, detectable, error, freedom, level }
 }
 
 /// Holm's correction: p-values adjusted so that comparing each with the level keeps the level for all together.
@@ -124,7 +147,7 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
 pub fn answer(estimate: &Estimate, p: f64, margin: f64, strict: bool) -> Answer {
     let margin = margin.ln_1p();
     let beyond = if strict { estimate.low > margin } else { estimate.log_ratio > margin };
-    if p < LEVEL && beyond {
+    if p < estimate.level && beyond {
         Answer::Regression
     } else if estimate.high < margin {
         Answer::Pass
@@ -148,8 +171,7 @@ mod tests {
     #[test]
     fn smallest_detectable_effects_are_those_of_the_table() {
         for (sd, k, percent) in [(0.02, 3, 6.3), (0.03, 5, 6.3), (0.05, 10, 6.8), (0.13, 5, 30.0), (0.13, 10, 19.0), (0.01, 20, 0.9)] {
-            let error = sd * (2.0 / f64::from(k)).sqrt();
-            let seen = estimate(0.0, error, 2.0 * f64::from(k) - 2.0).detectable.exp_m1() * 100.0;
+            let seen = detectable(sd, k) * 100.0;
             assert!((seen - percent).abs() <= 0.05 * percent, "sd {sd}, k {k}: {seen} instead of {percent}");
         }
     }
@@ -159,6 +181,16 @@ mod tests {
         let e = welch(&[1.0, 1.0, 1.0], &[1.0, 1.0, 1.0]).expect("three a side");
         assert_eq!((e.log_ratio, e.low, e.high, e.slower), (0.0, 0.0, 0.0, 1.0));
         assert_eq!(answer(&e, e.slower, 0.05, false), Answer::Pass);
+    }
+
+    #[test]
+    fn pairs_by_hand() {
+        // Mean 2, sd 1.5811, se 0.7071, t(95 %; 4) = 2.132; t = 2.828 lies at 97.63 %.
+        let e = paired(&[0.0, 1.0, 2.0, 3.0, 4.0], LEVEL).expect("five pairs");
+        assert!((e.log_ratio - 2.0).abs() < 1e-12 && (e.low - 0.4925).abs() < 1e-3 && (e.high - 3.5075).abs() < 1e-3, "{e:?}");
+        assert!((e.slower - 0.0237).abs() < 1e-4, "{e:?}");
+        assert!(paired(&[0.0, 1.0, 2.0, 3.0, 4.0], 0.02).is_some_and(|strict| strict.low < e.low));
+        assert_eq!(paired(&[1.0], LEVEL), None);
     }
 
     #[test]

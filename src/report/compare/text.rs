@@ -15,7 +15,8 @@ pub fn text(c: &Comparison) -> String {
     let mut out = String::new();
     let mut line = |text: String| writeln!(out, "{}", text.trim_end()).expect("a string takes everything");
     line(format!(
-        "volley compare  {} and {}, {}",
+        "volley {}  {} and {}, {}",
+        name(c),
         words::counted(c.base.len() as u64, "base run", "base runs"),
         words::counted(c.new.len() as u64, "new run", "new runs"),
         if c.interleaved { "interleaved" } else { "not interleaved" }
@@ -29,11 +30,26 @@ pub fn text(c: &Comparison) -> String {
         }
     }
     line(format!("\n{}", answer(c.verdict).to_uppercase()));
-    line(format!("\n{:NAME$}{:>8}{:>9}{:>7}{:>14}{:>7}{:>6}  {}", "", "base", "new", "ratio", "90 % interval", "sees", "k", "answer"));
+    line(format!(
+        "\n{:NAME$}{:>8}{:>9}{:>7}{:>14}{:>7}{:>6}  {}",
+        "",
+        "base",
+        "new",
+        "ratio",
+        format!("{:.0} % interval", c.confidence * 100.0),
+        "sees",
+        "k",
+        "answer"
+    ));
     c.metrics.iter().flat_map(rows).for_each(&mut line);
     line("\nsees: smallest change this comparison finds in four of five cases".into());
     c.warnings.iter().for_each(|warning| line(format!("note: {warning}")));
     out
+}
+
+/// The command that made it.
+fn name(c: &Comparison) -> &'static str {
+    if c.interleaved { "ab" } else { "compare" }
 }
 
 /// An answer in a word.

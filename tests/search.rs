@@ -1,0 +1,77 @@
+//! `volley search` against a reference server that is slow beyond 60 connections. A busy machine may make runs invalid; then the
+//! search has to say that the generator was the limit.
+
+mod kit;
+
+use kit::Ended;
+use kit::Server;
+use kit::call;
+use kit::folder;
+use kit::read;
+use kit::text;
+use serde_json::Value;
+
+const STEP: [&str; 7] = ["--rate=20/s", "--duration=1s", "--warmup=200ms", "--ramp=100ms", "--lanes=1", "--pause=0s", "--format=json"];
+
+fn search(server: &Server, limit: &str, more: &[&str]) -> Ended {
+    let words = [&["search", "echo", "--target", &server.url, "--over", "clients", "--limit", limit], &STEP[..], more];
+    call(&words.concat())
+}
+
+/// Slow enough that a busy machine's lateness is small beside it.
+fn server() -> Server {
+    Server::start(&["echo", "--delay", "fixed:100ms", "--knee", "60"])
+}
+
+/// Whether it ended because of the machine, and blames nobody else.
+fn was_spoiled(ended: &Ended) -> bool {
+    let spoiled = ended.code == Some(4);
+    if spoiled {
+        let json = ended.json();
+        let last = json["steps"].as_array().and_then(|steps| steps.last()).expect("a step");
+        assert_eq!((json["end"].as_str(), last["verdict"].as_str()), (Some("generator-limited"), Some("invalid")), "{ended:#?}");
+    }
+    spoiled
+}
+
+#[test]
+fn a_planted_knee_is_found() {
+    let (dir, server) = (folder(), server());
+    let out = dir.path().join("trial");
+    let ended = search(&server, "echo p(50) < 110ms", &["--from", "15", "--to", "200", "--out", text(&out)]);
+    let stored: Value = serde_json::from_str(&read(&out, "search.json")).expect("search.json is JSON");
+    assert_eq!(stored, ended.json());
+    if was_spoiled(&ended) {
+        return;
+    }
+    assert_eq!((ended.code, stored["end"].as_str()), (Some(0), Some("found")), "{ended:#?}");
+    let load = stored["load"].as_f64().unwrap_or(0.0);
+    assert!((54.0..=66.0).contains(&load), "{load}: {stored:#}");
+    assert_eq!(stored["recovers"], true, "{stored:#}");
+    let steps = stored["steps"].as_array().expect("a list");
+    let whys: Vec<&str> =
+        steps.iter().rev().filter(|step| step["verdict"] != "invalid").take(3).filter_map(|step| step["why"].as_str()).collect();
+    assert_eq!(whys, ["recover", "confirm", "confirm"], "{stored:#}");
+    assert!(steps.iter().any(|step| step["verdict"] == "breaks" && step["p50"].as_u64() > Some(110_000_000)), "{stored:#}");
+}
+
+#[test]
+fn nothing_holds_where_the_lowest_load_breaks() {
+    let (dir, server) = (folder(), server());
+    let ended = search(&server, "echo p(50) < 50ms", &["--from", "10", "--out", text(&dir.path().join("trial"))]);
+    if !was_spoiled(&ended) {
+        assert_eq!((ended.code, ended.json()["end"].as_str()), (Some(3), Some("nothing")), "{ended:#?}");
+        assert_eq!(ended.json()["steps"].as_array().map(Vec::len), Some(1), "{ended:#?}");
+    }
+}
+
+#[test]
+fn what_the_search_says_itself_is_not_typed() {
+    let search = |more: &[&str]| call(&[&["search", "echo"], more].concat());
+    search(&["--over", "clients", "--limit", "echo p(50) < 1s", "--clients", "5"])
+        .refuses(2, &["--clients does not go with --over clients"]);
+    search(&["--over", "rate", "--limit", "echo p(50) < 1s", "--rate", "5/s"]).refuses(2, &["--rate does not go with --over rate"]);
+    search(&["--over", "rate"]).refuses(2, &["--limit"]);
+    search(&["--over", "rate", "--limit", "echo p(50) < 1s", "--from", "9", "--to", "3"]).refuses(2, &["--from is above --to"]);
+    search(&["--over", "clients", "--limit", "ecco p(50) < 1s"]).refuses(2, &["ecco", "could not begin"]);
+}
