@@ -18,8 +18,10 @@ use crate::report::compare::digest::Digest;
 use crate::report::compare::gate;
 use crate::report::compare::gate::Gate;
 use crate::report::compare::paired;
+use crate::report::compare::png;
 use crate::report::compare::stats::Answer;
 use crate::report::compare::text;
+use crate::report::html;
 use crate::trial::ab;
 use crate::trial::ab::End;
 use crate::trial::ab::Look;
@@ -206,9 +208,14 @@ fn json(outcome: &Outcome) -> Result<String, Trouble> {
 }
 
 fn write(dir: &Path, outcome: &Outcome) -> Result<(), Trouble> {
-    let failed = |e: std::io::Error| Trouble::internal(format!("ab.json could not be written: {e}"));
+    let mut files = vec![("ab.json", json(outcome)?.into_bytes())];
+    if let Some(comparison) = &outcome.comparison {
+        files.push(("compare.html", html::comparison(comparison)));
+        files.push(("compare.png", png(comparison).map_err(Trouble::internal)?));
+    }
+    let failed = |e: std::io::Error| Trouble::internal(format!("the outcome could not be written: {e}"));
     std::fs::create_dir_all(dir).map_err(failed)?;
-    record::write::replace_file(dir, "ab.json", json(outcome)?.as_bytes()).map_err(failed)
+    files.iter().try_for_each(|(name, bytes)| record::write::replace_file(dir, name, bytes)).map_err(failed)
 }
 
 fn show(outcome: &Outcome, dir: &Path, format: Format) -> Result<(), Trouble> {
@@ -227,6 +234,6 @@ fn show(outcome: &Outcome, dir: &Path, format: Format) -> Result<(), Trouble> {
     for look in &outcome.looks {
         say!("look after {} pairs: {}", look.pairs, text::answer(look.verdict));
     }
-    say!("records and ab.json in {}", dir.display());
+    say!("records, ab.json, compare.html and compare.png in {}", dir.display());
     Ok(())
 }
