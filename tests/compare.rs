@@ -195,6 +195,11 @@ fn a_trend_is_in_order_of_time() {
     assert_eq!(rows.iter().map(place).collect::<Vec<_>>(), [Some('b'), Some('c'), Some('a')], "{ended:#?}");
     let ratio = rows[2]["figures"][0]["ratio"].as_f64().unwrap_or(0.0);
     assert!((ratio - 1.2).abs() < 0.01 && rows[0]["figures"][0]["ratio"].is_null(), "{json:#}");
+    let shown = Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparisons");
+    call(&["trend", text(dir.path()), "--out", text(&shown)]);
+    let page = std::fs::read_to_string(shown.join("trend.html")).expect("a page");
+    assert!(page.contains("<h1>Trend: ") && page.matches("<tr>").count() > 4, "{}", page.len());
+    assert_eq!(std::fs::read(shown.join("trend.png")).expect("a plot")[16..20], 1280u32.to_be_bytes());
     let ended = call(&["trend", text(dir.path())]);
     assert!(ended.code == Some(0) && ended.out.contains("echo p(99)") && ended.out.contains("x1.20"), "{ended:#?}");
     call(&["trend", text(&dir.path().join("nothing"))]).refuses(2, &["holds no record"]);

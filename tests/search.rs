@@ -40,6 +40,10 @@ fn a_planted_knee_is_found() {
     let out = dir.path().join("trial");
     let ended = search(&server, "echo p(50) < 110ms", &["--from", "15", "--to", "200", "--out", text(&out)]);
     let stored: Value = serde_json::from_str(&read(&out, "search.json")).expect("search.json is JSON");
+    let page = read(&out, "search.html");
+    let steps = stored["steps"].as_array().map_or(0, Vec::len);
+    assert_eq!(page.matches("<tr>").count(), 2 * (steps + 1), "the chart's table and the steps");
+    assert_eq!(std::fs::read(out.join("search.png")).expect("a plot")[16..20], 1280u32.to_be_bytes());
     assert_eq!(stored, ended.json());
     if was_spoiled(&ended) {
         return;

@@ -1,5 +1,7 @@
 //! `volley search`: run after run with another load, until the largest that holds the limits is known.
 
+mod drawn;
+
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -19,6 +21,8 @@ use super::turns::Turns;
 use crate::record;
 use crate::record::Run;
 use crate::report::build;
+use crate::report::html;
+use crate::report::steps;
 use crate::report::view::Verdict;
 use crate::report::view::View;
 use crate::trial::search::Ask;
@@ -100,7 +104,7 @@ pub(super) fn search(args: &SearchArgs) -> Result<u8, Trouble> {
         recovers: search.recovers(),
         steps,
     };
-    write(&dir, &outcome)?;
+    write(&dir, &outcome, &args.each.profile)?;
     match args.format {
         Format::Text => show(&outcome, &args.each.profile, &dir),
         Format::Json => say!("{}", json(&outcome)?),
@@ -230,10 +234,16 @@ fn json(outcome: &Outcome) -> Result<String, Trouble> {
     serde_json::to_string_pretty(outcome).map_err(|e| Trouble::internal(format!("the outcome: {e}")))
 }
 
-fn write(dir: &PathBuf, outcome: &Outcome) -> Result<(), Trouble> {
-    let failed = |e: std::io::Error| Trouble::internal(format!("search.json could not be written: {e}"));
+fn write(dir: &PathBuf, outcome: &Outcome, profile: &str) -> Result<(), Trouble> {
+    let drawn = drawn::drawn(outcome, profile);
+    let files = [
+        ("search.json", json(outcome)?.into_bytes()),
+        ("search.html", html::steps(&drawn)),
+        ("search.png", steps::png(&drawn).map_err(Trouble::internal)?),
+    ];
+    let failed = |e: std::io::Error| Trouble::internal(format!("the outcome could not be written: {e}"));
     std::fs::create_dir_all(dir).map_err(failed)?;
-    record::write::replace_file(dir, "search.json", json(outcome)?.as_bytes()).map_err(failed)
+    files.iter().try_for_each(|(name, bytes)| record::write::replace_file(dir, name, bytes)).map_err(failed)
 }
 
 /// A line of the table.
@@ -263,7 +273,7 @@ fn show(outcome: &Outcome, profile: &str, dir: &Path) {
         Some(false) => say!("warning: at half of that load the limits broke: the server has not recovered"),
         None => {}
     }
-    say!("records and search.json in {}", dir.display());
+    say!("records, search.json, search.html and search.png in {}", dir.display());
 }
 
 /// What was found.

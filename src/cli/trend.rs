@@ -1,11 +1,17 @@
 //! `volley trend`: quantiles of the records in a folder, in order of time.
 
+use std::path::Path;
+
 use super::Trouble;
 use super::args::Format;
 use super::args::TrendArgs;
 use super::compare;
 use super::say;
+use crate::record;
 use crate::report::compare::digest::Digest;
+use crate::report::html;
+use crate::report::steps;
+use crate::report::steps::Steps;
 use crate::trial::trend;
 use crate::trial::trend::Figure;
 use crate::trial::trend::Trend;
@@ -22,6 +28,9 @@ pub(super) fn trend(args: &TrendArgs) -> Result<u8, Trouble> {
     let latest: &[Digest] = std::slice::from_ref(latest);
     let metrics: Vec<String> = args.metric.iter().map(|metric| format!("base: {metric}")).collect();
     let found = trend::trend(&runs, &compare::gates(&metrics, latest, latest)?);
+    if let Some(dir) = &args.out {
+        write(dir, &found)?;
+    }
     match args.format {
         Format::Text => show(&found),
         Format::Json => {
@@ -29,6 +38,44 @@ pub(super) fn trend(args: &TrendArgs) -> Result<u8, Trouble> {
         }
     }
     Ok(0)
+}
+
+fn write(dir: &Path, found: &Trend) -> Result<(), Trouble> {
+    let drawn = drawn(found);
+    let files = [("trend.html", html::steps(&drawn)), ("trend.png", steps::png(&drawn).map_err(Trouble::internal)?)];
+    let failed = |e: std::io::Error| Trouble::internal(format!("--out {}: {e}", dir.display()));
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    files.iter().try_for_each(|(name, bytes)| record::write::replace_file(dir, name, bytes)).map_err(failed)
+}
+
+/// The trend as it is drawn; a line down where another experiment begins.
+fn drawn(found: &Trend) -> Steps {
+    let line = |metric: usize| {
+        let point = |(number, run): (usize, &trend::Row)| Some((number as f64, run.figures[metric].ns?));
+        (1..).zip(&found.runs).filter_map(point).collect()
+    };
+    let cells = |(number, run): (usize, &trend::Row)| {
+        let own = [number.to_string(), run.started.clone(), run.verdict.clone()].into_iter();
+        own.chain(run.figures.iter().map(shown)).chain([run.differs.join(", ")]).collect()
+    };
+    let heads = ["#Run", "Started", "Verdict"].map(str::to_owned).into_iter();
+    let metrics = found.metrics.iter().map(|metric| format!("#{metric}"));
+    let changed = |(number, run): (usize, &trend::Row)| {
+        (!run.differs.is_empty()).then(|| (number as f64, format!("another {}", run.differs.join(", "))))
+    };
+    Steps {
+        title: format!("Trend: {}", found.profile),
+        finding: format!(
+            "{} runs in order of time. In brackets: against the median of up to ten runs of the same before it.",
+            found.runs.len()
+        ),
+        good: None,
+        axis: "Run".into(),
+        lines: found.metrics.iter().enumerate().map(|(i, metric)| (metric.clone(), line(i))).collect(),
+        notes: (1..).zip(&found.runs).filter_map(changed).collect(),
+        heads: heads.chain(metrics).chain(["Another".to_owned()]).collect(),
+        rows: (1..).zip(&found.runs).map(cells).collect(),
+    }
 }
 
 fn show(found: &Trend) {

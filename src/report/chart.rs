@@ -4,6 +4,7 @@
 //! where its horizontal axis lies, so that a pointer can be turned into a moment or a quantile.
 
 pub(crate) mod distribution;
+pub(crate) mod dots;
 pub(crate) mod forest;
 pub(crate) mod heatmap;
 pub(crate) mod levels;

@@ -9,11 +9,13 @@ mod data;
 mod figures;
 mod panels;
 mod protocol;
+mod steps;
 mod storm;
 mod tables;
 
 pub use comparison::comparison;
 pub use data::carried;
+pub use steps::steps;
 
 use base64::Engine;
 use serde_json::Value;

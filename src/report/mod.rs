@@ -22,6 +22,7 @@ pub mod quantile;
 mod scale;
 mod scene;
 pub mod sheets;
+pub mod steps;
 mod svg;
 pub mod text;
 pub mod trackers;

@@ -5,9 +5,11 @@
 
 mod card;
 mod comparison;
+mod steps;
 
 pub(crate) use card::card;
 pub(crate) use comparison::comparison;
+pub(crate) use steps::steps;
 
 use super::chart::Look;
 use super::chart::heatmap as heat_chart;
@@ -55,7 +57,7 @@ impl Plot {
 pub(crate) fn percentiles(view: &View) -> Plot {
     let look = Look { text: 17.0, line: 2.4, right: 96.0 };
     let (what, finding) = ("Latency by percentile", findings::percentiles(view));
-    let (mut scene, area) = sheet(view, (1280.0, 720.0), what, findings::first_sentence(&finding), look);
+    let (mut scene, area) = paper(view, (1280.0, 720.0), what, findings::first_sentence(&finding), look);
     curve_chart::draw(&mut scene, view, area, look);
     let key = "solid: response     dashed: service, where it differs     dots: at most 10 samples beyond";
     if !curve_chart::shown(view).is_empty() {
@@ -70,7 +72,7 @@ pub(crate) fn heatmap(view: &View) -> Plot {
     let main = findings::main_series(view).map(|s| s.name.clone()).unwrap_or_default();
     let heat = view.heats.iter().find(|h| h.series == main).or(view.heats.first());
     let (what, finding) = ("Latency over time", heat.map_or("Nothing was answered.".into(), findings::heat));
-    let (mut scene, area) = sheet(view, (1600.0, 900.0), what, &finding, look);
+    let (mut scene, area) = paper(view, (1600.0, 900.0), what, &finding, look);
     match heat {
         Some(heat) => drop(heat_chart::draw(&mut scene, heat, area, look, MOST_COLUMNS)),
         None => nothing(&mut scene, area, look, "Nothing was answered, so there is no latency to draw."),
@@ -82,7 +84,7 @@ pub(crate) fn heatmap(view: &View) -> Plot {
 pub(crate) fn timeline(view: &View) -> Plot {
     let look = Look { text: 18.0, line: 2.6, right: 110.0 };
     let (what, finding) = ("Load over time", findings::load(view));
-    let (mut scene, area) = sheet(view, (1600.0, 900.0), what, &finding, look);
+    let (mut scene, area) = paper(view, (1600.0, 900.0), what, &finding, look);
     load_chart::draw(&mut scene, view, area, look);
     Plot::new(view, what, "timeline.png", finding, scene)
 }
@@ -92,7 +94,7 @@ pub(crate) fn recovery(view: &View) -> Plot {
     let look = Look { text: 17.0, line: 2.4, right: 40.0 };
     let finding = view.summary.storm.as_ref().map_or("The run had no storm.".into(), words::storm_passed);
     let what = "Recovery from a storm";
-    let (mut scene, area) = sheet(view, (1280.0, 720.0), what, &finding, look);
+    let (mut scene, area) = paper(view, (1280.0, 720.0), what, &finding, look);
     match (&view.summary.storm, &view.storm) {
         (Some(storm), Some(curve)) => drop(recovery_chart::draw(&mut scene, storm, curve, area, look)),
         _ => nothing(&mut scene, area, look, "The run had no storm."),
@@ -101,7 +103,7 @@ pub(crate) fn recovery(view: &View) -> Plot {
 }
 
 /// An empty sheet with title, verdict, finding and foot, and the room left for the chart.
-fn sheet(view: &View, (width, height): (f64, f64), what: &str, finding: &str, look: Look) -> (Scene, Rect) {
+fn paper(view: &View, (width, height): (f64, f64), what: &str, finding: &str, look: Look) -> (Scene, Rect) {
     let mut scene = Scene::new(width, height);
     let title = format!("{what}: {}", drawn(&view.summary.run.profile));
     let size = look.text * 1.5;

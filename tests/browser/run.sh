@@ -16,5 +16,5 @@ fi
 # axe-core is a bonus: without it everything else is still checked.
 [ -d "$work/node_modules/axe-core" ] || npm install --prefix "$work" --no-audit --no-fund axe-core || true
 cargo test --quiet --test html pages_for_the_browser
-cargo test --quiet --test compare the_page_says
+cargo test --quiet --test compare
 CHROMIUM="$browser" exec node tests/browser/page.mjs "$work" target/tmp/pages "$@"

@@ -124,6 +124,7 @@ pub(crate) enum OnInconclusive {
 Examples:
   volley trend reports
   volley trend reports --profile echo --metric 'echo p(99)' --format json
+  volley trend reports --out site      trend.html and trend.png in the folder site
 
 Each run stands against the median of up to ten runs of the same experiment before it. This shows, and
 accuses nobody; `volley compare` does.")]
@@ -136,6 +137,9 @@ pub(crate) struct TrendArgs {
     /// A metric, as 'echo p(99)'; repeat for more [default: p(50) and p(99) of what the load measures].
     #[arg(long, value_name = "METRIC")]
     pub(crate) metric: Vec<String>,
+    /// Folder for trend.html and trend.png.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// How results go to standard output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

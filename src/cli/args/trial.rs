@@ -17,12 +17,15 @@ use crate::trial::ab::Looks;
 use crate::units::Nanos;
 
 /// Flags of `volley run` that a command of several runs has not, or has in its own way.
-const NOT_HANDED_ON: [&str; 14] = [
+const NOT_HANDED_ON: [&str; 17] = [
     "repeat",
     "pause",
     "tui",
     "live",
-    "live_anywhere",
+    "metrics",
+    "listen_anywhere",
+    "png_scale",
+    "theme",
     "dry_run",
     "out",
     "report",
