@@ -1,7 +1,7 @@
 //! Runs in the order in which they were made, and how a quantile went.
 //!
 //! Each row stands against the median of the rows before it that were the same experiment and can be believed, up to
-//! [`BACK`] of them. This shows, and accuses nobody; `compare` and `ab` do.
+//! ten of them. This shows, and accuses nobody; `compare` and `ab` do.
 
 use serde::Serialize;
 
