@@ -3,10 +3,31 @@
 mod kit;
 
 use std::fs;
+use std::io::Read;
+use std::io::Write;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::bufread::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use kit::*;
 use volley::mock::Words;
+
+/// What a page carries, as text.
+fn inflated(data: &str) -> String {
+    let bytes = STANDARD.decode(data).expect("base64");
+    let mut text = String::new();
+    ZlibDecoder::new(bytes.as_slice()).read_to_string(&mut text).expect("it inflates");
+    text
+}
+
+fn deflated(text: &str) -> String {
+    let mut deflate = ZlibEncoder::new(Vec::new(), Compression::fast());
+    deflate.write_all(text.as_bytes()).expect("memory takes everything");
+    STANDARD.encode(deflate.finish().expect("memory takes everything"))
+}
 
 /// A run with its page.
 fn ran(out: &Path) -> Ended {
@@ -52,7 +73,19 @@ fn what_is_no_page_is_refused_and_leaves_nothing() {
     let end = at + page[at..].find('<').expect("the block ends");
     let with = |data: &str| format!("{}{data}{}", &page[..at], &page[end..]);
     let data = &page[at..end];
+    let packed = inflated(data);
+    let ramp = packed.find("\"ramp_ns\":").expect("a plan") + 10;
+    let digits = packed[ramp..].find(',').expect("more of it");
+    let altered = |from: &str, to: &str| with(&deflated(&packed.replacen(from, to, 1)));
+    let at_once = format!("{}99999999999999999999{}", &packed[..ramp], &packed[ramp + digits..]);
+    let far = format!("{}18446744073709551615{}", &packed[..ramp], &packed[ramp + digits..]);
     for (name, text_of, why) in [
+        ("far", with(&deflated(&far)), "30 years"),
+        ("farther", with(&deflated(&at_once)), ""),
+        ("newer", altered("volley.packed/1", "volley.packed/9"), "`volley.packed/9`"),
+        ("newer-run", altered("volley.run/1", "volley.run/9"), "`volley.run/9`"),
+        ("lies", altered("\"count\":", "\"count\":1"), "its figures say"),
+        ("strange", with(&deflated("[]")), ""),
         ("empty", String::new(), "no report of volley"),
         ("other", "<html><body>hello</body></html>".into(), "no report of volley"),
         ("cut", page[..at + 100].to_owned(), "cut short"),

@@ -69,6 +69,7 @@ fn drawn(found: &Trend) -> Steps {
             "{} runs in order of time. In brackets: against the median of up to ten runs of the same before it.",
             found.runs.len()
         ),
+        word: None,
         good: None,
         axis: "Run".into(),
         lines: found.metrics.iter().enumerate().map(|(i, metric)| (metric.clone(), line(i))).collect(),

@@ -27,6 +27,8 @@ use super::Interval;
 use super::Manifest;
 use super::Run;
 use super::SECTION_MARK;
+use super::read;
+use super::read::BELIEVED_MAX;
 use crate::tally::DIGITS;
 use crate::tally::Exact;
 use crate::tally::Hist;
@@ -116,6 +118,11 @@ pub fn unpack(bytes: &[u8]) -> Result<Run, String> {
         return Err(format!("it has schema `{schema}`, this volley reads `{SCHEMA}`"));
     }
     let packed: Packed = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
+    read::believable(&packed.manifest)?;
+    let rows = packed.rows.iter().flat_map(|row| [row.t_ns, row.span_ns]);
+    if rows.chain(packed.intervals.iter().flat_map(|i| [i.1, i.2])).any(|ns| ns > BELIEVED_MAX) {
+        return Err("a time beyond 30 years".into());
+    }
     let intervals = packed.intervals.into_iter().map(|(tag, t_ns, span_ns, buckets, exact)| {
         let hist = hist(&buckets, exact).map_err(|why| format!("`{tag}`: {why}"))?;
         Ok(Interval { t_ns, span_ns, tag, hist })

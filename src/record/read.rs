@@ -210,7 +210,7 @@ fn check_schema(found: Option<&str>) -> Result<(), Option<String>> {
 }
 
 /// Times and shares must be such that arithmetic with them holds.
-fn believable(manifest: &Manifest) -> Result<(), String> {
+pub(super) fn believable(manifest: &Manifest) -> Result<(), String> {
     let plan = &manifest.plan;
     let times = [plan.ramp_ns, plan.warmup_ns, plan.duration_ns, plan.timeout_ns];
     if times.into_iter().any(|t| t > BELIEVED_MAX) {

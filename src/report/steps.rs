@@ -12,6 +12,8 @@ pub struct Steps {
     pub title: String,
     /// What was found, in a sentence.
     pub finding: String,
+    /// The finding in a word, where it is one that can be good or bad.
+    pub word: Option<&'static str>,
     /// Whether that is good, bad, or neither.
     pub good: Option<bool>,
     /// What the horizontal axis counts.

@@ -18,6 +18,14 @@ pub(super) fn drawn(outcome: &Outcome, profile: &str) -> Steps {
     Steps {
         title: format!("Search: {profile} over {}", outcome.over),
         finding: format!("{}.{recovers} Limits: {}.", sentence(outcome), outcome.limits.join(", ")),
+        word: Some(match outcome.end {
+            Some(End::Found) => "Found",
+            Some(End::Nothing) => "Nothing holds",
+            Some(End::GeneratorLimited) => "The generator was the limit",
+            Some(End::Unjudged) => "Not judged",
+            Some(End::Unsteady) => "Unsteady",
+            None => "Stopped",
+        }),
         good: match outcome.end {
             Some(End::Found) => Some(true),
             Some(End::Nothing) => Some(false),

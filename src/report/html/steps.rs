@@ -19,11 +19,6 @@ use crate::report::steps::Steps;
 /// The whole page.
 pub fn steps(steps: &Steps) -> Vec<u8> {
     let title = html(&cut(&steps.title));
-    let (class, sign) = match steps.good {
-        Some(true) => ("pass", "ok"),
-        Some(false) => ("fail", "bad"),
-        None => ("invalid", "warn"),
-    };
     let described = Figure {
         id: "steps",
         title: &steps.title,
@@ -44,19 +39,32 @@ pub fn steps(steps: &Steps) -> Vec<u8> {
          <body>\n<a class=\"skip\" href=\"#main\">Skip to the chart</a>\n<header class=\"top\">\n\
          <div class=\"brand\"><span class=\"mark\">volley</span><button type=\"button\" id=\"theme\" hidden>Theme: auto</button></div>\n\
          <h1>{title}</h1>\n<p class=\"target\">volley {}</p>\n</header>\n<main id=\"main\">\n\
-         <section id=\"verdict\" class=\"card verdict {class}\" aria-labelledby=\"verdict-h\">\n<div class=\"banner\">{}<div>\
-         <h2 id=\"verdict-h\">{}</h2></div></div>\n</section>\n{}{}</main>\n\
+         {}{}{}</main>\n\
          <footer>\n<p>Everything in this page is inside this file.</p>\n</footer>\n\
          <p id=\"live\" class=\"unseen\" role=\"status\" aria-live=\"polite\"></p>\n\
          <script type=\"application/json\" id=\"volley-charts\">{{}}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
         policy(false),
         env!("CARGO_PKG_VERSION"),
-        icon(sign),
-        html(&cut(&steps.finding)),
+        banner(steps),
         section("chart", "How did it go?", &drawing),
         section("steps-all", "Every step", &every(steps)),
     )
     .into_bytes()
+}
+
+fn banner(steps: &Steps) -> String {
+    let Some(word) = steps.word else { return String::new() };
+    let (class, sign) = match steps.good {
+        Some(true) => ("pass", "ok"),
+        Some(false) => ("fail", "bad"),
+        None => ("invalid", "warn"),
+    };
+    format!(
+        "<section id=\"verdict\" class=\"card verdict {class}\" aria-labelledby=\"verdict-h\">\n<div class=\"banner\">{}<div>\
+         <h2 id=\"verdict-h\">{word}</h2><p>{}</p></div></div>\n</section>\n",
+        icon(sign),
+        html(&cut(&steps.finding))
+    )
 }
 
 fn every(steps: &Steps) -> String {
