@@ -43,7 +43,7 @@ fn assert_same(back: &Run, fab: &Fab) {
     assert_eq!(back.intervals.len(), run.intervals.len());
     for (a, b) in back.intervals.iter().zip(&run.intervals) {
         assert_eq!((a.t_ns, a.span_ns, &a.tag), (b.t_ns, b.span_ns, &b.tag));
-        assert!(same_hist(&a.hist, &b.hist), "{} at {}", a.tag, a.t_ns);
+        assert!(a.hist == b.hist, "{} at {}", a.tag, a.t_ns);
     }
     for (tag, total) in &run.totals {
         assert!(same_hist(&back.totals[tag], total), "total of {tag}");
@@ -209,7 +209,7 @@ fn assert_nothing_made_up(back: &Run, fab: &Fab) {
     assert!(back.rows.iter().all(|row| run.rows.contains(row)));
     for interval in &back.intervals {
         let written = run.intervals.iter().find(|i| i.t_ns == interval.t_ns && i.tag == interval.tag).expect("was written");
-        assert!(same_hist(&interval.hist, &written.hist), "{} at {}", interval.tag, interval.t_ns);
+        assert!(interval.hist == written.hist, "{} at {}", interval.tag, interval.t_ns);
     }
     let whole = back.rows.len() == run.rows.len() && back.intervals.len() == run.intervals.len() && back.events.len() == run.events.len();
     assert!(whole || !back.missing.is_empty(), "what is missing is named");

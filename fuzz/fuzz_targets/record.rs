@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
+use volley::record::Interval;
 use volley::record::Run;
 use volley::record::read;
 use volley::report::build;
@@ -46,8 +47,11 @@ fn lay_down(dir: &Path, data: &[u8]) {
 
 fn check(run: &Run) {
     assert!(run.rows.is_sorted_by(|a, b| a.t_ns < b.t_ns));
-    let hists = run.intervals.iter().map(|i| &i.hist).chain(run.totals.values());
-    hists.for_each(|hist| assert_eq!(hist.counts().map_or(0, |c| c.len()), hist.len()));
+    run.totals.values().for_each(|hist| assert_eq!(hist.counts().map_or(0, |c| c.len()), hist.len()));
+    for Interval { hist, .. } in &run.intervals {
+        assert_eq!(hist.buckets().map(|(_, n)| n).sum::<u64>(), hist.len());
+        assert!(hist.buckets().is_sorted_by(|a, b| a.0 < b.0));
+    }
     let view = build::view(run);
     assert!(!text::text(&view, &text::Look::default()).is_empty());
     assert!(!html::render(&view).is_empty());

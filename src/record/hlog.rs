@@ -25,6 +25,7 @@ use crate::tally::Exact;
 use crate::tally::HIGHEST_NS;
 use crate::tally::Hist;
 use crate::tally::LOWEST_NS;
+use crate::tally::Sparse;
 use crate::units::MILLI;
 use crate::units::SECOND;
 
@@ -72,11 +73,11 @@ pub(super) struct Line {
 ///
 /// # Errors
 /// In words, when the two disagree or the counts do not fit the range of this program.
-pub(super) fn join(counts: &Counts, exact: Exact) -> Result<Hist, String> {
+pub(super) fn join(counts: &Counts, exact: Exact) -> Result<Sparse, String> {
     if counts.len() != exact.count {
         return Err(format!("holds {} values, its counters say {}", counts.len(), exact.count));
     }
-    Hist::from_parts(counts, exact)
+    Sparse::from_parts(counts, exact)
 }
 
 /// Whether the log can carry this tag.

@@ -38,6 +38,7 @@ use crate::profile::Class;
 use crate::tally::Connections;
 use crate::tally::Exact;
 use crate::tally::Hist;
+use crate::tally::Sparse;
 pub use read::ReadError;
 pub use read::read;
 pub use sections::SECTION_MARK;
@@ -366,7 +367,7 @@ pub struct Interval {
     /// Tag.
     pub tag: String,
     /// The histogram.
-    pub hist: Hist,
+    pub hist: Sparse,
 }
 
 /// A run as read back, enough for every report.

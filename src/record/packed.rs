@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Rows, events and totals are whole. Of single seconds there are response times and those of the generator itself, no service
-//! times; where they have very many buckets, neighbours are taken together at two digits (1 %).
+//! times; where they have very many buckets, they have two digits (1 %), and neighbouring seconds are taken together.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -27,18 +27,20 @@ use super::Interval;
 use super::Manifest;
 use super::Run;
 use super::SECTION_MARK;
+use super::held::Held;
 use super::read;
 use super::read::BELIEVED_MAX;
 use crate::tally::DIGITS;
 use crate::tally::Exact;
 use crate::tally::Hist;
+use crate::tally::Sparse;
 
 /// Schema of the stream.
 const SCHEMA: &str = "volley.packed/1";
 /// Seconds at most; a longer run is not packed.
 const ROWS_MOST: usize = 7_200;
-/// Buckets of single seconds at most at full resolution.
-const BUCKETS_MOST: usize = 300_000;
+/// Buckets of single seconds at most.
+const BUCKETS_MOST: usize = 500_000;
 /// Most bytes that a stream may inflate to.
 const INFLATED_MOST: u64 = 256 << 20;
 /// Width of the finest bucket in nanoseconds.
@@ -67,6 +69,8 @@ pub struct Bundle {
     pub bytes: Vec<u8>,
     /// Significant digits of the times of single seconds; totals have all that were recorded.
     pub digits: u8,
+    /// Longest stretch of time that is told as one, in nanoseconds.
+    pub step_ns: u64,
 }
 
 /// Packs a run; `None` when it is too long.
@@ -74,9 +78,10 @@ pub fn pack(run: &Run) -> Option<Bundle> {
     if run.rows.len() > ROWS_MOST {
         return None;
     }
-    let kept: Vec<&Interval> = run.intervals.iter().filter(|interval| !interval.tag.ends_with(SERVICE)).collect();
-    let buckets: usize = kept.iter().map(|interval| interval.hist.buckets().count()).sum();
-    let digits = if buckets > BUCKETS_MOST { DIGITS - 1 } else { DIGITS };
+    let kept = || run.intervals.iter().filter(|interval| !interval.tag.ends_with(SERVICE));
+    let buckets: usize = kept().map(|interval| interval.hist.buckets().len()).sum();
+    let (digits, intervals) = if buckets > BUCKETS_MOST { (DIGITS - 1, merged(kept())) } else { (DIGITS, kept().cloned().collect()) };
+    let step_ns = intervals.iter().map(|interval| interval.span_ns).max().unwrap_or(0);
     let packed = Packed {
         schema: SCHEMA.into(),
         digits,
@@ -84,18 +89,35 @@ pub fn pack(run: &Run) -> Option<Bundle> {
         rows: run.rows.iter().map(|row| CounterRow { exact: BTreeMap::new(), ..row.clone() }).collect(),
         events: run.events.clone(),
         missing: run.missing.clone(),
-        intervals: kept.iter().map(|i| (i.tag.clone(), i.t_ns, i.span_ns, told(&i.hist, digits), i.hist.exact())).collect(),
+        intervals: intervals.into_iter().map(|i| (i.tag, i.t_ns, i.span_ns, told(i.hist.buckets(), digits), i.hist.exact())).collect(),
         totals: run
             .totals
             .iter()
             .filter(|(tag, _)| !tag.contains(SECTION_MARK))
-            .map(|(tag, hist)| (tag.clone(), (told(hist, DIGITS), hist.exact())))
+            .map(|(tag, hist)| (tag.clone(), (told(hist.buckets(), DIGITS), hist.exact())))
             .collect(),
     };
     let mut deflate = ZlibEncoder::new(Vec::new(), Compression::default());
     let text = serde_json::to_vec(&packed).ok()?;
     deflate.write_all(&text).ok()?;
-    Some(Bundle { bytes: deflate.finish().ok()?, digits })
+    Some(Bundle { bytes: deflate.finish().ok()?, digits, step_ns })
+}
+
+/// Single seconds at two digits, neighbours taken together until there are few enough buckets.
+fn merged<'a>(intervals: impl Iterator<Item = &'a Interval>) -> Vec<Interval> {
+    let mut held = Held::at_most(BUCKETS_MOST);
+    for interval in intervals {
+        let mut buckets: Vec<(u64, u64)> = Vec::new();
+        for (ns, n) in interval.hist.buckets() {
+            let ns = coarse(ns / UNIT) * UNIT + UNIT - 1;
+            match buckets.last_mut() {
+                Some(last) if last.0 == ns => last.1 += n,
+                _ => buckets.push((ns, n)),
+            }
+        }
+        held.add(Interval { hist: Sparse::from_buckets(buckets, interval.hist.exact()), ..interval.clone() });
+    }
+    held.into_intervals()
 }
 
 /// Takes a packed run back.
@@ -129,7 +151,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Run, String> {
     });
     let totals = packed.totals.into_iter().map(|(tag, (buckets, exact))| {
         let hist = hist(&buckets, exact).map_err(|why| format!("`{tag}`: {why}"))?;
-        Ok((tag, hist))
+        Ok((tag, Hist::from(&hist)))
     });
     Ok(Run {
         intervals: intervals.collect::<Result<_, String>>()?,
@@ -142,10 +164,10 @@ pub fn unpack(bytes: &[u8]) -> Result<Run, String> {
 }
 
 /// The buckets of a histogram as told.
-fn told(hist: &Hist, digits: u8) -> Buckets {
+fn told(buckets: impl Iterator<Item = (u64, u64)>, digits: u8) -> Buckets {
     let mut out = Vec::new();
     let mut last = None;
-    for (ns, n) in hist.buckets() {
+    for (ns, n) in buckets {
         let exact = ns / UNIT;
         let unit = if digits < DIGITS { coarse(exact) } else { exact };
         match last {
@@ -164,7 +186,7 @@ fn coarse(unit: u64) -> u64 {
 }
 
 /// A histogram from its buckets as told and its exact figures.
-fn hist(buckets: &[u64], exact: Exact) -> Result<Hist, String> {
+fn hist(buckets: &[u64], exact: Exact) -> Result<Sparse, String> {
     let (pairs, []) = buckets.as_chunks::<2>() else { return Err("a bucket without its count".into()) };
     let mut unit = 0u64;
     let mut count = 0u64;
@@ -177,9 +199,10 @@ fn hist(buckets: &[u64], exact: Exact) -> Result<Hist, String> {
     if count != exact.count || exact.min > exact.max {
         return Err(format!("its buckets hold {count} values, its figures say {exact:?}"));
     }
+    // By way of a histogram, which knows what its buckets are.
     let mut hist = Hist::new();
     hist.merge_buckets(&told, &exact);
-    Ok(hist)
+    Ok(Sparse::of(&hist))
 }
 
 #[cfg(test)]
@@ -193,10 +216,10 @@ mod tests {
         fn buckets_come_back(values in prop::collection::vec(1u64..3_600_000_000_000, 1..200)) {
             let mut one = Hist::new();
             values.iter().for_each(|&v| one.record(v));
-            let back = hist(&told(&one, DIGITS), one.exact()).expect("it was told so");
+            let back = hist(&told(one.buckets(), DIGITS), one.exact()).expect("it was told so");
             prop_assert_eq!(back.exact(), one.exact());
             prop_assert!(back.buckets().eq(one.buckets()));
-            let coarse = hist(&told(&one, DIGITS - 1), one.exact()).expect("it was told so");
+            let coarse = Hist::from(&hist(&told(one.buckets(), DIGITS - 1), one.exact()).expect("it was told so"));
             for q in [0.1, 0.5, 0.9, 0.99, 1.0] {
                 let (a, b) = (one.quantile(q).unwrap_or(0) as f64, coarse.quantile(q).unwrap_or(0) as f64);
                 prop_assert!((a - b).abs() <= a * 0.01 + UNIT as f64, "{} {} {}", q, a, b);

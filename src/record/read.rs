@@ -4,7 +4,7 @@
 //! the exact figures beside them, and a bad line is an error with file and number unless it is the
 //! last one. What a killed process or a full disk left out is named in [`Run::missing`]. Nothing the
 //! files say can make this panic or hold unbounded memory: sizes are capped, and when more than
-//! [`HELD_MAX`] histograms of single seconds would be held, neighbouring seconds are merged (counts
+//! [`HELD_MAX`] buckets of single seconds would be held, neighbouring seconds are merged (counts
 //! add exactly; only the grid gets coarser).
 
 use std::collections::BTreeMap;
@@ -39,8 +39,8 @@ use crate::tally::Exact;
 use crate::tally::Hist;
 use crate::units::SECOND;
 
-/// Histograms of single seconds held at once (190 KiB each); beyond it neighbours are merged.
-pub const HELD_MAX: usize = 2_000;
+/// Buckets of histograms of single seconds held at once (16 bytes each); beyond it neighbours are merged.
+pub const HELD_MAX: usize = 5_000_000;
 
 /// Largest `run.json`; a profile of 1 MiB fits, however it is escaped. Values that are not known are
 /// read too, at up to 40 bytes a byte.
@@ -281,7 +281,7 @@ struct Joined<'a> {
 impl<'a> Joined<'a> {
     fn new(rows: &'a [CounterRow]) -> Self {
         let (seen, totals) = Default::default();
-        Joined { rows, at: 0, seen, decoder: Decoder::new(), held: Held::default(), totals, orphans: 0, joined: 0 }
+        Joined { rows, at: 0, seen, decoder: Decoder::new(), held: Held::at_most(HELD_MAX), totals, orphans: 0, joined: 0 }
     }
 
     fn take(&mut self, line: &[u8]) -> Result<(), String> {
@@ -304,7 +304,7 @@ impl<'a> Joined<'a> {
         }
         room_for(&self.totals, &line.tag)?;
         self.joined += 1;
-        self.totals.entry(line.tag.clone()).or_default().merge(&hist);
+        self.totals.entry(line.tag.clone()).or_default().add(&hist);
         self.held.add(Interval {
             t_ns: line.t_ns,
             span_ns: self.rows[at].span_ns.max(line.span_ns.min(BELIEVED_MAX)),

@@ -72,7 +72,7 @@ impl Reader {
             return Err(format!("more than {HISTS_MAX} histograms"));
         }
         sound(&exact)?;
-        match self.hists.insert(tag, join(&counts, exact)?) {
+        match self.hists.insert(tag, Hist::from(&join(&counts, exact)?)) {
             None => Ok(()),
             Some(_) => Err(format!("`{name}` twice")),
         }

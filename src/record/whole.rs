@@ -23,7 +23,9 @@ pub fn write(dir: &Path, run: &Run) -> io::Result<()> {
         if let Some(stray) = now.iter().find(|interval| interval.t_ns != row.t_ns) {
             return Err(io::Error::other(format!("`{}` at {} ns belongs to no second", stray.tag, stray.t_ns)));
         }
-        let hists: Vec<(&str, u64, &Hist)> = now.iter().map(|Interval { tag, span_ns, hist, .. }| (tag.as_str(), *span_ns, hist)).collect();
+        let full: Vec<Hist> = now.iter().map(|interval| Hist::from(&interval.hist)).collect();
+        let hists = now.iter().zip(&full).map(|(Interval { tag, span_ns, .. }, hist)| (tag.as_str(), *span_ns, hist));
+        let hists: Vec<(&str, u64, &Hist)> = hists.collect();
         writer.stretch(row, &hists)?;
     }
     for event in &run.events {

@@ -4,6 +4,8 @@
 //! a bucket edge and takes means from bucket middles, so count, min, max and sum are kept exactly.
 //! A value outside the range is recorded at the edge and counted as clipped.
 
+use std::sync::LazyLock;
+
 use hdrhistogram::Histogram;
 use serde::Deserialize;
 use serde::Serialize;
@@ -64,6 +66,16 @@ pub struct Hist {
 #[cold]
 fn zeros() -> Histogram<u64> {
     Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS).expect("1 us to 1 h at 3 digits are valid bounds")
+}
+
+/// The highest value that has a bucket.
+pub(super) fn highest_bucket() -> u64 {
+    static END: LazyLock<u64> = LazyLock::new(|| {
+        let mut top = zeros();
+        top.saturating_record(HIGHEST_NS);
+        top.max()
+    });
+    *END
 }
 
 impl Hist {

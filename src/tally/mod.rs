@@ -7,6 +7,7 @@
 mod hist;
 mod sample;
 mod slice;
+mod sparse;
 
 pub use hist::DIGITS;
 pub use hist::Exact;
@@ -23,6 +24,7 @@ pub use slice::Gap;
 pub use slice::LaneHealth;
 pub use slice::Second;
 pub use slice::Slice;
+pub use sparse::Sparse;
 
 /// How wide a [`Tally`] is: the numbers of series and message kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,6 +21,7 @@ use volley::record::SeriesRecord;
 use volley::record::State;
 use volley::record::Writer;
 use volley::tally::Hist;
+use volley::tally::Sparse;
 use volley::units::MILLI;
 use volley::units::SECOND;
 
@@ -113,7 +114,7 @@ impl Fab {
         for (row, hists) in self.rows.iter().zip(&self.hists) {
             for (tag, hist) in hists {
                 run.totals.entry(tag.clone()).or_default().merge(hist);
-                run.intervals.push(Interval { t_ns: row.t_ns, span_ns: row.span_ns, tag: tag.clone(), hist: hist.clone() });
+                run.intervals.push(Interval { t_ns: row.t_ns, span_ns: row.span_ns, tag: tag.clone(), hist: Sparse::of(hist) });
             }
         }
         run

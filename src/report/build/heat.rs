@@ -73,7 +73,7 @@ pub(super) fn each_column(intervals: &[&Interval], grid: Grid, mut take: impl Fn
     let mut merged = Hist::new();
     for neighbours in intervals.chunk_by(|a, b| grid.index(a.t_ns) == grid.index(b.t_ns)) {
         merged.reset();
-        neighbours.iter().for_each(|i| merged.merge(&i.hist));
+        neighbours.iter().for_each(|i| merged.add(&i.hist));
         take(grid.index(neighbours[0].t_ns), &merged);
     }
 }

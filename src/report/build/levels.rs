@@ -35,7 +35,7 @@ pub(super) fn levels(parts: &Parts<'_>) -> Vec<Level> {
     for interval in intervals(parts, &main.record.name) {
         let nearest = rows.partition_point(|row| row.t_ns + SECOND / 2 < interval.t_ns);
         let Some(row) = rows.get(nearest).filter(|row| row.planned > 0 && row.t_ns.abs_diff(interval.t_ns) < SECOND / 2) else { continue };
-        sums[level_of(row)].hist.merge(&interval.hist);
+        sums[level_of(row)].hist.add(&interval.hist);
     }
     sums.iter().filter_map(Sum::level).collect()
 }

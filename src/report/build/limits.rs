@@ -62,7 +62,7 @@ fn each(parts: &Parts<'_>, names: &[&str], limit: &Limit, length: Nanos) -> Summ
     }
     let tag = limit.tag();
     for interval in parts.run.intervals.iter().filter(|interval| Some(&interval.tag) == tag.as_ref()) {
-        stretches.entry(place(interval.t_ns)).or_default().time(&interval.tag, &interval.hist);
+        stretches.entry(place(interval.t_ns)).or_default().add(&interval.tag, &interval.hist);
     }
     let (load, timeout_ns) = (load(parts), parts.run.manifest.plan.timeout_ns);
     let judged = stretches.iter().map(|(place, stretch)| {

@@ -78,7 +78,7 @@ fn nth(hist: &Hist, n: u64) -> Option<u64> {
 fn opening(parts: &Parts<'_>, name: &str, within: impl Fn(u64, u64) -> bool) -> Option<BTreeMap<String, Option<u64>>> {
     let mut merged = Hist::new();
     let intervals = parts.run.intervals.iter().filter(|i| i.tag == name && within(i.t_ns, i.span_ns));
-    intervals.for_each(|interval| merged.merge(&interval.hist));
+    intervals.for_each(|interval| merged.add(&interval.hist));
     let figures = Answers::all(Some(&merged));
     let times = [("p50", figures.at(0.5).value()), ("p99", figures.at(0.99).value()), ("max", Some(merged.exact().max))];
     (!merged.is_empty()).then(|| times.into_iter().map(|(name, time)| (name.to_owned(), time)).collect())

@@ -153,7 +153,7 @@ fn times(run: &Run, tag: &str, answers: &Answers<'_>) -> Times {
     for interval in run.intervals.iter().filter(|interval| interval.tag == tag) {
         let into = interval.t_ns.saturating_add(interval.span_ns / 2).saturating_sub(plan.measure_from_ns());
         let number = (into as f64 / plan.duration_ns.max(1) as f64 * SECTIONS as f64) as usize;
-        sections[number.min(SECTIONS - 1)].merge(&interval.hist);
+        sections[number.min(SECTIONS - 1)].add(&interval.hist);
     }
     Times { hist: answers.hist().cloned(), unanswered: answers.unanswered(), sections }
 }

@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::report::view::View;
+use crate::units::Nanos;
+use crate::units::SECOND;
 use crate::units::bytes_text;
-use crate::units::grouped;
 
 /// What the block of data begins and ends with.
 const OPENS: &str = "<script type=\"application/octet-stream\" id=\"volley-run\">";
@@ -17,15 +18,14 @@ pub(super) fn panel(view: &View) -> String {
         let why = "The run is too long to travel inside this page; its record, the folder that the page was made from, has all of it.";
         return format!("<p class=\"finding\">{why}</p>\n");
     };
-    let seconds = view.timeline.t_s.len() as u64;
     let digits = if data.digits > 2 { "three digits" } else { "two digits (1 %); totals have three" };
     format!(
         "<p class=\"finding\">This page carries its run: counters of every second, histograms of every series as totals and over time at {digits} \
-         ({}, {} columns of time). <code>volley import report.html</code> makes a record of it again.</p>\n\
+         ({} in stretches of {}). <code>volley import report.html</code> makes a record of it again.</p>\n\
          <div id=\"explore\" hidden></div>\n<noscript><p class=\"note\">With scripts allowed, any percentile of any stretch of time can be asked \
          for here.</p></noscript>\n",
         bytes_text(data.bytes.len() as u64),
-        grouped(seconds)
+        Nanos(data.step_ns.next_multiple_of(SECOND / 10))
     )
 }
 

@@ -10,6 +10,7 @@ use crate::record::CounterRow;
 use crate::report::quantile::Answers;
 use crate::report::words;
 use crate::tally::Hist;
+use crate::tally::Sparse;
 use crate::units::SECOND;
 
 /// Sums over a stretch.
@@ -61,6 +62,14 @@ impl Stretch {
         match self.hists.get_mut(tag) {
             Some(sum) => sum.merge(hist),
             None => drop(self.hists.insert(tag.to_owned(), hist.clone())),
+        }
+    }
+
+    /// As [`Stretch::time`], of a histogram at rest.
+    pub fn add(&mut self, tag: &str, hist: &Sparse) {
+        match self.hists.get_mut(tag) {
+            Some(sum) => sum.add(hist),
+            None => drop(self.hists.insert(tag.to_owned(), Hist::from(hist))),
         }
     }
 
