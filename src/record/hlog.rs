@@ -4,8 +4,8 @@
 //! an instant comes back to the nanosecond; other readers take them as seconds. Knows nothing of
 //! files. The exact figures of a histogram do not fit this format and travel beside it.
 //!
-//! hdrhistogram reserves what a header claims, so what comes from a file is inflated here, up to a
-//! bound, and only a header that this program writes is handed on.
+//! What comes from a file is inflated up to a bound, only a header that this program writes is taken, and counts
+//! become buckets at once: hdrhistogram would reserve what a header claims, and lay out the whole range for each line.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -13,8 +13,6 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::bufread::ZlibDecoder;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::Serializer as _;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::IntervalLogIterator;
@@ -38,9 +36,13 @@ const PLAIN_COOKIE: u32 = 0x1c84_9313;
 /// Cookie, length of the counts, offset, digits, lowest, highest, ratio.
 const HEADER: usize = 40;
 /// Most bytes of counts: the range has 24,576 of them, each at most 9 bytes long.
-const COUNTS_MAX: usize = 24_576 * 9;
-/// The only number of the format that hdrhistogram cannot negate: -2^63.
-const UNREADABLE: [u8; 9] = [0xff; 9];
+const COUNTS_MAX: usize = BUCKETS as usize * 9;
+/// Buckets of the range.
+const BUCKETS: u64 = 24_576;
+/// The finest bucket is two to this many nanoseconds wide.
+const FINEST: u64 = 9;
+/// Half the buckets of equal width: two to this.
+const HALF: u64 = 10;
 
 /// The head of a log. `started` is RFC 3339; a text that is not leaves the start out.
 pub(super) fn head(started: &str) -> String {
@@ -54,8 +56,8 @@ pub(super) fn head(started: &str) -> String {
     head
 }
 
-/// Counts as the log holds them, without exact figures.
-pub(super) type Counts = Histogram<u64>;
+/// Buckets as the log holds them, without exact figures: highest equivalent value in nanoseconds and count, ascending.
+pub(super) type Buckets = Vec<(u64, u64)>;
 
 /// One line of a log, read.
 pub(super) struct Line {
@@ -65,19 +67,20 @@ pub(super) struct Line {
     pub(super) t_ns: u64,
     /// Length in nanoseconds.
     pub(super) span_ns: u64,
-    /// Counts.
-    pub(super) counts: Counts,
+    /// Its buckets.
+    pub(super) buckets: Buckets,
 }
 
-/// Counts and exact figures as one.
+/// Buckets and exact figures as one.
 ///
 /// # Errors
-/// In words, when the two disagree or the counts do not fit the range of this program.
-pub(super) fn join(counts: &Counts, exact: Exact) -> Result<Sparse, String> {
-    if counts.len() != exact.count {
-        return Err(format!("holds {} values, its counters say {}", counts.len(), exact.count));
+/// In words, when the two disagree.
+pub(super) fn join(buckets: Buckets, exact: Exact) -> Result<Sparse, String> {
+    let count = buckets.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+    if count != exact.count {
+        return Err(format!("holds {count} values, its counters say {}", exact.count));
     }
-    Sparse::from_parts(counts, exact)
+    Ok(Sparse::from_buckets(buckets, exact))
 }
 
 /// Whether the log can carry this tag.
@@ -119,14 +122,13 @@ fn stamp(ns: u64) -> String {
 
 /// Reads lines, reusing its memory.
 pub(super) struct Decoder {
-    deserializer: Deserializer,
     bytes: Vec<u8>,
     plain: Vec<u8>,
 }
 
 impl Decoder {
     pub(super) fn new() -> Self {
-        Decoder { deserializer: Deserializer::new(), bytes: Vec::new(), plain: Vec::new() }
+        Decoder { bytes: Vec::new(), plain: Vec::new() }
     }
 
     /// Reads one line that ends with a newline; `None` for a comment or the legend.
@@ -142,13 +144,13 @@ impl Decoder {
         let tag = entry.tag().map(|t| t.as_str().to_owned()).unwrap_or_default();
         self.bytes.clear();
         STANDARD.decode_vec(entry.encoded_histogram(), &mut self.bytes).map_err(|e| format!("base64: {e}"))?;
-        let counts = self.counts().map_err(|e| format!("histogram: {e}"))?;
+        let buckets = self.buckets().map_err(|e| format!("histogram: {e}"))?;
         let ns = |d: std::time::Duration| u64::try_from(d.as_nanos()).map_err(|_| "a time beyond 500 years".to_owned());
-        Ok(Some(Line { tag, t_ns: ns(entry.start_timestamp())?, span_ns: ns(entry.duration())?, counts }))
+        Ok(Some(Line { tag, t_ns: ns(entry.start_timestamp())?, span_ns: ns(entry.duration())?, buckets }))
     }
 
-    /// The counts in `bytes`.
-    fn counts(&mut self) -> Result<Counts, String> {
+    /// The buckets in `bytes`.
+    fn buckets(&mut self) -> Result<Buckets, String> {
         let deflated = match self.bytes.split_first_chunk::<8>() {
             Some((head, rest)) if *head == deflated_head(rest.len()) => rest,
             _ => return Err("not deflated, or not of the length it claims".into()),
@@ -163,11 +165,52 @@ impl Decoder {
         if *head != header(counts.len()) {
             return Err("its header is not that of 1 us to 1 h at 3 digits".into());
         }
-        if counts.windows(UNREADABLE.len()).any(|bytes| bytes == UNREADABLE) {
-            return Err("a count beyond 64 bits".into());
-        }
-        self.deserializer.deserialize(&mut self.plain.as_slice()).map_err(|e| e.to_string())
+        buckets(counts)
     }
+}
+
+/// The buckets in the counts of a plain histogram: numbers in order of the buckets, a negative one for so many empty ones.
+fn buckets(mut counts: &[u8]) -> Result<Buckets, String> {
+    let (mut index, mut out) = (0u64, Vec::new());
+    while !counts.is_empty() {
+        match number(&mut counts)? {
+            empty @ ..0 => index = index.saturating_add(empty.unsigned_abs()),
+            n => {
+                if n > 0 {
+                    out.push((upper_edge(index), n.unsigned_abs()));
+                }
+                index += 1;
+            }
+        }
+        if index > BUCKETS {
+            return Err("more buckets than there are".into());
+        }
+    }
+    Ok(out)
+}
+
+/// Takes a number from the front: zigzag, in groups of seven bits, the ninth byte whole (LEB128-64b9B of HdrHistogram V2).
+fn number(bytes: &mut &[u8]) -> Result<i64, String> {
+    let mut value = 0u64;
+    for at in 0..=8 {
+        let (byte, rest) = bytes.split_first().ok_or("ends inside a count")?;
+        *bytes = rest;
+        value |= if at == 8 { u64::from(*byte) << 56 } else { u64::from(byte & 0x7f) << (7 * at) };
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+}
+
+/// The highest value in a bucket, in nanoseconds.
+fn upper_edge(index: u64) -> u64 {
+    let half = 1 << HALF;
+    let (doubling, place) = match index >> HALF {
+        0 => (0, index),
+        n => (n - 1, (index & (half - 1)) + half),
+    };
+    ((place + 1) << (doubling + FINEST)) - 1
 }
 
 /// What a deflated histogram of `len` bytes begins with.
@@ -192,6 +235,8 @@ fn header(len: usize) -> [u8; HEADER] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -210,7 +255,37 @@ mod tests {
         let last = log.lines().last().map(|l| format!("{l}\n")).expect("has lines");
         let back = Decoder::new().line(last.as_bytes()).expect("reads").expect("is a histogram");
         assert_eq!(back.t_ns, 1_000_000_007);
-        assert_eq!(Some(&back.counts), hist.counts());
+        assert!(back.buckets.into_iter().eq(hist.buckets()));
+    }
+
+    proptest! {
+        #[test]
+        fn buckets_are_those_of_hdrhistogram(values in prop::collection::vec(1u64..HIGHEST_NS, 1..300), n in 1u32..5) {
+            let mut hist = Hist::new();
+            values.iter().for_each(|&v| (0..n).for_each(|_| hist.record(v)));
+            let mut line = String::new();
+            Encoder::new().line(&mut line, "echo", 0, SECOND, &hist).expect("encodes");
+            let back = Decoder::new().line(line.as_bytes()).expect("reads").expect("is a histogram");
+            prop_assert!(back.buckets.into_iter().eq(hist.buckets()));
+        }
+    }
+
+    #[test]
+    fn numbers_of_every_length() {
+        for (bytes, value) in [
+            (&[0][..], 0i64),
+            (&[1], -1),
+            (&[2], 1),
+            (&[0x80, 1], 64),
+            (&[0xff; 9], i64::MIN),
+            (&[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], i64::MAX),
+        ] {
+            let mut rest = bytes;
+            assert_eq!((number(&mut rest), rest.len()), (Ok(value), 0), "{bytes:?}");
+        }
+        assert_eq!(upper_edge(0), 511);
+        assert_eq!(upper_edge(2_047), (2_048 << 9) - 1);
+        assert_eq!(upper_edge(2_048), (1_025 << 10) - 1);
     }
 
     /// A line whose histogram inflates to `plain`.
@@ -244,9 +319,9 @@ mod tests {
             (with(32, &f64::NAN.to_be_bytes()), "its header is not"),
             (plain(&vec![0; 64 << 20]), "inflates to more than 221224 bytes"),
             (plain(&[0; COUNTS_MAX + 1]), "inflates to more than 221224 bytes"),
-            (plain(&[&[2][..], &UNREADABLE].concat()), "a count beyond 64 bits"),
-            (plain(&[0x80]), "histogram: "),
-            (plain(&[2; 24_577]), "longer than it should be"),
+            (plain(&[&[2][..], &[0xff; 9]].concat()), "more buckets than there are"),
+            (plain(&[0x80]), "ends inside a count"),
+            (plain(&[2; 24_577]), "more buckets than there are"),
             (header(0)[..39].to_vec(), "shorter than its header"),
             (Vec::new(), "shorter than its header"),
         ] {
@@ -256,7 +331,7 @@ mod tests {
             assert!(decoder.plain.capacity() <= 1 << 20, "{why}: {} bytes reserved", decoder.plain.capacity());
         }
         let good = Decoder::new().line(crafted(&plain(&[2, 2])).as_bytes()).expect("reads").expect("is a histogram");
-        assert_eq!(good.counts.len(), 2);
+        assert_eq!(good.buckets, [(511, 1), (1_023, 1)]);
     }
 
     #[test]
@@ -276,8 +351,8 @@ mod tests {
         let mut line = String::new();
         Encoder::new().line(&mut line, "echo", 0, SECOND, &hist).expect("encodes");
         let back = Decoder::new().line(line.as_bytes()).expect("reads").expect("is a histogram");
-        assert_eq!(Some(&back.counts), hist.counts());
-        assert!(back.counts.distinct_values() <= COUNTS_MAX / 9, "{}", back.counts.distinct_values());
+        assert!(back.buckets.len() as u64 <= BUCKETS, "{}", back.buckets.len());
+        assert!(back.buckets.into_iter().eq(hist.buckets()));
     }
 
     #[test]

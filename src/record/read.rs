@@ -298,7 +298,7 @@ impl<'a> Joined<'a> {
             self.seen.clear();
         }
         let exact = self.rows[at].exact.get(&line.tag).ok_or_else(|| format!("{COUNTERS} has no figures for `{}`", line.tag))?;
-        let hist = join(&line.counts, *exact).map_err(|why| format!("`{}`: {why}", line.tag))?;
+        let hist = join(line.buckets, *exact).map_err(|why| format!("`{}`: {why}", line.tag))?;
         if !self.seen.insert(line.tag.clone()) {
             return Err(format!("`{}` twice in one second", line.tag));
         }

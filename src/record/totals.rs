@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::hlog::Counts;
+use super::hlog::Buckets;
 use super::hlog::Decoder;
 use super::hlog::join;
 use super::lines;
@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path) -> Result<Option<BTreeMap<String, Hist>>, String
 struct Reader {
     decoder: Decoder,
     /// A histogram whose exact figures come next.
-    open: Option<(String, Counts)>,
+    open: Option<(String, Buckets)>,
     hists: BTreeMap<String, Hist>,
     /// How many the file says it has.
     end: Option<usize>,
@@ -55,14 +55,14 @@ impl Reader {
         match (text.strip_prefix("#[Exact ").and_then(|t| t.strip_suffix(']')), self.open.take()) {
             (Some(exact), Some(open)) => self.close(exact, open),
             (None, None) => {
-                self.open = self.decoder.line(line)?.map(|line| (line.tag, line.counts));
+                self.open = self.decoder.line(line)?.map(|line| (line.tag, line.buckets));
                 Ok(())
             }
             _ => Err("a histogram without exact figures, or figures without a histogram".into()),
         }
     }
 
-    fn close(&mut self, exact: &str, (tag, counts): (String, Counts)) -> Result<(), String> {
+    fn close(&mut self, exact: &str, (tag, buckets): (String, Buckets)) -> Result<(), String> {
         let (name, json) = exact.split_once(' ').ok_or("exact figures without a tag")?;
         let exact = serde_json::from_str(json).map_err(|e| format!("`{tag}`: {e}"))?;
         if name != tag {
@@ -72,7 +72,7 @@ impl Reader {
             return Err(format!("more than {HISTS_MAX} histograms"));
         }
         sound(&exact)?;
-        match self.hists.insert(tag, Hist::from(&join(&counts, exact)?)) {
+        match self.hists.insert(tag, Hist::from(&join(buckets, exact)?)) {
             None => Ok(()),
             Some(_) => Err(format!("`{name}` twice")),
         }

@@ -4,8 +4,6 @@
 //! a bucket edge and takes means from bucket middles, so count, min, max and sum are kept exactly.
 //! A value outside the range is recorded at the edge and counted as clipped.
 
-use std::sync::LazyLock;
-
 use hdrhistogram::Histogram;
 use serde::Deserialize;
 use serde::Serialize;
@@ -68,30 +66,10 @@ fn zeros() -> Histogram<u64> {
     Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS).expect("1 us to 1 h at 3 digits are valid bounds")
 }
 
-/// The highest value that has a bucket.
-pub(super) fn highest_bucket() -> u64 {
-    static END: LazyLock<u64> = LazyLock::new(|| {
-        let mut top = zeros();
-        top.saturating_record(HIGHEST_NS);
-        top.max()
-    });
-    *END
-}
-
 impl Hist {
     /// An empty histogram.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// A histogram from stored counts and the exact figures stored beside them.
-    ///
-    /// # Errors
-    /// When the stored counts do not fit the range of this format.
-    pub fn from_parts(counts: &Histogram<u64>, exact: Exact) -> Result<Self, String> {
-        let mut own = zeros();
-        own.add(counts).map_err(|e| format!("histogram outside 1 us to 1 h: {e}"))?;
-        Ok(Hist { counts: Some(own), exact })
     }
 
     /// Records one value in nanoseconds.

@@ -1,7 +1,5 @@
 //! A histogram at rest: its buckets instead of all counts of the range, some kilobytes instead of 190.
 
-use hdrhistogram::Histogram;
-
 use super::Exact;
 use super::Hist;
 
@@ -17,19 +15,6 @@ impl Sparse {
     /// The same values as `hist`.
     pub fn of(hist: &Hist) -> Self {
         Sparse { buckets: hist.buckets().collect(), exact: hist.exact() }
-    }
-
-    /// Stored counts with the exact figures stored beside them.
-    ///
-    /// # Errors
-    /// When counts lie outside the range of this format.
-    pub fn from_parts(counts: &Histogram<u64>, exact: Exact) -> Result<Self, String> {
-        let most = super::hist::highest_bucket();
-        let buckets: Vec<(u64, u64)> = counts.iter_recorded().map(|v| (v.value_iterated_to(), v.count_since_last_iteration())).collect();
-        match buckets.last() {
-            Some((ns, _)) if *ns > most => Err(format!("histogram outside 1 us to 1 h: {ns} ns")),
-            _ => Ok(Sparse { buckets, exact }),
-        }
     }
 
     /// Buckets in ascending order, as [`Hist::buckets`] gave them, with their exact figures.
@@ -109,9 +94,6 @@ mod tests {
             whole.merge(&other);
             prop_assert_eq!(&sparse, &Sparse::of(&whole));
             prop_assert_eq!(sparse.exact(), whole.exact());
-            if let Some(counts) = whole.counts() {
-                prop_assert_eq!(&Sparse::from_parts(counts, whole.exact()).expect("in the range"), &sparse);
-            }
         }
     }
 }
