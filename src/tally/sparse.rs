@@ -14,17 +14,18 @@ pub struct Sparse {
 impl Sparse {
     /// The same values as `hist`.
     pub fn of(hist: &Hist) -> Self {
-        Sparse { buckets: hist.buckets().collect(), exact: hist.exact() }
+        Sparse::from_buckets(hist.buckets().collect(), hist.exact())
     }
 
     /// Buckets in ascending order, as [`Hist::buckets`] gave them, with their exact figures.
-    pub fn from_buckets(buckets: Vec<(u64, u64)>, exact: Exact) -> Self {
+    pub fn from_buckets(mut buckets: Vec<(u64, u64)>, exact: Exact) -> Self {
+        buckets.shrink_to_fit();
         Sparse { buckets, exact }
     }
 
     /// Takes the other's values in. Merging is exact: counts add.
     pub fn merge(&mut self, other: &Sparse) {
-        let mut merged = Vec::with_capacity(self.buckets.len().max(other.buckets.len()));
+        let mut merged = Vec::with_capacity(self.buckets.len() + other.buckets.len());
         let (mut mine, mut theirs) = (self.buckets.iter().copied().peekable(), other.buckets.iter().copied().peekable());
         loop {
             let next = match (mine.peek(), theirs.peek()) {
@@ -36,6 +37,7 @@ impl Sparse {
             };
             merged.push(next);
         }
+        merged.shrink_to_fit();
         self.buckets = merged;
         self.exact.merge(&other.exact);
     }
