@@ -117,7 +117,7 @@ fn percent(ratio: f64) -> String {
 }
 
 fn metrics(comparison: &Comparison) -> String {
-    let caption = "Each line is a metric: the diamond its change, the bar the 90 % interval, the shade the margin within which nothing is held against it.";
+    let caption = "Each line is a metric: the diamond its change, the bar its interval, the shade the margin within which nothing is held against it.";
     let height = 90.0 + 44.0 * comparison.metrics.len().max(1) as f64;
     let described = Figure {
         id: "forest",
@@ -152,7 +152,7 @@ fn metric_table(comparison: &Comparison) -> String {
         let cells: Vec<(&str, &str)> = classes.into_iter().zip(cells.iter().map(String::as_str)).collect();
         row(&mut body, &cells);
     }
-    let heads = headings(&["Metric", "#Base", "#New", "#Change", "#90 % interval", "#Sees", "#Runs", "Answer"]);
+    let heads = headings(&["Metric", "#Base", "#New", "#Change", "#Interval", "#Sees", "#Runs", "Answer"]);
     table("Every metric", "data", &heads, &body)
 }
 

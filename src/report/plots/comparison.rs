@@ -50,7 +50,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> Plot {
             Anchor::Start,
         );
     };
-    title(&mut scene, left, "Every metric, with its 90 % interval");
+    title(&mut scene, left, "Every metric, with its interval");
     forest::draw(&mut scene, comparison, left, look);
     match comparison.pictures.first() {
         Some(picture) => {
