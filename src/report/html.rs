@@ -9,6 +9,7 @@ mod data;
 mod figures;
 mod panels;
 mod protocol;
+mod shell;
 mod steps;
 mod storm;
 mod tables;

@@ -1,16 +1,13 @@
 //! The page of a comparison: the answer, what differs, every metric, and for each series curves and the shift function.
 
-use super::SCRIPT;
-use super::STYLE;
 use super::figures::Figure;
 use super::figures::figure;
 use super::figures::legend;
 use super::figures::number_table;
 use super::figures::sign;
-use super::policy;
 use super::section;
+use super::shell;
 use super::tables::headings;
-use super::tables::icon;
 use super::tables::row;
 use super::tables::table;
 use crate::report::chart::Look;
@@ -30,23 +27,22 @@ use crate::report::words;
 
 /// The whole page.
 pub fn comparison(comparison: &Comparison) -> Vec<u8> {
-    let mut page = head(comparison);
-    page.push_str(&verdict(comparison));
+    let mut sections = verdict(comparison);
     if !comparison.environment.is_empty() {
-        page.push_str(&section("different", "What differs between the sides?", &environment(comparison)));
+        sections.push_str(&section("different", "What differs between the sides?", &environment(comparison)));
     }
-    page.push_str(&section("metrics", "What changed?", &metrics(comparison)));
+    sections.push_str(&section("metrics", "What changed?", &metrics(comparison)));
     for (i, picture) in comparison.pictures.iter().enumerate() {
-        page.push_str(&series(i, picture));
+        sections.push_str(&series(i, picture));
     }
-    page.push_str(&section("method", "How to read this", METHOD));
-    page.push_str(&format!(
-        "</main>\n<footer>\n<p>Made by volley {}. Everything in this page is inside this file.</p>\n</footer>\n\
-         <p id=\"live\" class=\"unseen\" role=\"status\" aria-live=\"polite\"></p>\n\
-         <script type=\"application/json\" id=\"volley-charts\">{{}}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
-        env!("CARGO_PKG_VERSION")
-    ));
-    page.into_bytes()
+    sections.push_str(&section("method", "How to read this", METHOD));
+    let turns = if comparison.interleaved {
+        "the runs of both sides took turns"
+    } else {
+        "not interleaved: a machine that drifts between the sides looks like a change"
+    };
+    let title = title(comparison);
+    shell::page(&format!("{}: {title}", answer(comparison.verdict)), &title, turns, &sections)
 }
 
 fn title(comparison: &Comparison) -> String {
@@ -57,36 +53,12 @@ fn title(comparison: &Comparison) -> String {
     format!("{} against {}", side(&comparison.new, "new run", "new runs"), side(&comparison.base, "base run", "base runs"))
 }
 
-fn head(comparison: &Comparison) -> String {
-    let title = html(&title(comparison));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{}: {title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n\
-         <body>\n<a class=\"skip\" href=\"#main\">Skip to the comparison</a>\n<header class=\"top\">\n\
-         <div class=\"brand\"><span class=\"mark\">volley compare</span><button type=\"button\" id=\"theme\" hidden>Theme: auto</button></div>\n\
-         <h1>{title}</h1>\n<p class=\"target\"><bdi>{}</bdi></p>\n</header>\n<main id=\"main\">\n",
-        policy(false),
-        answer(comparison.verdict),
-        if comparison.interleaved {
-            "the runs of both sides took turns"
-        } else {
-            "not interleaved: a machine that drifts between the sides looks like a change"
-        },
-    )
-}
-
-fn class(verdict: Answer) -> (&'static str, &'static str) {
-    match verdict {
-        Answer::Regression => ("fail", "bad"),
-        Answer::Pass | Answer::Clear => ("pass", "ok"),
-        Answer::Inconclusive => ("invalid", "warn"),
-    }
-}
-
 fn verdict(comparison: &Comparison) -> String {
-    let (class, sign) = class(comparison.verdict);
+    let good = match comparison.verdict {
+        Answer::Regression => Some(false),
+        Answer::Pass | Answer::Clear => Some(true),
+        Answer::Inconclusive => None,
+    };
     let meaning = match comparison.verdict {
         Answer::Regression => "Slower beyond the margin, and not by luck.",
         Answer::Pass => "Not slower than the margins allow.",
@@ -95,12 +67,7 @@ fn verdict(comparison: &Comparison) -> String {
     };
     let warnings: String = comparison.warnings.iter().map(|w| format!("<li>{}</li>", html(&cut(w)))).collect();
     let warnings = if warnings.is_empty() { warnings } else { format!("<ul class=\"reasons\">{warnings}</ul>") };
-    format!(
-        "<section id=\"verdict\" class=\"card verdict {class}\" aria-labelledby=\"verdict-h\">\n<div class=\"banner\">{}<div>\
-         <h2 id=\"verdict-h\"><span class=\"unseen\">Answer: </span>{}</h2><p>{meaning}</p>{warnings}</div></div>\n</section>\n",
-        icon(sign),
-        answer(comparison.verdict)
-    )
+    shell::banner(good, answer(comparison.verdict), &format!("<p>{meaning}</p>{warnings}"))
 }
 
 fn environment(comparison: &Comparison) -> String {

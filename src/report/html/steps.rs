@@ -1,13 +1,10 @@
 //! The page of a search or a trend.
 
-use super::SCRIPT;
-use super::STYLE;
 use super::figures::Figure;
 use super::figures::figure;
-use super::policy;
 use super::section;
+use super::shell;
 use super::tables::headings;
-use super::tables::icon;
 use super::tables::row;
 use super::tables::table;
 use crate::report::chart::Look;
@@ -18,7 +15,7 @@ use crate::report::steps::Steps;
 
 /// The whole page.
 pub fn steps(steps: &Steps) -> Vec<u8> {
-    let title = html(&cut(&steps.title));
+    let title = cut(&steps.title);
     let described = Figure {
         id: "steps",
         title: &steps.title,
@@ -31,40 +28,10 @@ pub fn steps(steps: &Steps) -> Vec<u8> {
         dots::draw(scene, steps, area, Look { right: if wide { 130.0 } else { 96.0 }, ..look });
         None
     });
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n\
-         <body>\n<a class=\"skip\" href=\"#main\">Skip to the chart</a>\n<header class=\"top\">\n\
-         <div class=\"brand\"><span class=\"mark\">volley</span><button type=\"button\" id=\"theme\" hidden>Theme: auto</button></div>\n\
-         <h1>{title}</h1>\n<p class=\"target\">volley {}</p>\n</header>\n<main id=\"main\">\n\
-         {}{}{}</main>\n\
-         <footer>\n<p>Everything in this page is inside this file.</p>\n</footer>\n\
-         <p id=\"live\" class=\"unseen\" role=\"status\" aria-live=\"polite\"></p>\n\
-         <script type=\"application/json\" id=\"volley-charts\">{{}}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
-        policy(false),
-        env!("CARGO_PKG_VERSION"),
-        banner(steps),
-        section("chart", "How did it go?", &drawing),
-        section("steps-all", "Every step", &every(steps)),
-    )
-    .into_bytes()
-}
-
-fn banner(steps: &Steps) -> String {
-    let Some(word) = steps.word else { return String::new() };
-    let (class, sign) = match steps.good {
-        Some(true) => ("pass", "ok"),
-        Some(false) => ("fail", "bad"),
-        None => ("invalid", "warn"),
-    };
-    format!(
-        "<section id=\"verdict\" class=\"card verdict {class}\" aria-labelledby=\"verdict-h\">\n<div class=\"banner\">{}<div>\
-         <h2 id=\"verdict-h\">{word}</h2><p>{}</p></div></div>\n</section>\n",
-        icon(sign),
-        html(&cut(&steps.finding))
-    )
+    let banner =
+        steps.word.map_or(String::new(), |word| shell::banner(steps.good, word, &format!("<p>{}</p>", html(&cut(&steps.finding)))));
+    let sections = [banner, section("chart", "How did it go?", &drawing), section("steps-all", "Every step", &every(steps))];
+    shell::page(&title, &title, &steps.axis, &sections.concat())
 }
 
 fn every(steps: &Steps) -> String {
