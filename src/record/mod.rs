@@ -21,6 +21,7 @@ mod held;
 mod hlog;
 mod lines;
 pub mod machine;
+mod manifest;
 pub mod packed;
 pub mod read;
 pub mod row;
@@ -39,8 +40,10 @@ use crate::tally::Connections;
 use crate::tally::Exact;
 use crate::tally::Hist;
 use crate::tally::Sparse;
+pub use read::Known;
 pub use read::ReadError;
 pub use read::read;
+pub use read::read_some;
 pub use sections::SECTION_MARK;
 pub use sections::SECTIONS;
 pub use sections::WARMUP;
@@ -381,6 +384,8 @@ pub struct Run {
     pub intervals: Vec<Interval>,
     /// Histograms of the whole run by tag.
     pub totals: BTreeMap<String, Hist>,
+    /// Sections of the measure phase by `TAG#1` to `TAG#6`; empty when the record has none.
+    pub sections: BTreeMap<String, Sparse>,
     /// Events in order.
     pub events: Vec<Event>,
     /// What is missing, in words; empty for a whole record.

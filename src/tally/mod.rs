@@ -24,7 +24,10 @@ pub use slice::Gap;
 pub use slice::LaneHealth;
 pub use slice::Second;
 pub use slice::Slice;
+pub use sparse::BUCKETS;
+pub use sparse::Buckets;
 pub use sparse::Sparse;
+pub use sparse::Summing;
 
 /// How wide a [`Tally`] is: the numbers of series and message kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -108,6 +108,7 @@ impl Fab {
             rows: self.rows.clone(),
             intervals: Vec::new(),
             totals: BTreeMap::new(),
+            sections: BTreeMap::new(),
             events: self.events.clone(),
             missing: Vec::new(),
         };
