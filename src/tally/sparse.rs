@@ -33,7 +33,9 @@ impl Buckets {
         debug_assert!(index < BUCKETS && (self.len == 0 || self.last < index));
         let gap = index - self.last;
         if gap < 0x80 && n < 0x80 {
-            self.bytes.extend_from_slice(&[gap as u8, n as u8]);
+            self.bytes.reserve(2);
+            self.bytes.push(gap as u8);
+            self.bytes.push(n as u8);
         } else {
             put(&mut self.bytes, gap);
             put(&mut self.bytes, n);

@@ -95,7 +95,7 @@ impl Exactly {
         Exactly { map: Linear::new((from.max(1) as f64).log10(), (to.max(2) as f64).log10(), plot.bottom(), plot.y) }
     }
 
-    fn at(&self, ns: u64) -> f64 {
+    pub(super) fn at(&self, ns: u64) -> f64 {
         self.map.held((ns.max(1) as f64).log10())
     }
 }
