@@ -322,7 +322,7 @@ pub(super) fn amount(plan: &Plan) -> String {
         None => format!("{clients} clients"),
     };
     if let Some(trace) = &plan.trace {
-        return format!("{clients} clients play {}, {} measured", trace::words(trace), plan.duration);
+        return format!("{clients} play {}, {} measured", trace::words(trace), plan.duration);
     }
     let load = match plan.pacing {
         crate::plan::Pacing::Open(curve) => format!("{clients} x {curve}"),

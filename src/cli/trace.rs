@@ -121,7 +121,10 @@ fn fit(args: &RunArgs, plan: &mut Plan, playback: Playback) -> Result<(), Troubl
     let rate = Rate::new(playback.peak.max(1) as f64).expect("it is at least 1");
     plan.pacing = Pacing::Open(Curve::Constant { rate });
     if plan.duration > LONGEST {
-        return Err(Trouble::usage(format!("at x{} the trace takes {}, longer than a week; pass a higher --speed", playback.speed, plan.duration)));
+        return Err(Trouble::usage(format!(
+            "at x{} the trace takes {}, longer than a week; pass a higher --speed",
+            playback.speed, plan.duration
+        )));
     }
     plan.trace = Some(playback);
     Ok(())

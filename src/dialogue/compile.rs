@@ -237,7 +237,7 @@ impl<'a> Compiler<'a> {
             next: rule.next,
             then: rule.then.map(|state| state as u8),
             moves: moves(&making),
-            window: if is_single { 1 } else { self.bounds.window },
+            window: if is_single && !self.values.played { 1 } else { self.bounds.window },
             plain: Slot::ALL.iter().filter(|slot| !plain_slots.contains(slot)).all(|slot| !slots(slot))
                 && !has_captures
                 && !has_columns

@@ -259,6 +259,8 @@ impl Plan {
     /// Most unanswered exchanges a client may have in flight: timeout times rate, within bounds.
     pub fn window(&self) -> u32 {
         match self.pacing {
+            // What was outstanding in the recording has to be allowed.
+            _ if self.trace.is_some() => WINDOW_MAX,
             Pacing::Closed(n) => n.clamp(1, WINDOW_MAX),
             Pacing::Open(curve) => ((curve.peak().per_s() * self.timeout.as_secs_f64()).ceil() as u32).clamp(8, WINDOW_MAX),
         }

@@ -147,7 +147,8 @@ impl Dialer {
         let [places, calls] = [(); 2].map(|()| Arc::new(Semaphore::new(plan.dials as usize)));
         // Clients of a trace are not in the order in which they come.
         let dial = |client| Reverse(Dial { at: plan.opens_at(client).0, client, dial: 0, again: false });
-        let (first, again) = if plan.trace.is_some() { (plan.clients, (0..plan.clients).map(dial).collect()) } else { (0, BinaryHeap::new()) };
+        let (first, again) =
+            if plan.trace.is_some() { (plan.clients, (0..plan.clients).map(dial).collect()) } else { (0, BinaryHeap::new()) };
         let tasks = JoinSet::new();
         Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, first, again, paced: 0 }
     }

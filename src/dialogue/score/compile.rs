@@ -302,10 +302,8 @@ impl<'a> Composer<'a> {
             };
             if is_secret && !self.best.iter().any(|cut| at.start <= cut.at.start && cut.at.end <= at.end) {
                 let name = crate::units::printable(name, 64);
-                let hint = format!(
-                    "Let profile `{}` say it with a secret variable, or write {REDACTED} in its place",
-                    self.with.profile.name
-                );
+                let hint =
+                    format!("Let profile `{}` say it with a secret variable, or write {REDACTED} in its place", self.with.profile.name);
                 return Err(Mistake::new(number, format!("the frame holds a secret, under `{name}`"), hint));
             }
         }

@@ -293,10 +293,12 @@ fn of_pieces(
 ) -> Result<Wanted, String> {
     let anew = |piece: &Piece| if let Piece::Anew(n) = piece { Some(*n) } else { None };
     let (Some(first), Some(last)) = (pieces.iter().position(|p| anew(p).is_some()), pieces.iter().rposition(|p| anew(p).is_some())) else {
-        let constant: Option<String> = pieces.iter().map(|piece| if let Piece::Text(text) = piece { Some(&**text) } else { None }).collect();
+        let constant: Option<String> =
+            pieces.iter().map(|piece| if let Piece::Text(text) = piece { Some(&**text) } else { None }).collect();
         return Ok(constant.map_or(Wanted::Anything, |text| Wanted::Constant(serde_json::Value::String(text).to_string())));
     };
-    let text = |pieces: &[Piece]| pieces.iter().filter_map(|p| if let Piece::Text(text) = p { Some(&**text) } else { None }).collect::<String>();
+    let text =
+        |pieces: &[Piece]| pieces.iter().filter_map(|p| if let Piece::Text(text) = p { Some(&**text) } else { None }).collect::<String>();
     let json = |text: String| if is_json && *is_text { escaped(&text) } else { text };
     let part = |piece: &Piece| match piece {
         Piece::Text(text) => Some(Part::Text(json(text.clone()))),
