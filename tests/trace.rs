@@ -151,6 +151,7 @@ fn a_session_is_played_at_its_speed_and_ten_times_as_fast() {
     // The last instant is at 3,400 ms; a millisecond goes to the last tick.
     assert_eq!((slow, fast), (3_401 * MILLI, 341 * MILLI));
     let plan = &run["plan"]["trace"];
+    assert_eq!(plan, &summary["run"]["trace"]);
     assert_eq!((plan["speed"].as_f64(), plan["clones"].as_u64(), plan["connections"].as_u64()), (Some(10.0), Some(1), Some(2)));
     assert_eq!((plan["frames"].as_u64(), plan["length_ns"].as_u64()), (Some(31), Some(3_400 * MILLI)));
 }
