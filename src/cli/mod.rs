@@ -37,6 +37,7 @@ mod serve;
 mod shape;
 mod signals;
 mod sound;
+mod trace;
 mod trend;
 mod tui;
 mod turns;
