@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests/browser/run.sh
-cargo test --lib --bins --tests -- --test-threads 2
+cargo test --lib --bins --tests -- --test-threads 3
 tests/prometheus.sh
