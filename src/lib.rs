@@ -12,7 +12,7 @@
 //!  4  report    export
 //!  3  swarm     record    mock
 //!  2  plan      dialogue  wire
-//!  1  profile   tally
+//!  1  profile   tally     trace
 //!  0  units
 //! ```
 
@@ -26,6 +26,7 @@ pub mod record;
 pub mod report;
 pub mod swarm;
 pub mod tally;
+pub mod trace;
 pub mod trial;
 pub mod units;
 pub mod wire;

@@ -38,7 +38,7 @@ def read(name):
     return Draft202012Validator(strict(schema))
 
 
-VALIDATORS = {name: read(name) for name in ("run", "summary", "counters", "events")}
+VALIDATORS = {name: read(name) for name in ("run", "summary", "counters", "events", "trace")}
 
 
 def check(name, value):

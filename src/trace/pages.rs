@@ -1,0 +1,100 @@
+//! Reads lines again when they are due, in blocks: a lane that plays on finds most of them there already.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// Bytes of a block.
+const BLOCK: usize = 64 << 10;
+/// Blocks kept.
+const KEPT: usize = 32;
+
+/// A block of the file.
+#[derive(Debug)]
+struct Block {
+    number: u64,
+    bytes: Vec<u8>,
+    used: u64,
+}
+
+/// The file of a trace as one lane reads it: at most 2 MiB of it are kept.
+#[derive(Debug)]
+pub struct Pages {
+    file: Arc<File>,
+    blocks: Vec<Block>,
+    turn: u64,
+}
+
+impl Pages {
+    /// Nothing has been read yet.
+    pub fn new(file: Arc<File>) -> Self {
+        Pages { file, blocks: Vec::new(), turn: 0 }
+    }
+
+    /// Puts the `bytes` bytes from `offset` on into `out`, in the place of what was there.
+    ///
+    /// # Errors
+    /// Those of the file, and that it has become shorter.
+    pub fn read(&mut self, offset: u64, bytes: usize, out: &mut Vec<u8>) -> io::Result<()> {
+        out.clear();
+        if bytes > BLOCK {
+            out.resize(bytes, 0);
+            return self.file.read_exact_at(out, offset);
+        }
+        let mut at = offset;
+        while out.len() < bytes {
+            let (number, from) = (at / BLOCK as u64, (at % BLOCK as u64) as usize);
+            let missing = bytes - out.len();
+            let block = self.block(number)?;
+            let there = block.get(from..).unwrap_or_default();
+            if there.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the trace has become shorter"));
+            }
+            let taken = there.len().min(missing);
+            out.extend_from_slice(&there[..taken]);
+            at += taken as u64;
+        }
+        Ok(())
+    }
+
+    /// The bytes of a block, which are fewer in the last one.
+    fn block(&mut self, number: u64) -> io::Result<&[u8]> {
+        self.turn += 1;
+        let index = match self.blocks.iter().position(|block| block.number == number) {
+            Some(index) => index,
+            None => self.load(number)?,
+        };
+        let block = &mut self.blocks[index];
+        block.used = self.turn;
+        Ok(&block.bytes)
+    }
+
+    /// Reads a block in the place of the one that was not used for longest.
+    fn load(&mut self, number: u64) -> io::Result<usize> {
+        let oldest = || self.blocks.iter().enumerate().min_by_key(|(_, block)| block.used).map(|(index, _)| index);
+        let index = match oldest().filter(|_| self.blocks.len() == KEPT) {
+            Some(index) => index,
+            None => {
+                self.blocks.push(Block { number, bytes: vec![0; BLOCK], used: 0 });
+                self.blocks.len() - 1
+            }
+        };
+        let block = &mut self.blocks[index];
+        // What is half read is found by nobody.
+        block.number = u64::MAX;
+        block.bytes.resize(BLOCK, 0);
+        let mut filled = 0;
+        while filled < BLOCK {
+            match self.file.read_at(&mut block.bytes[filled..], number * BLOCK as u64 + filled as u64) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        block.bytes.truncate(filled);
+        block.number = number;
+        Ok(index)
+    }
+}
