@@ -4,6 +4,7 @@ mod probe;
 mod profiles;
 mod records;
 mod show;
+mod tap;
 mod trial;
 mod words;
 
@@ -51,6 +52,8 @@ pub(super) enum Command {
     Run(Box<RunArgs>),
     /// Play one client of each role and print the conversation.
     Probe(ProbeArgs),
+    /// Record conversations: a proxy between clients and their server that writes a trace without secrets.
+    Record(Box<RecordArgs>),
     /// Run the reference server of a profile.
     Serve(ServeArgs),
     /// Draw the reports of a run again from its record.
@@ -323,6 +326,7 @@ pub(super) use show::Format;
 pub(super) use show::PlotArgs;
 pub(super) use show::Progress;
 pub(super) use show::RunFormat;
+pub(super) use tap::RecordArgs;
 pub(super) use trial::AbArgs;
 pub(super) use trial::CalibrateArgs;
 pub(super) use trial::Over;

@@ -37,6 +37,7 @@ mod serve;
 mod shape;
 mod signals;
 mod sound;
+mod tap;
 mod trend;
 mod tui;
 mod turns;
@@ -120,6 +121,7 @@ fn obey(command: Command) -> Result<u8, Trouble> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Probe(args) => probe::probe(&args),
+        Command::Record(args) => tap::record(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Report(args) => report::report(&args),
         Command::Import(args) => import::import(&args),

@@ -7,6 +7,7 @@
 //! `Authorization: ..`. What the secrets of a run are is told by `secrets`.
 
 mod forms;
+mod headers;
 mod names;
 mod panic;
 mod veil;

@@ -14,8 +14,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Redactor;
 use super::SHORTEST;
+use super::headers;
 use super::names;
 use super::view::View;
+use crate::tap;
 
 /// Most secrets that are told apart and looked for; those that come later are taken out where a name says so.
 const MOST: usize = 10_000;
@@ -65,44 +67,11 @@ impl Veil {
         veil
     }
 
-    /// Secrets replaced so far.
-    pub(in crate::cli) fn replaced(&self) -> u64 {
-        self.replaced
-    }
-
     /// A value of this name is a secret, wherever it stands from now on.
-    pub(in crate::cli) fn learn(&mut self, name: &str, value: &[u8]) {
+    pub(super) fn learn(&mut self, name: &str, value: &[u8]) {
         if value.len() >= LEARNED && !is_ordinary(value) {
             self.remember(name, value);
         }
-    }
-
-    /// A text without secrets.
-    pub(in crate::cli) fn text(&mut self, text: &str) -> String {
-        let patched = self.cleaned(text.as_bytes(), |at, up| if up { text.ceil_char_boundary(at) } else { text.floor_char_boundary(at) });
-        String::from_utf8(patched).expect("marks are UTF-8 and stand between characters")
-    }
-
-    /// Bytes without secrets; their number may change.
-    pub(in crate::cli) fn bytes(&mut self, bytes: &[u8]) -> Vec<u8> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.text(text).into_bytes(),
-            Err(_) => self.cleaned(bytes, |at, _| at),
-        }
-    }
-
-    /// A path with its query without secrets; marks are percent-encoded.
-    pub(in crate::cli) fn path(&mut self, path: &str) -> String {
-        let (before, query) = path.split_once('?').unwrap_or((path, ""));
-        for piece in before.split('/').filter(|piece| is_dense(piece.as_bytes())) {
-            self.remember("path", piece.as_bytes());
-        }
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            if name == "key" || (is_dense(value.as_bytes()) && !is_uuid(value.as_bytes())) {
-                self.remember(name, value.as_bytes());
-            }
-        }
-        self.text(path).replace('<', "%3C").replace('>', "%3E")
     }
 
     fn cleaned(&mut self, bytes: &[u8], boundary: impl Fn(usize, bool) -> usize) -> Vec<u8> {
@@ -204,6 +173,42 @@ impl Veil {
     }
 }
 
+impl tap::Veil for Veil {
+    fn header(&mut self, name: &str, value: &[u8]) {
+        headers::learn(self, name, value);
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let patched = self.cleaned(text.as_bytes(), |at, up| if up { text.ceil_char_boundary(at) } else { text.floor_char_boundary(at) });
+        String::from_utf8(patched).expect("marks are UTF-8 and stand between characters")
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Vec<u8> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.text(text).into_bytes(),
+            Err(_) => self.cleaned(bytes, |at, _| at),
+        }
+    }
+
+    /// Marks are percent-encoded.
+    fn path(&mut self, path: &str) -> String {
+        let (before, query) = path.split_once('?').unwrap_or((path, ""));
+        for piece in before.split('/').filter(|piece| is_dense(piece.as_bytes())) {
+            self.remember("path", piece.as_bytes());
+        }
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            if name == "key" || (is_dense(value.as_bytes()) && !is_uuid(value.as_bytes())) {
+                self.remember(name, value.as_bytes());
+            }
+        }
+        self.text(path).replace('<', "%3C").replace('>', "%3E")
+    }
+
+    fn replaced(&self) -> u64 {
+        self.replaced
+    }
+}
+
 /// What stands in the place of a secret.
 fn mark(name: &str, which: &str) -> String {
     format!("<secret:{}:{which}>", plain(name))
@@ -222,7 +227,7 @@ fn is_ordinary(value: &[u8]) -> bool {
 }
 
 /// Whether a piece of a path or a subprotocol is more of a token than of a name.
-pub(in crate::cli) fn is_dense(text: &[u8]) -> bool {
+pub(super) fn is_dense(text: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| text.iter().filter(|b| is(b)).count();
     text.len() >= 16 && count(u8::is_ascii_digit) + count(u8::is_ascii_uppercase) >= 3 && count(u8::is_ascii_alphabetic) > 0 && !is_uuid(text)
 }
@@ -301,6 +306,7 @@ fn decoded(run: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tap::Veil as _;
 
     const CANARY: &str = "c4n4ry-7Qx9Zt2LmW8";
 
