@@ -41,7 +41,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hdrhistogram", &["tally", "record/hlog"]),
     ("flate2", &["record/hlog", "record/packed"]),
     ("httparse", &["tap/head"]),
-    ("saphyr_parser", &["cli/asyncapi/tree"]),
+    ("saphyr_parser", &["cli/imports/asyncapi/tree"]),
     ("hyper", &["wire"]),
     ("hyper_util", &["wire"]),
     ("http_body_util", &["wire"]),

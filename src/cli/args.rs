@@ -315,6 +315,11 @@ pub(super) struct RunArgs {
 }
 
 pub(super) use probe::ProbeArgs;
+pub(super) use profiles::AsyncapiArgs;
+pub(super) use profiles::Describes;
+pub(super) use profiles::HarArgs;
+pub(super) use profiles::ImportFrom;
+pub(super) use profiles::ImportTo;
 pub(super) use profiles::ProfilesCommand;
 pub(super) use records::CompareArgs;
 pub(super) use records::CompareReport;

@@ -13,6 +13,7 @@ mod dry;
 mod github;
 mod guard;
 mod import;
+mod imports;
 mod limits;
 mod live;
 mod metrics;
