@@ -3,9 +3,9 @@
 
 mod certificates;
 mod kit;
+mod tls_end;
 #[path = "tap/wire.rs"]
 mod wire;
-mod tls_end;
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -124,7 +124,8 @@ fn the_trace_counts_what_both_sides_count() {
     let sent = number(&summary, "/counts/sent");
     assert_eq!((served.received["echo"], served.sent["echo"], served.violations_total), (sent, sent, 0));
     assert_eq!(counted(&trace), [10, sent, sent, 10]);
-    for (name, count) in [("connections", 10), ("sent", sent), ("got", sent), ("left", 0), ("failed", 0), ("secrets", 0), ("unrecorded", 0)] {
+    for (name, count) in [("connections", 10), ("sent", sent), ("got", sent), ("left", 0), ("failed", 0), ("secrets", 0), ("unrecorded", 0)]
+    {
         assert_eq!(account[name], count, "{name}: {account:#}");
     }
     assert_eq!(account["stopped"], Value::Null);
@@ -214,8 +215,26 @@ fn canaries_in_every_place_are_in_no_trace() {
     // Each secret of a kind of its own, so that each has to be found by itself.
     let canary = |place: &str| format!("c4N4ry-{place}-7Qx9Zt2LmW8");
     let places = [
-        "path", "query", "bearer", "cookie", "setcookie", "protocol", "header", "plain", "nested", "string", "form", "base64", "unicode",
-        "binary", "reason", "split", "env", "envb", "server", "basic",
+        "path",
+        "query",
+        "bearer",
+        "cookie",
+        "setcookie",
+        "protocol",
+        "header",
+        "plain",
+        "nested",
+        "string",
+        "form",
+        "base64",
+        "unicode",
+        "binary",
+        "reason",
+        "split",
+        "env",
+        "envb",
+        "server",
+        "basic",
     ];
     let c: std::collections::BTreeMap<&str, String> = places.iter().map(|place| (*place, canary(place))).collect();
     let unicode: String = c["unicode"].bytes().map(|b| format!("\\u{b:04x}")).collect();

@@ -48,7 +48,8 @@ fn checked(file: &Path, most: u64, hint: &str) -> Result<u64, Trouble> {
 
 /// Says what was written and how it is run.
 fn done(draft: &Draft, target: &Target, (profile, trace): (&Path, &Path)) -> Result<u8, Trouble> {
-    let slashed = |path: &Path| if path.display().to_string().contains('/') { path.display().to_string() } else { format!("./{}", path.display()) };
+    let slashed =
+        |path: &Path| if path.display().to_string().contains('/') { path.display().to_string() } else { format!("./{}", path.display()) };
     for var in draft.vars.iter().filter(|var| var.default.is_none()) {
         tell!("note: the profile needs {}: give it in the environment, or with --set {}=@FILE", var.name.to_uppercase(), var.name);
     }

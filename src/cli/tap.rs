@@ -41,9 +41,8 @@ pub(super) fn record(args: &RecordArgs) -> Result<u8, Trouble> {
     let redactor = redact::install(redactor(args, &secrets));
     let target = Target::parse(&args.target).map_err(Trouble::usage)?;
     let message_cap = usize::try_from(args.message_cap).ok().filter(|cap| (1..=FRAME_MOST).contains(cap));
-    let message_cap = message_cap.ok_or_else(|| {
-        Trouble::usage(format!("--message-cap: a frame of a trace has 1 B to {}", bytes_text(FRAME_MOST as u64)))
-    })?;
+    let message_cap = message_cap
+        .ok_or_else(|| Trouble::usage(format!("--message-cap: a frame of a trace has 1 B to {}", bytes_text(FRAME_MOST as u64))))?;
     let route = route::alone(&target, "--target", &args.as_run())?;
     let listener = listen(args)?;
     let address = listener.local_addr().map_err(|e| Trouble::internal(format!("the listener: {e}")))?;
@@ -54,7 +53,8 @@ pub(super) fn record(args: &RecordArgs) -> Result<u8, Trouble> {
     let by_signal = stop.clone();
     signals::on_stop(move |_| by_signal.notify_one())?;
     let origin = target.origin();
-    let shown = format!("{}://{}{}", if target.tls { "wss" } else { "ws" }, target.authority(), tap::Veil::path(&mut veil, &target.path_and_query));
+    let shown =
+        format!("{}://{}{}", if target.tls { "wss" } else { "ws" }, target.authority(), tap::Veil::path(&mut veil, &target.path_and_query));
     let config = tap::Config {
         target: tap::Target { authority: target.authority(), origin, path_and_query: target.path_and_query.clone() },
         opening: Opening { route, stamps: false, clock: Clock::start(), timeout: args.timeout.to_std() },
@@ -98,7 +98,9 @@ fn secrets(args: &RecordArgs) -> Result<Vec<(String, String)>, Trouble> {
         Ok(_) => Err(Trouble::usage(format!(
             "--secret-env {name}: its value has fewer than {SHORTEST} characters, which are in every text. Use a longer secret"
         ))),
-        Err(_) => Err(Trouble::usage(format!("--secret-env {name}: there is no such variable; set it to the secret, and give its name here"))),
+        Err(_) => {
+            Err(Trouble::usage(format!("--secret-env {name}: there is no such variable; set it to the secret, and give its name here")))
+        }
     };
     args.secret_env.iter().map(value).collect()
 }

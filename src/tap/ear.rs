@@ -163,7 +163,17 @@ fn head_of(head: &[u8]) -> Option<Frame> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// What is heard does not depend on the parts in which bytes come, and no bytes do harm.
+        #[test]
+        fn any_bytes_in_any_parts(bytes in proptest::collection::vec(any::<u8>(), 0..400), part in 1usize..50) {
+            prop_assert_eq!(heard(&bytes, part, 100), heard(&bytes, 1_000, 100));
+        }
+    }
 
     fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
         let mut bytes = vec![first];

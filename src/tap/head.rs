@@ -98,7 +98,8 @@ impl Target {
     fn is_ours(&self, origin: &[u8], all: &[(String, Vec<u8>)]) -> bool {
         let origin = String::from_utf8_lossy(origin);
         let Some((_, authority)) = origin.split_once("://") else { return false };
-        let host = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(authority, |(host, _)| host);
+        let host =
+            authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(authority, |(host, _)| host);
         let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
         is_here || value(all, "host").as_deref() == Some(authority)
     }

@@ -6,6 +6,8 @@ mod tree;
 
 use serde_json::Value as Json;
 
+use super::super::args::AsyncapiArgs;
+use super::super::tell;
 use super::Trouble;
 use super::checked;
 use super::done;
@@ -19,8 +21,6 @@ use super::draft::identifier;
 use super::draft::unused;
 use super::name;
 use super::shape::without_slots;
-use super::super::args::AsyncapiArgs;
-use super::super::tell;
 use super::wrong;
 use crate::plan::Target;
 use crate::trace::Event;
@@ -83,7 +83,8 @@ fn make(args: &AsyncapiArgs, text: &str) -> Result<Made, Wrong> {
     let (channel, others) = document.channel(args.channel.as_deref(), args.describes)?;
     let mut vars = Vec::new();
     let url = address(&root, &server, &channel, &mut vars)?;
-    let concrete = vars.iter().fold(url.clone(), |url, var: &Var| url.replace(&format!("{{{}}}", var.name), var.default.as_deref().unwrap_or("1")));
+    let concrete =
+        vars.iter().fold(url.clone(), |url, var: &Var| url.replace(&format!("{{{}}}", var.name), var.default.as_deref().unwrap_or("1")));
     let target = Target::parse(&concrete).map_err(|e| Wrong::new(server.node.at, e, "Give its host and port"))?;
     let (sent, got) = (payloads(&root, &channel.sent)?, payloads(&root, &channel.got)?);
     let mut draft = Draft {

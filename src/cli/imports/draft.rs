@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::Trouble;
 use super::super::tap::new_file;
+use super::Trouble;
 use crate::profile::load;
 use crate::trace::Head;
 use crate::trace::Line;
@@ -130,7 +130,12 @@ impl Draft {
         }
         if self.loads.len() > 1 {
             let names: Vec<&str> = self.loads.iter().map(|load| load.name.as_str()).collect();
-            let _ = writeln!(out, "\n[vars.send]\nabout = {}\ndefault = {}", quoted(&format!("which message is sent: {}", names.join(", "))), quoted(names[0]));
+            let _ = writeln!(
+                out,
+                "\n[vars.send]\nabout = {}\ndefault = {}",
+                quoted(&format!("which message is sent: {}", names.join(", "))),
+                quoted(names[0])
+            );
         }
         self.hearing(&mut out);
         for load in &self.loads {

@@ -8,6 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::super::args::HarArgs;
+use super::super::redact::Veil;
+use super::super::tell;
 use super::Trouble;
 use super::checked;
 use super::done;
@@ -15,9 +18,6 @@ use super::draft::Draft;
 use super::draft::Place;
 use super::name;
 use super::shape;
-use super::super::args::HarArgs;
-use super::super::redact::Veil;
-use super::super::tell;
 use super::wrong;
 use crate::plan::Target;
 use crate::tap::Veil as _;
@@ -30,6 +30,8 @@ use crate::units::SECOND;
 
 /// Largest file read, in bytes.
 const HAR_MAX: u64 = 256 << 20;
+/// An instant above this is in milliseconds: in seconds it would be the year 5138.
+const IN_MILLIS: f64 = 1e11;
 /// How a file with messages is made.
 const HINT: &str = "Chromium writes them: open the developer tools before the page connects, then Network, Export HAR. Firefox and most proxies \
                     leave them out; `volley record` records any client";
@@ -82,10 +84,17 @@ struct Header {
 struct Message {
     #[serde(rename = "type")]
     way: String,
-    /// Seconds since 1970.
+    /// Seconds since 1970 by the developer tools, milliseconds by Playwright.
     time: f64,
     opcode: i64,
     data: String,
+}
+
+impl Message {
+    /// Seconds since 1970.
+    fn at(&self) -> f64 {
+        if self.time > IN_MILLIS { self.time / 1e3 } else { self.time }
+    }
 }
 
 /// A conversation with the address that it was held with.
@@ -98,7 +107,7 @@ struct Talk {
 impl Talk {
     /// Seconds since 1970 at which it began.
     fn began(&self) -> f64 {
-        let first = self.messages.iter().map(|m| m.time).find(|time| time.is_finite()).unwrap_or(0.0);
+        let first = self.messages.iter().map(Message::at).find(|time| time.is_finite()).unwrap_or(0.0);
         let started = self.entry.started_date_time.parse::<jiff::Timestamp>();
         // A clock that went back does not make it begin behind its first message.
         started.map_or(first, |at| (at.as_nanosecond() as f64 / 1e9).min(first)).max(0.0)
@@ -127,7 +136,9 @@ pub(super) fn import(args: &HarArgs) -> Result<u8, Trouble> {
         name: name(&args.to, file),
         about: format!("imported from {}", crate::units::printable(&file.file_name().unwrap_or_default().to_string_lossy(), 80)),
         url: address(&target, &mut veil),
-        subprotocol: lines.iter().find_map(|line| if let Event::Open { subprotocol: Some(name), .. } = &line.event { Some(name.to_string()) } else { None }),
+        subprotocol: lines
+            .iter()
+            .find_map(|line| if let Event::Open { subprotocol: Some(name), .. } = &line.event { Some(name.to_string()) } else { None }),
         vars: Vec::new(),
         tag: None,
         kinds: Vec::new(),
@@ -211,7 +222,7 @@ fn lines(talks: &[Talk], veil: &mut Option<Veil>) -> (Vec<Line<'static>>, u64) {
                 left_out += u64::from(message.way != "error" && message.opcode < 8);
                 continue;
             };
-            last = last.max(at(message.time));
+            last = last.max(at(message.at()));
             lines.push(Line { at_ns: last, conn, role: None, event });
         }
         let lasted = talk.entry.time.clamp(0.0, 1e12) / 1e3;

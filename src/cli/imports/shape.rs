@@ -44,7 +44,8 @@ pub(super) fn describe(draft: &mut Draft, lines: &[Line<'_>]) -> Result<(), Stri
     let messages: Vec<Message<'_>> = lines.iter().filter_map(message).collect();
     let got: Vec<&Message<'_>> = messages.iter().filter(|m| !m.is_sent).collect();
     draft.tag = tag_of(&got);
-    let (sample, similar) = most_sent(&messages, draft.tag.as_deref()).ok_or("the client says nothing in it, so there is nothing to play")?;
+    let (sample, similar) =
+        most_sent(&messages, draft.tag.as_deref()).ok_or("the client says nothing in it, so there is nothing to play")?;
     let keyed = keyed(&messages, &similar, draft.tag.as_deref());
     let is_fifo = keyed.is_none() && alternates(&messages);
     draft.class = if keyed.is_some() { Some("keyed") } else { is_fifo.then_some("fifo") };
@@ -119,7 +120,9 @@ fn kinds(got: &[&Message<'_>], tag: Option<&str>, keyed: Option<&Keyed>, is_fifo
 fn most_sent(messages: &[Message<'_>], tag: Option<&str>) -> Option<(usize, Vec<usize>)> {
     let mut shapes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (i, message) in messages.iter().enumerate().filter(|(_, m)| m.is_sent) {
-        let names = |tag: Option<&str>| TAGS.iter().copied().chain(tag).find_map(|name| message.json.as_ref()?.get(name)?.as_str()).map(str::to_owned);
+        let names = |tag: Option<&str>| {
+            TAGS.iter().copied().chain(tag).find_map(|name| message.json.as_ref()?.get(name)?.as_str()).map(str::to_owned)
+        };
         let shape = match (&message.json, message.frame) {
             (Some(Value::Object(members)), _) => {
                 let keys: Vec<&str> = members.keys().map(String::as_str).collect();

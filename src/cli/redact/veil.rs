@@ -11,6 +11,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 
 use super::Redactor;
 use super::SHORTEST;
@@ -74,6 +75,47 @@ impl Veil {
         }
     }
 
+    /// A text without secrets, whatever it is.
+    fn plain(&mut self, text: &str) -> String {
+        let patched = self.cleaned(text.as_bytes(), |at, up| if up { text.ceil_char_boundary(at) } else { text.floor_char_boundary(at) });
+        String::from_utf8(patched).expect("marks are UTF-8 and stand between characters")
+    }
+
+    /// All texts of a JSON value; all of them, and numbers, under the name of a secret.
+    fn json(&mut self, value: &mut Value, secret: Option<&str>) {
+        match value {
+            Value::String(text) => match secret {
+                Some(name) if !text.is_empty() => {
+                    *text = self.taken(name, text.as_bytes());
+                    self.replaced += 1;
+                }
+                _ => *text = self.plain(text),
+            },
+            Value::Number(number) if secret.is_some() => *number = 0.into(),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.json(item, secret)),
+            Value::Object(members) => {
+                let old = std::mem::take(members);
+                for (name, mut inner) in old {
+                    let own = self.is_secret(&name).then_some(name.as_str());
+                    self.json(&mut inner, own.or(secret));
+                    members.insert(self.plain(&name), inner);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Whether what stands under a name is a secret.
+    fn is_secret(&self, name: &str) -> bool {
+        let plain = name.to_ascii_lowercase();
+        names::looks_secret(name) || NAMES.contains(&plain.as_str()) || self.names.contains(&plain)
+    }
+
+    /// The mark of a value that is secret by its name.
+    fn taken(&mut self, name: &str, value: &[u8]) -> String {
+        if value.len() >= LEARNED && !is_ordinary(value) { self.remember(name, value) } else { mark(name, "short") }
+    }
+
     fn cleaned(&mut self, bytes: &[u8], boundary: impl Fn(usize, bool) -> usize) -> Vec<u8> {
         let views: Vec<View> = View::all(bytes).collect();
         let mut patches: Vec<Patch> = Vec::new();
@@ -123,15 +165,11 @@ impl Veil {
     }
 
     fn by_name(&mut self, text: &str, bytes: &[u8]) -> Vec<Patch> {
-        let further = self.names.clone();
-        let is_secret = |name: &str| {
-            let plain = name.to_ascii_lowercase();
-            names::looks_secret(name) || NAMES.contains(&plain.as_str()) || further.contains(&plain)
-        };
         let mut found = Vec::new();
-        for named in names::named(text, true, is_secret) {
+        for named in names::named(text, true, |name| self.is_secret(name)) {
             let value = &text[named.value.clone()];
-            let is_json = text[..named.value.start].trim_end().ends_with(':') && text[named.value.end..].trim_start().starts_with([',', '}']);
+            let is_json =
+                text[..named.value.start].trim_end().ends_with(':') && text[named.value.end..].trim_start().starts_with([',', '}']);
             match value {
                 // They stand for themselves and say nothing.
                 "true" | "false" | "null" => continue,
@@ -139,9 +177,7 @@ impl Veil {
                 number if is_json && number.parse::<f64>().is_ok() => found.push(Patch { place: named.value, mark: "0".into() }),
                 _ if value.starts_with("<secret:") || value.starts_with("%3Csecret:") => {}
                 _ => {
-                    let bytes = &bytes[named.value.clone()];
-                    let is_looked_for = bytes.len() >= LEARNED && !is_ordinary(bytes);
-                    let mark = if is_looked_for { self.remember(named.name, bytes) } else { mark(named.name, "short") };
+                    let mark = self.taken(named.name, &bytes[named.value.clone()]);
                     found.push(Patch { place: named.value, mark });
                 }
             }
@@ -179,8 +215,16 @@ impl tap::Veil for Veil {
     }
 
     fn text(&mut self, text: &str) -> String {
-        let patched = self.cleaned(text.as_bytes(), |at, up| if up { text.ceil_char_boundary(at) } else { text.floor_char_boundary(at) });
-        String::from_utf8(patched).expect("marks are UTF-8 and stand between characters")
+        let before = self.replaced;
+        let out = self.plain(text);
+        if out == text || !is_json(text) || is_json(&out) {
+            return out;
+        }
+        // What looked like a value went beyond its text: value by value, then.
+        self.replaced = before;
+        let Ok(mut json) = serde_json::from_str(text) else { return out };
+        self.json(&mut json, None);
+        json.to_string()
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Vec<u8> {
@@ -209,6 +253,10 @@ impl tap::Veil for Veil {
     }
 }
 
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
 /// What stands in the place of a secret.
 fn mark(name: &str, which: &str) -> String {
     format!("<secret:{}:{which}>", plain(name))
@@ -229,7 +277,10 @@ fn is_ordinary(value: &[u8]) -> bool {
 /// Whether a piece of a path or a subprotocol is more of a token than of a name.
 pub(super) fn is_dense(text: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| text.iter().filter(|b| is(b)).count();
-    text.len() >= 16 && count(u8::is_ascii_digit) + count(u8::is_ascii_uppercase) >= 3 && count(u8::is_ascii_alphabetic) > 0 && !is_uuid(text)
+    text.len() >= 16
+        && count(u8::is_ascii_digit) + count(u8::is_ascii_uppercase) >= 3
+        && count(u8::is_ascii_alphabetic) > 0
+        && !is_uuid(text)
 }
 
 /// `8-4-4-4-12` hexadecimal digits: a name of something more often than a secret.
@@ -304,70 +355,4 @@ fn decoded(run: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tap::Veil as _;
-
-    const CANARY: &str = "c4n4ry-7Qx9Zt2LmW8";
-
-    #[test]
-    fn the_same_secret_has_the_same_mark() {
-        let mut veil = Veil::new(&[("API_TOKEN".into(), CANARY.into())], &[]);
-        assert_eq!(veil.text(&format!("{{\"a\":\"{CANARY}\",\"b\":\"x{CANARY}y\"}}")), r#"{"a":"<secret:api_token:1>","b":"x<secret:api_token:1>y"}"#);
-        assert_eq!(veil.text(r#"{"token":"Hunter22","again":"Hunter22"}"#), r#"{"token":"<secret:token:1>","again":"<secret:token:1>"}"#);
-        assert_eq!(veil.text("later Hunter22, and Hunter23"), "later <secret:token:1>, and Hunter23");
-        assert_eq!(veil.text(r#"{"Token":"Hunter23"}"#), r#"{"Token":"<secret:token:2>"}"#);
-        assert_eq!(veil.replaced(), 6);
-    }
-
-    #[test]
-    fn by_name_and_by_shape() {
-        for (text, wanted) in [
-            (r#"{"password":"letmein"}"#, r#"{"password":"<secret:password:short>"}"#),
-            (r#"{"token":"hunter"}"#, r#"{"token":"<secret:token:short>"}"#),
-            (r#"{"pin":1234,"n":1234}"#, r#"{"pin":0,"n":1234}"#),
-            (r#"{"auth":true,"token":null,"tokens":512}"#, r#"{"auth":true,"token":null,"tokens":512}"#),
-            ("invalid token: expired", "invalid token: expired"),
-            ("session=Abc123Def&x=1", "session=<secret:session:1>&x=1"),
-            (r#"{"d":"{\"api_key\":\"Abc123Def\"}"}"#, r#"{"d":"{\"api_key\":\"<secret:api_key:1>\"}"}"#),
-            ("%7B%22token%22%3A%22Abc123Def%22%7D", "%7B%22token%22%3A%22<secret:token:1>%22%7D"),
-            (r#"{"\u0074oken":"Abc123Def"}"#, r#"{"\u0074oken":"<secret:token:1>"}"#),
-            ("see eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln end", "see <secret:jwt:1> end"),
-            ("say Bearer abc.def-0123", "say Bearer <secret:jwt:1>"),
-            (r#"{"auth":{"user":"me","key":"Abc123Def"},"k":"v"}"#, r#"{"auth":{"user":"<secret:auth:short>","key":"<secret:auth:1>"},"k":"v"}"#),
-            (r#"{"key":"Abc123Def","type":"hello"}"#, r#"{"key":"Abc123Def","type":"hello"}"#),
-        ] {
-            assert_eq!(Veil::default().text(text), wanted, "{text}");
-        }
-        let inner = STANDARD_NO_PAD.encode(r#"{"token":"Abc123Def"}"#);
-        let mut veil = Veil::default();
-        assert_eq!(veil.text(&format!("{{\"d\":\"{inner}\"}}")), r#"{"d":"<secret:token:1>"}"#);
-        assert_eq!(veil.text("Abc123Def"), "<secret:token:1>", "what was read inside is known outside");
-        assert_eq!(Veil::new(&[], &["Ticket".into()]).text(r#"{"ticket":"Abc123Def"}"#), r#"{"ticket":"<secret:ticket:1>"}"#);
-    }
-
-    #[test]
-    fn paths_stay_paths() {
-        let mut veil = Veil::default();
-        assert_eq!(veil.path("/ws/room-1/x?token=Abc123Def&room=lobby"), "/ws/room-1/x?token=%3Csecret:token:1%3E&room=lobby");
-        assert_eq!(veil.path("/bot7Qx9Zt2LmW8c4n4ry/ws"), "/%3Csecret:path:1%3E/ws");
-        assert_eq!(veil.path("/r/123e4567-e89b-12d3-a456-426614174000?v=2"), "/r/123e4567-e89b-12d3-a456-426614174000?v=2");
-    }
-
-    #[test]
-    fn bytes_that_are_no_text() {
-        let mut veil = Veil::new(&[("x".into(), CANARY.into())], &[]);
-        let bytes = [&[0xff, 0x00][..], CANARY.as_bytes(), &[0xfe]].concat();
-        assert_eq!(veil.bytes(&bytes), [&[0xff, 0x00][..], b"<secret:x:1>", &[0xfe]].concat());
-        assert_eq!(veil.bytes(b"\xfftoken=Abc123Def"), b"\xfftoken=<secret:token:1>");
-    }
-
-    #[test]
-    fn very_many_secrets_are_taken_out_by_name() {
-        let mut veil = Veil::default();
-        for n in 0..MOST {
-            veil.remember("token", format!("Value-{n:08}").as_bytes());
-        }
-        assert_eq!(veil.text(r#"{"token":"Another-1"} Value-00000007"#), r#"{"token":"<secret:token:more>"} <secret:token:8>"#);
-    }
-}
+mod tests;

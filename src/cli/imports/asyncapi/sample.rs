@@ -194,7 +194,10 @@ mod tests {
     #[test]
     fn values_fit_their_schema() {
         for (schema, wanted) in [
-            ("{type: object, properties: {a: {const: ping}, b: {type: integer, minimum: 5}, c: {type: [\"null\", boolean]}}}", json!({"a": "ping", "b": 5, "c": true})),
+            (
+                "{type: object, properties: {a: {const: ping}, b: {type: integer, minimum: 5}, c: {type: [\"null\", boolean]}}}",
+                json!({"a": "ping", "b": 5, "c": true}),
+            ),
             ("{type: array, items: {enum: [x, y]}}", json!(["x"])),
             ("{allOf: [{properties: {a: {default: 1}}}, {properties: {b: {type: string, maxLength: 2}}}]}", json!({"a": 1, "b": "te"})),
             ("{oneOf: [{type: string, format: uuid}, {type: integer}]}", json!(UUID)),

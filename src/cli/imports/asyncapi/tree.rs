@@ -176,7 +176,11 @@ impl Builder {
             return Err(Wrong::new(node.at, "a list or map stands where a name should", "Give the member a plain name"));
         }
         if self.open.len() >= DEEPEST {
-            return Err(Wrong::new(node.at, format!("it is nested more than {DEEPEST} deep"), "Move inner parts into components and use $ref"));
+            return Err(Wrong::new(
+                node.at,
+                format!("it is nested more than {DEEPEST} deep"),
+                "Move inner parts into components and use $ref",
+            ));
         }
         self.open.push(Open { node, anchor, key: None });
         Ok(())
@@ -228,7 +232,16 @@ fn plain(text: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_with_grace(text in "[\\[\\]{}:,&*!|>%@`'\"# \n\\-?a0~.\\\\]{0,60}") {
+            read(&text).ok();
+        }
+    }
 
     #[test]
     fn yaml_and_json_are_read_alike() {
