@@ -37,7 +37,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("cozy_chess", &["mock/chess"]),
     ("annotate_snippets", &["profile/diagnose"]),
     ("simd_json", &["dialogue/read"]),
-    ("serde_json", &["trace", "record", "mock", "report", "cli"]),
+    ("serde_json", &["trace", "dialogue/score", "record", "mock", "report", "cli"]),
     ("hdrhistogram", &["tally", "record/hlog"]),
     ("flate2", &["record/hlog", "record/packed"]),
     ("httparse", &["tap/head"]),

@@ -5,6 +5,7 @@ mod profiles;
 mod records;
 mod show;
 mod tap;
+mod trace;
 mod trial;
 mod words;
 
@@ -129,6 +130,8 @@ Examples:
       consumers with four producers each; each consumer is dropped once and asks for what it missed
   volley run echo --shape 'clients: 0..500/20s, hold 10s; rate: 1..20/30s, spike 100/2s' --pace poisson
   volley run echo -n 100 --repeat 5 --pause 2s
+  volley run terra --trace examples/terra-day.trace.ndjson --speed x10000 --clones 5
+      a recorded conversation with its own timing, ten thousand times as fast, five times at once
   volley run echo --duration 10m --live 127.0.0.1:8090 --format ndjson > seconds.ndjson
       the report so far at http://127.0.0.1:8090/, a JSON object a second in the file
   volley run echo --duration 1h --metrics 127.0.0.1:9464
@@ -169,6 +172,8 @@ pub(super) struct RunArgs {
     /// Ask for this subprotocol.
     #[arg(long, value_name = "NAME", help_heading = "What")]
     pub(super) subprotocol: Option<String>,
+    #[command(flatten, next_help_heading = "Load")]
+    pub(super) play: TraceArgs,
     /// Virtual clients, one connection each [default: 100, or as --shape says].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Load")]
     pub(super) clients: Option<u64>,
@@ -332,6 +337,7 @@ pub(super) use show::PlotArgs;
 pub(super) use show::Progress;
 pub(super) use show::RunFormat;
 pub(super) use tap::RecordArgs;
+pub(super) use trace::TraceArgs;
 pub(super) use trial::AbArgs;
 pub(super) use trial::CalibrateArgs;
 pub(super) use trial::Over;

@@ -39,6 +39,7 @@ mod shape;
 mod signals;
 mod sound;
 mod tap;
+mod trace;
 mod trend;
 mod tui;
 mod turns;

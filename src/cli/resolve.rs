@@ -214,6 +214,7 @@ pub(super) fn plan(
         group: 1,
         drops: drops(args, &profile)?,
         storm: storm(args)?,
+        trace: None,
         pacing: args.closed.map_or(Pacing::Open(curve), Pacing::Closed),
         count: args.count,
         poisson: args.pace == PaceArg::Poisson,

@@ -35,8 +35,10 @@ use super::secrets::Secrets;
 use super::secrets::Typed;
 use super::signals;
 use super::tell;
+use super::trace;
 use crate::dialogue::Bounds;
 use crate::dialogue::Cast;
+use crate::dialogue::Score;
 use crate::dialogue::Script;
 use crate::dialogue::Values;
 use crate::plan::Plan;
@@ -95,17 +97,18 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let redactor = redact::install(secrets.redactor());
     guard::judge_harm(&plan, args.allow_harm)?;
     let tls = route::protections(args, target.as_ref())?;
-    let rehearsed = script(&plan)?;
+    let score = trace::prepare(args, &mut plan, &sets)?;
+    let rehearsed = script(&plan, score.as_ref())?;
     let limits = limits::gather(args, &plan.profile)?;
     plan.play_in_groups(rehearsed.cast.group());
     whole_groups(&plan, &rehearsed.cast)?;
     preflight::check(&plan, args.source_addr.len(), files)?;
     if args.dry_run {
-        return dry::run(&mut plan, target.is_none(), &secrets, args);
+        return dry::run(&mut plan, score.as_deref(), target.is_none(), &secrets, args);
     }
     let server = if target.is_none() { Some(Server::start(&args.profile, dialect.as_deref(), &[])?) } else { None };
     let routes = route::routes(&mut plan, server.as_ref(), tls, &secrets, args)?;
-    let script = Arc::new(script(&plan)?);
+    let script = Arc::new(script(&plan, score.as_ref())?);
     let plan = Arc::new(plan);
     let manifest = outcome::manifest(&plan, &script, &routes, server.is_some(), &limits, redactor);
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
@@ -256,7 +259,7 @@ impl Sink for Recorder<'_> {
 }
 
 /// The profile compiled for this plan.
-pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
+pub(super) fn script(plan: &Plan, score: Option<&Arc<Score>>) -> Result<Script, Trouble> {
     let bounds = Bounds {
         measure_from: plan.measure_from().0,
         measure_until: plan.measure_until().0,
@@ -265,8 +268,22 @@ pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
         seed: plan.seed,
         unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
     };
-    let values = Values { vars: plan.vars.clone(), columns: plan.columns.clone(), rows: plan.rows.clone(), sound: plan.sound.clone() };
-    Script::compile(&plan.profile, plan.dialect.as_deref(), &values, bounds).map_err(Trouble::usage)
+    let mut script = Script::compile(&plan.profile, plan.dialect.as_deref(), &values(plan), bounds).map_err(Trouble::usage)?;
+    if let Some(score) = score {
+        script.play(score.clone()).map_err(Trouble::usage)?;
+    }
+    Ok(script)
+}
+
+/// What the variables of the plan's profile stand for.
+pub(super) fn values(plan: &Plan) -> Values {
+    Values {
+        vars: plan.vars.clone(),
+        columns: plan.columns.clone(),
+        rows: plan.rows.clone(),
+        sound: plan.sound.clone(),
+        played: plan.trace.is_some(),
+    }
 }
 
 /// What was set, and for the variables that data have, the values of its first row: those of client 0.
@@ -304,6 +321,9 @@ pub(super) fn amount(plan: &Plan) -> String {
         Some(presence) => format!("up to {clients} clients ({presence})"),
         None => format!("{clients} clients"),
     };
+    if let Some(trace) = &plan.trace {
+        return format!("{clients} play {}, {} measured", trace::words(trace), plan.duration);
+    }
     let load = match plan.pacing {
         crate::plan::Pacing::Open(curve) => format!("{clients} x {curve}"),
         crate::plan::Pacing::Closed(n) => format!("{clients} x {n} outstanding (closed loop)"),

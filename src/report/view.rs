@@ -118,6 +118,12 @@ pub struct SummaryCounts {
     /// Sights of sends that came only so.
     #[serde(default)]
     pub recovered: u64,
+    /// Sends of a trace that waited for what had to come first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: u64,
+    /// Sends of a trace that nobody asked for, so that they were not due.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasked: u64,
     /// All messages sent, by kind.
     pub messages_out: BTreeMap<String, u64>,
     /// All messages received, by kind.
@@ -130,6 +136,10 @@ pub struct SummaryCounts {
     pub faults: BTreeMap<String, u64>,
     /// Close frames by code.
     pub closes: BTreeMap<String, u64>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Connections over the whole run.

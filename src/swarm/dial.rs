@@ -145,8 +145,12 @@ impl Dialer {
         let openings = openings(&plan, routes, clock);
         let pace = if routes.target.address.ip().is_loopback() { PACE_HERE } else { PACE_AWAY };
         let [places, calls] = [(); 2].map(|()| Arc::new(Semaphore::new(plan.dials as usize)));
-        let (tasks, again) = (JoinSet::new(), BinaryHeap::new());
-        Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, first: 0, again, paced: 0 }
+        // Clients of a trace are not in the order in which they come.
+        let dial = |client| Reverse(Dial { at: plan.opens_at(client).0, client, dial: 0, again: false });
+        let (first, again) =
+            if plan.trace.is_some() { (plan.clients, (0..plan.clients).map(dial).collect()) } else { (0, BinaryHeap::new()) };
+        let tasks = JoinSet::new();
+        Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, first, again, paced: 0 }
     }
 
     /// Dials until nobody can ask any more, or the load is over.

@@ -101,6 +101,10 @@ pub struct Counts {
     pub recovered: u64,
     /// Groups whose answers could not be told by their keys and were taken in order instead.
     pub fallbacks: u64,
+    /// Sends of a trace that waited for what had to come first.
+    pub waited: u64,
+    /// Sends of a trace that nobody asked for, so that they were not due.
+    pub unasked: u64,
     /// Messages sent by kind.
     pub messages_out: Vec<u64>,
     /// Messages received by kind.
@@ -142,6 +146,8 @@ impl Counts {
             replayed: 0,
             recovered: 0,
             fallbacks: 0,
+            waited: 0,
+            unasked: 0,
             messages_out: vec![0; width.out_kinds],
             messages_in: vec![0; width.in_kinds],
             bytes_out: 0,
@@ -189,6 +195,8 @@ impl Counts {
         self.replayed += other.replayed;
         self.recovered += other.recovered;
         self.fallbacks += other.fallbacks;
+        self.waited += other.waited;
+        self.unasked += other.unasked;
         self.bytes_out += other.bytes_out;
         self.bytes_in += other.bytes_in;
         self.late_wakeups += other.late_wakeups;

@@ -28,6 +28,7 @@ use serde::Serialize;
 
 pub use order::CONNS_MOST;
 pub use pages::Pages;
+pub use pages::Tape;
 pub use read::Reader;
 pub use read::Row;
 pub use write::Writer;

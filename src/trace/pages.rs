@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::io::Seek;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -9,6 +10,32 @@ use std::sync::Arc;
 const BLOCK: usize = 64 << 10;
 /// Blocks kept.
 const KEPT: usize = 32;
+
+/// The file of a trace, to be read again; the same file whatever its name leads to meanwhile.
+#[derive(Clone, Debug)]
+pub struct Tape(Arc<File>);
+
+impl Tape {
+    /// That of a file.
+    pub fn of(file: File) -> Self {
+        Tape(Arc::new(file))
+    }
+
+    /// Reads it from its beginning.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn rewound(&self) -> io::Result<File> {
+        let mut file = self.0.try_clone()?;
+        file.rewind()?;
+        Ok(file)
+    }
+
+    /// Where a lane reads it.
+    pub fn pages(&self) -> Pages {
+        Pages { file: self.0.clone(), blocks: Vec::new(), turn: 0 }
+    }
+}
 
 /// A block of the file.
 #[derive(Debug)]
@@ -27,11 +54,6 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Nothing has been read yet.
-    pub fn new(file: Arc<File>) -> Self {
-        Pages { file, blocks: Vec::new(), turn: 0 }
-    }
-
     /// Puts the `bytes` bytes from `offset` on into `out`, in the place of what was there.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use super::Head;
 use super::LINE_MOST;
 use super::Line;
 use super::Mistake;
+use super::Tape;
 use super::Written;
 use super::order::Order;
 use crate::units::bytes_text;
@@ -45,21 +46,20 @@ pub struct Reader<R: BufRead> {
 }
 
 impl Reader<BufReader<File>> {
-    /// Opens the trace in a file.
+    /// Opens the trace in a file; the tape is for reading its frames again.
     ///
     /// # Errors
     /// When it cannot be read or does not begin as a trace does.
-    pub fn open(path: &Path) -> Result<Self, Mistake> {
+    pub fn open(path: &Path) -> Result<(Self, Tape), Mistake> {
         let wrong = |e: std::io::Error| Mistake::new(0, format!("it cannot be read: {e}"), "Give the path of a trace");
         let file = File::open(path).map_err(wrong)?;
         if !file.metadata().map_err(wrong)?.is_file() {
-            return Err(Mistake::new(
-                0,
-                "it is no file",
-                "Frames are read again when they are due, so a pipe will not do; write it to a file",
-            ));
+            let hint = "Frames are read again when they are due, so a pipe or folder will not do; write the trace to a file";
+            return Err(Mistake::new(0, "it is no file", hint));
         }
-        Reader::new(BufReader::with_capacity(256 << 10, file))
+        let tape = Tape::of(file);
+        let reader = Reader::new(BufReader::with_capacity(256 << 10, tape.rewound().map_err(wrong)?))?;
+        Ok((reader, tape))
     }
 }
 

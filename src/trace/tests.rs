@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 use std::io::Write as _;
-use std::sync::Arc;
 
 use super::*;
 
@@ -123,7 +122,7 @@ fn pages_give_back_every_line_wherever_blocks_end() {
     let mut file = tempfile::tempfile().expect("a temporary file");
     let bytes: Vec<u8> = (0..5_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     file.write_all(&bytes).expect("written");
-    let (mut pages, mut out) = (Pages::new(Arc::new(file)), Vec::new());
+    let (mut pages, mut out) = (Tape::of(file).pages(), Vec::new());
     let mut at = 0u64;
     for n in 0..2_000u64 {
         at = (at + n * 7_919) % 4_800_000;

@@ -177,6 +177,7 @@ fn manifest() -> Manifest {
 
 fn plan() -> PlanRecord {
     PlanRecord {
+        trace: None,
         profile: "echo".into(),
         dialect: Some("docs".into()),
         target: "ws://127.0.0.1:9000/".into(),

@@ -94,6 +94,7 @@ impl Client {
                 }
                 self.begin(desk);
             }
+            Effect::Say(reply) if self.dialogue.leaves_to_trace(reply) => self.play_held(desk, reply),
             Effect::Say(reply) => self.say(desk, reply, at, true),
             Effect::Flooded => self.flooded(desk, at),
             Effect::Beat(beat, after) => desk.note(client, Note::Beat { beat, from: at, after }),
