@@ -81,7 +81,7 @@ impl Drop for Recorder {
 
 /// Lines of a trace by what they say, every line read: open, sent, got, close.
 fn counted(trace: &Path) -> [u64; 4] {
-    let mut reader = Reader::open(trace).unwrap_or_else(|e| panic!("{e}"));
+    let (mut reader, _) = Reader::open(trace).unwrap_or_else(|e| panic!("{e}"));
     let mut counts = [0; 4];
     while let Some(row) = reader.next_row().unwrap_or_else(|e| panic!("{e}")) {
         let at = match row.line.event {
@@ -129,7 +129,7 @@ fn the_trace_counts_what_both_sides_count() {
         assert_eq!(account[name], count, "{name}: {account:#}");
     }
     assert_eq!(account["stopped"], Value::Null);
-    let head = Reader::open(&trace).expect("a trace").head().clone();
+    let head = Reader::open(&trace).expect("a trace").0.head().clone();
     assert_eq!((head.made_by.as_str(), head.profile.as_deref()), ("record", Some("echo")));
     assert_eq!(head.target, Some(target));
 }
@@ -449,7 +449,7 @@ fn fragments_are_one_message_and_times_go_on() {
     client.read_to_end(&mut Vec::new()).expect("the end");
     drop(client);
     recorder.stop();
-    let mut reader = Reader::open(&trace).expect("a trace");
+    let (mut reader, _) = Reader::open(&trace).expect("a trace");
     let mut last = 0;
     let mut seen = Vec::new();
     while let Some(row) = reader.next_row().unwrap_or_else(|e| panic!("{e}")) {

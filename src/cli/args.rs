@@ -1,7 +1,7 @@
 //! What was typed. Nothing here is stored; `cli::plan` turns it into a plan.
 
 mod probe;
-mod profiles;
+pub(super) mod profiles;
 mod records;
 mod show;
 mod tap;
@@ -31,6 +31,7 @@ Examples:
   volley run echo                                     a first run against the embedded reference server
   volley run openshock-live --clients 1000 --duration 30s
   volley run echo --target ws://127.0.0.1:8080/ --rate 5/s --limit 'echo p(99) < 10ms'
+  volley record --target ws://127.0.0.1:8080/         record what clients and a server say, without secrets
   volley report reports/<run>                         draw the reports of a run again
   volley doctor                                       what this machine can and cannot do
 
@@ -320,11 +321,6 @@ pub(super) struct RunArgs {
 }
 
 pub(super) use probe::ProbeArgs;
-pub(super) use profiles::AsyncapiArgs;
-pub(super) use profiles::Describes;
-pub(super) use profiles::HarArgs;
-pub(super) use profiles::ImportFrom;
-pub(super) use profiles::ImportTo;
 pub(super) use profiles::ProfilesCommand;
 pub(super) use records::CompareArgs;
 pub(super) use records::CompareReport;

@@ -8,8 +8,8 @@ mod shape;
 use std::path::Path;
 
 use super::Trouble;
-use super::args::ImportFrom;
-use super::args::ImportTo;
+use super::args::profiles::ImportFrom;
+use super::args::profiles::ImportTo;
 use super::say;
 use super::tell;
 use crate::plan::Target;
@@ -56,6 +56,7 @@ fn done(draft: &Draft, target: &Target, (profile, trace): (&Path, &Path)) -> Res
     let is_near = ["localhost", "127.0.0.1", "::1"].contains(&target.host.as_str());
     let allow = if is_near { String::new() } else { format!(" --allow-host {}", target.host) };
     say!("{} and {} are written. Run them:", profile.display(), trace.display());
-    say!("  volley run {} --trace {}{allow}", slashed(profile), trace.display());
+    let scheme = if target.tls { "wss" } else { "ws" };
+    say!("  volley run {} --trace {} --target {scheme}://{}/{allow}", slashed(profile), trace.display(), target.authority());
     Ok(0)
 }

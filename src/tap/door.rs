@@ -174,11 +174,7 @@ impl Door {
         };
         let back = self.pump(number, Side::Server, &mut from_server, &mut to_client);
         // When one side breaks the other is cut, as it would be without us.
-        let ended = tokio::try_join!(out, back).map(drop);
-        if let (Some(number), Err(_)) = (number, &ended) {
-            self.post.send(number, What::Ended(Side::Server));
-        }
-        ended
+        tokio::try_join!(out, back).map(drop)
     }
 
     /// Passes on until there is nothing more; then says so to the other side.
@@ -190,18 +186,27 @@ impl Door {
         to: &mut (impl AsyncWrite + Unpin),
     ) -> io::Result<()> {
         let mut part = vec![0; PART];
-        loop {
-            let length = from.read(&mut part).await?;
-            if length == 0 {
-                break;
+        let ended = loop {
+            let length = match from.read(&mut part).await {
+                Ok(0) => break (side, Ok(())),
+                // TLS that ends without saying so.
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => break (side, Ok(())),
+                Err(e) => break (side, Err(e)),
+                Ok(length) => length,
+            };
+            let written = async {
+                to.write_all(&part[..length]).await?;
+                to.flush().await
+            };
+            if let Err(e) = written.await {
+                break (other(side), Err(e));
             }
-            to.write_all(&part[..length]).await?;
-            to.flush().await?;
             self.note(number, side, &part[..length]);
-        }
+        };
         if let Some(number) = number {
-            self.post.send(number, What::Ended(side));
+            self.post.send(number, What::Ended(ended.0));
         }
+        ended.1?;
         to.shutdown().await
     }
 
@@ -215,5 +220,12 @@ impl Door {
         if let Some(number) = number {
             self.post.send(number, What::Said(side, bytes.to_vec()));
         }
+    }
+}
+
+fn other(side: Side) -> Side {
+    match side {
+        Side::Client => Side::Server,
+        Side::Server => Side::Client,
     }
 }

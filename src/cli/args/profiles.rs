@@ -67,7 +67,7 @@ pub(crate) struct ImportTo {
 #[command(after_help = "\
 Examples:
   volley profiles import har chat.har --out chat
-  volley run chat/chat.toml --trace chat/chat.trace.ndjson
+  volley run chat/chat.toml --trace chat/chat.trace.ndjson --target ws://127.0.0.1:9001/
 
 The trace has every message as it was; the profile knows what could be told from them: kinds of messages by a member like
 `type`, and an answer by a number that comes back in it. Conversations with one address are taken; --url chooses it.
@@ -81,9 +81,6 @@ pub(crate) struct HarArgs {
     /// What stands under this name is a secret too; repeat for more.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) secret_name: Vec<String>,
-    /// Leave secrets in profile and trace.
-    #[arg(long)]
-    pub(in crate::cli) keep_secrets: bool,
     #[command(flatten)]
     pub(in crate::cli) to: ImportTo,
 }
@@ -102,8 +99,8 @@ pub(crate) enum Describes {
 #[command(after_help = "\
 Examples:
   volley profiles import asyncapi chat.yaml --out chat
-  volley run chat/chat.toml --set send=ping
-  volley run chat/chat.toml --trace chat/chat.trace.ndjson
+  volley run chat/chat.toml --set send=ping --target ws://127.0.0.1:9001/
+  volley run chat/chat.toml --trace chat/chat.trace.ndjson --target ws://127.0.0.1:9001/
 
 Messages are taken from examples, else made from their schema (const, enum, default, format). The trace has one of each that
 a client sends, in the order of the document; the profile sends the first of them, or another with --set send=NAME.")]

@@ -17,7 +17,7 @@ use crate::units::Nanos;
 Examples:
   volley record --listen 127.0.0.1:9000 --target wss://staging.example.com --allow-host staging.example.com --out chat.trace.ndjson
       then give the client ws://127.0.0.1:9000/.. instead, and stop with Ctrl-C; the path is that of the client
-  volley run ./mine.toml --trace chat.trace.ndjson
+  volley run ./mine.toml --trace chat.trace.ndjson --target wss://staging.example.com
       play what was recorded
 
 Bytes are passed on at once and unchanged, but for the head of each request: Host and an Origin of this machine become the

@@ -6,7 +6,7 @@ mod tree;
 
 use serde_json::Value as Json;
 
-use super::super::args::AsyncapiArgs;
+use super::super::args::profiles::AsyncapiArgs;
 use super::super::tell;
 use super::Trouble;
 use super::checked;

@@ -12,6 +12,7 @@ use super::Trouble;
 use crate::profile::load;
 use crate::trace::Head;
 use crate::trace::Line;
+use crate::trace::MARK;
 use crate::trace::Writer;
 
 /// Name of the series of answers.
@@ -219,11 +220,11 @@ fn quoted(text: &str) -> String {
 
 /// `text` with `{name}` in the place of each mark; the names.
 fn named(text: &str, found: &mut Vec<String>) -> String {
-    let text = text.replace("%3Csecret:", "<secret:");
+    let text = text.replace("%3Csecret:", MARK);
     let mut out = String::new();
     let mut rest = text.as_str();
-    while let Some(at) = rest.find("<secret:") {
-        let inner = &rest[at + 8..];
+    while let Some(at) = rest.find(MARK) {
+        let inner = &rest[at + MARK.len()..];
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
         let length = inner.find(|c| !is_part(c)).unwrap_or(inner.len());
         out.push_str(&rest[..at]);

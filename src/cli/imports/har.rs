@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::super::args::HarArgs;
+use super::super::args::profiles::HarArgs;
 use super::super::redact::Veil;
 use super::super::tell;
 use super::Trouble;
@@ -127,7 +127,7 @@ pub(super) fn import(args: &HarArgs) -> Result<u8, Trouble> {
     let har: Har = serde_json::from_reader(reader).map_err(|e| wrong(file, format!("it is no HAR: {e}"), HINT))?;
     let talks = chosen(args, har.log.entries)?;
     let target = talks[0].target.clone();
-    let mut veil = if args.keep_secrets { None } else { Some(Veil::new(&[], &args.secret_name)) };
+    let mut veil = Veil::new(&[], &args.secret_name);
     let (lines, left_out) = lines(&talks, &mut veil);
     if left_out > 0 {
         tell!("warning: {left_out} messages are left out: larger than 1 MiB, no text or bytes, or not as they should be encoded");
@@ -148,8 +148,8 @@ pub(super) fn import(args: &HarArgs) -> Result<u8, Trouble> {
     shape::describe(&mut draft, &lines).map_err(|what| wrong(file, what, "Record a conversation in which the client speaks"))?;
     draft.name_secrets();
     let (profile, trace) = draft.write(&Place { dir: &args.to.out, force: args.to.force }, &target.to_string(), &lines)?;
-    if let Some(veil) = veil.filter(|veil| veil.replaced() > 0) {
-        tell!("note: {} secrets are replaced by marks like <secret:token:1>; --keep-secrets keeps them", veil.replaced());
+    if veil.replaced() > 0 {
+        tell!("note: {} secrets are replaced by marks like <secret:token:1>, and by variables in the profile", veil.replaced());
     }
     done(&draft, &target, (&profile, &trace))
 }
@@ -191,29 +191,23 @@ fn chosen(args: &HarArgs, entries: Vec<Entry>) -> Result<Vec<Talk>, Trouble> {
 }
 
 /// The address of a profile.
-fn address(target: &Target, veil: &mut Option<Veil>) -> String {
+fn address(target: &Target, veil: &mut Veil) -> String {
     let scheme = if target.tls { "wss" } else { "ws" };
-    format!("{scheme}://{}{}", target.authority(), path(&target.path_and_query, veil))
-}
-
-fn path(path: &str, veil: &mut Option<Veil>) -> String {
-    veil.as_mut().map_or_else(|| path.to_owned(), |veil| veil.path(path))
+    format!("{scheme}://{}{}", target.authority(), veil.path(&target.path_and_query))
 }
 
 /// The lines of a trace, in order, and how many messages are left out.
-fn lines(talks: &[Talk], veil: &mut Option<Veil>) -> (Vec<Line<'static>>, u64) {
+fn lines(talks: &[Talk], veil: &mut Veil) -> (Vec<Line<'static>>, u64) {
     let origin = talks.iter().map(Talk::began).fold(f64::INFINITY, f64::min);
     let at = |time: f64| ((time - origin).clamp(0.0, 1e9) * SECOND as f64) as u64;
     let (mut lines, mut left_out) = (Vec::new(), 0);
     for (conn, talk) in (0..).zip(talks) {
         let headers = || talk.entry.request.headers.iter().chain(&talk.entry.response.headers);
-        if let Some(veil) = veil {
-            headers().for_each(|header| veil.header(&header.name, header.value.as_bytes()));
-        }
+        headers().for_each(|header| veil.header(&header.name, header.value.as_bytes()));
         let subprotocol = talk.entry.response.headers.iter().find(|h| h.name.eq_ignore_ascii_case("sec-websocket-protocol"));
-        let subprotocol = subprotocol.map(|h| cleaned(h.value.trim(), veil).into());
+        let subprotocol = subprotocol.map(|h| veil.text(h.value.trim()).into());
         let began = at(talk.began());
-        let open = Event::Open { path: Some(path(&talk.target.path_and_query, veil).into()), subprotocol };
+        let open = Event::Open { path: Some(veil.path(&talk.target.path_and_query).into()), subprotocol };
         lines.push(Line { at_ns: began, conn, role: None, event: open });
         let mut last = began;
         for message in &talk.messages {
@@ -233,18 +227,11 @@ fn lines(talks: &[Talk], veil: &mut Option<Veil>) -> (Vec<Line<'static>>, u64) {
     (lines, left_out)
 }
 
-fn cleaned(text: &str, veil: &mut Option<Veil>) -> String {
-    veil.as_mut().map_or_else(|| text.to_owned(), |veil| veil.text(text))
-}
-
 /// A message; `None` for what is none.
-fn event(message: &Message, veil: &mut Option<Veil>) -> Option<Event<'static>> {
+fn event(message: &Message, veil: &mut Veil) -> Option<Event<'static>> {
     let frame = match message.opcode {
-        1 => Frame::Text(cleaned(&message.data, veil).into()),
-        2 => {
-            let bytes = STANDARD.decode(&message.data).ok()?;
-            Frame::Binary(veil.as_mut().map_or_else(|| bytes.clone(), |veil| veil.bytes(&bytes)).into())
-        }
+        1 => Frame::Text(veil.text(&message.data).into()),
+        2 => Frame::Binary(veil.bytes(&STANDARD.decode(&message.data).ok()?).into()),
         _ => return None,
     };
     if frame.bytes().len() > FRAME_MOST {

@@ -19,6 +19,7 @@ use super::headers;
 use super::names;
 use super::view::View;
 use crate::tap;
+use crate::trace::MARK;
 
 /// Most secrets that are told apart and looked for; those that come later are taken out where a name says so.
 const MOST: usize = 10_000;
@@ -175,7 +176,7 @@ impl Veil {
                 "true" | "false" | "null" => continue,
                 // A mark would not be JSON there.
                 number if is_json && number.parse::<f64>().is_ok() => found.push(Patch { place: named.value, mark: "0".into() }),
-                _ if value.starts_with("<secret:") || value.starts_with("%3Csecret:") => {}
+                _ if value.starts_with(MARK) || value.starts_with("%3Csecret:") => {}
                 _ => {
                     let mark = self.taken(named.name, &bytes[named.value.clone()]);
                     found.push(Patch { place: named.value, mark });
@@ -259,7 +260,7 @@ fn is_json(text: &str) -> bool {
 
 /// What stands in the place of a secret.
 fn mark(name: &str, which: &str) -> String {
-    format!("<secret:{}:{which}>", plain(name))
+    format!("{MARK}{}:{which}>", plain(name))
 }
 
 /// A name in lower-case letters, digits and `_`.
@@ -271,7 +272,7 @@ fn plain(name: &str) -> String {
 /// A word or a small number: looking for it everywhere would spoil what says nothing.
 fn is_ordinary(value: &[u8]) -> bool {
     let is_word = value.len() < 16 && value.iter().all(|b| b.is_ascii_alphabetic() && b.is_ascii_lowercase());
-    is_word || (value.len() < 8 && value.iter().all(u8::is_ascii_digit)) || value.starts_with(b"<secret:")
+    is_word || (value.len() < 8 && value.iter().all(u8::is_ascii_digit)) || value.starts_with(MARK.as_bytes())
 }
 
 /// Whether a piece of a path or a subprotocol is more of a token than of a name.

@@ -4,7 +4,7 @@
 use super::sample::follow;
 use super::tree::Node;
 use super::tree::Wrong;
-use crate::cli::args::Describes;
+use crate::cli::args::profiles::Describes;
 
 /// A message of a channel.
 #[derive(Clone, Copy, Debug)]
