@@ -112,6 +112,12 @@ fn fit(args: &RunArgs, plan: &mut Plan, playback: Playback) -> Result<(), Troubl
             grouped(CLIENTS_MOST)
         )));
     }
+    let rows = plan.rows.len() as u64;
+    if rows > 0 && rows < clients && !args.data_wrap {
+        return Err(Trouble::usage(format!(
+            "--data: {rows} rows for the {clients} clients of the trace; give more rows, or let clients share them with --data-wrap"
+        )));
+    }
     plan.clients = clients;
     plan.lanes = plan.lanes.max(args.lanes.unwrap_or(1)).min(u32::try_from(clients).unwrap_or(u32::MAX));
     plan.ramp = Nanos(args.ramp.map_or(clients.div_ceil(10) * 10 * MILLI, |ramp| ramp.0.next_multiple_of(MILLI)));

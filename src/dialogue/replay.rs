@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Cast;
 use super::Dialogue;
 use super::Place;
 use super::Reader;
@@ -17,6 +19,8 @@ use super::score::OTHER;
 use super::score::READY;
 use super::score::Score;
 use super::score::Step;
+use super::script::BUILT_IN_KINDS;
+use super::script::Role;
 use super::script::Script;
 use crate::profile::Fill;
 
@@ -197,10 +201,7 @@ impl Dialogue {
     }
 
     /// Appends step number `index` to `out`, in this client's words. `line` is the line that the trace has for it, and is
-    /// overwritten; `seq` is the number of the send.
-    ///
-    /// # Errors
-    /// When the line does not say a frame any more.
+    /// overwritten; `seq` is the number of the send. Whether the line still says a frame.
     #[expect(clippy::too_many_arguments, reason = "what a lane lends is taken apart")]
     pub fn write_step(
         &mut self,
@@ -211,8 +212,8 @@ impl Dialogue {
         seq: Option<u64>,
         now: u64,
         out: &mut Vec<u8>,
-    ) -> Result<(), ()> {
-        let Some(score) = &script.score else { return Err(()) };
+    ) -> bool {
+        let Some(score) = &script.score else { return false };
         let is_binary = step.flags & BINARY != 0;
         let written = reader.read(line, |fields| {
             let text = fields.inner("sent", if is_binary { "binary" } else { "text" })?;
@@ -221,7 +222,7 @@ impl Dialogue {
             }
             self.write_text(script, score, (index, step), seq, now, text.as_bytes(), out)
         });
-        written.ok().flatten().ok_or(())
+        matches!(written, Ok(Some(())))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what a lane lends is taken apart")]
@@ -293,6 +294,60 @@ impl Dialogue {
         match usize::from(said).checked_sub(1).filter(|_| said != OTHER) {
             Some(reply) => self.reply_sent(stage, reply, due, false, at),
             None => stage.tally.counts.messages_out[script.unmatched()] += 1,
+        }
+    }
+}
+
+impl Script {
+    /// Has clients play `score`, which was compiled with this script: each connection of it is a client of a group, where the
+    /// profile has groups.
+    ///
+    /// # Errors
+    /// When it has more connections than a group may have.
+    pub fn play(&mut self, score: Arc<Score>) -> Result<(), String> {
+        if self.roles.len() > 1 || self.cast.group() > 1 {
+            let roles: Vec<usize> = score.parts.iter().map(|part| part.role).collect();
+            self.cast = Cast::of(std::mem::take(&mut self.cast.names), &roles)?;
+        }
+        self.score = Some(score);
+        Ok(())
+    }
+
+    /// The recorded conversation that is played, if one is.
+    pub fn score(&self) -> Option<&Arc<Score>> {
+        self.score.as_ref()
+    }
+
+    /// Index of the kind of sent messages that are none of the profile's, when a trace is played.
+    pub(super) fn unmatched(&self) -> usize {
+        self.out_kinds.len() - BUILT_IN_KINDS.len() - 1
+    }
+
+    /// Whether messages heard in `role` tell anything that later ones need.
+    pub(super) fn tells(&self, role: &Role) -> bool {
+        let mut meanings = role.tags.iter().map(|(_, index)| index).chain(&role.untagged);
+        role.waits_for_ready || meanings.any(|index| !self.meanings[*index].captures.is_empty())
+    }
+
+    /// By reply: whether something asks for it in `role`.
+    pub(super) fn asked(&self, role: usize) -> Vec<bool> {
+        let role = &self.roles[role];
+        let meanings = role.tags.iter().map(|(_, index)| *index).chain(role.untagged.iter().chain(&role.binaries).copied());
+        let mut asked = vec![false; self.replies.len()];
+        meanings.filter_map(|index| self.meanings[index].reply).for_each(|reply| asked[reply] = true);
+        role.starts.iter().for_each(|reply| asked[*reply] = true);
+        role.load.iter().filter_map(|load| load.next).for_each(|reply| asked[reply] = true);
+        self.replies.iter().filter_map(|reply| reply.next).for_each(|reply| asked[reply] = true);
+        // What is also said at a beat comes unasked.
+        role.beats.iter().for_each(|beat| asked[self.beats[*beat].reply] = false);
+        asked
+    }
+
+    /// The state a client is in once it has said what [`Step::said`](super::score::Step) tells.
+    pub(super) fn state_after(&self, role: usize, said: u16) -> Option<u8> {
+        match said {
+            LOAD => self.roles[role].load.as_ref()?.then,
+            said => self.replies.get(usize::from(said) - 1)?.then,
         }
     }
 }

@@ -8,6 +8,8 @@
 mod compile;
 mod leaves;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::cast::Cast;
 use super::compile;
-use super::score::LOAD;
 use super::score::Score;
 use crate::profile::Bound;
 use crate::profile::Class;
@@ -310,58 +309,6 @@ impl Script {
     /// A variable without a value, or a size that is not a number.
     pub fn compile(profile: &Profile, dialect: Option<&str>, values: &Values, bounds: Bounds) -> Result<Self, String> {
         compile::script(profile, dialect, values, bounds)
-    }
-
-    /// Has clients play `score`, which was compiled with this script: each connection of it is a client of a group, where the
-    /// profile has groups.
-    ///
-    /// # Errors
-    /// When it has more connections than a group may have.
-    pub fn play(&mut self, score: Arc<Score>) -> Result<(), String> {
-        if self.roles.len() > 1 || self.cast.group() > 1 {
-            let roles: Vec<usize> = score.parts.iter().map(|part| part.role).collect();
-            self.cast = Cast::of(std::mem::take(&mut self.cast.names), &roles)?;
-        }
-        self.score = Some(score);
-        Ok(())
-    }
-
-    /// The recorded conversation that is played, if one is.
-    pub fn score(&self) -> Option<&Arc<Score>> {
-        self.score.as_ref()
-    }
-
-    /// Index of the kind of sent messages that are none of the profile's, when a trace is played.
-    pub(super) fn unmatched(&self) -> usize {
-        self.out_kinds.len() - BUILT_IN_KINDS.len() - 1
-    }
-
-    /// Whether messages heard in `role` tell anything that later ones need.
-    pub(super) fn tells(&self, role: &Role) -> bool {
-        let mut meanings = role.tags.iter().map(|(_, index)| index).chain(&role.untagged);
-        role.waits_for_ready || meanings.any(|index| !self.meanings[*index].captures.is_empty())
-    }
-
-    /// By reply: whether something asks for it in `role`.
-    pub(super) fn asked(&self, role: usize) -> Vec<bool> {
-        let role = &self.roles[role];
-        let meanings = role.tags.iter().map(|(_, index)| *index).chain(role.untagged.iter().chain(&role.binaries).copied());
-        let mut asked = vec![false; self.replies.len()];
-        meanings.filter_map(|index| self.meanings[index].reply).for_each(|reply| asked[reply] = true);
-        role.starts.iter().for_each(|reply| asked[*reply] = true);
-        role.load.iter().filter_map(|load| load.next).for_each(|reply| asked[reply] = true);
-        self.replies.iter().filter_map(|reply| reply.next).for_each(|reply| asked[reply] = true);
-        // What is also said at a beat comes unasked.
-        role.beats.iter().for_each(|beat| asked[self.beats[*beat].reply] = false);
-        asked
-    }
-
-    /// The state a client is in once it has said what [`Step::said`](super::score::Step) tells.
-    pub(super) fn state_after(&self, role: usize, said: u16) -> Option<u8> {
-        match said {
-            LOAD => self.roles[role].load.as_ref()?.then,
-            said => self.replies.get(usize::from(said) - 1)?.then,
-        }
     }
 
     /// Numbers of series and kinds.

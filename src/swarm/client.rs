@@ -203,15 +203,6 @@ impl Client {
         }
     }
 
-    /// A WebSocket ping falls due.
-    pub(super) fn ping_due(&mut self, desk: &mut Desk, due: u64) {
-        if self.state == State::Open && self.outbox.is_none() {
-            desk.payload.clear();
-            desk.payload.extend_from_slice(&self.dialogue.ping_payload());
-            self.transmit(desk, Carried::Ping { due });
-        }
-    }
-
     /// Writes the frame of the payload laid down, or what of it the socket takes.
     #[inline]
     fn transmit(&mut self, desk: &mut Desk, carried: Carried) {

@@ -195,10 +195,10 @@ impl Dialer {
         if self.is_paced(dial) { dial.at.max(self.paced) } else { dial.at }
     }
 
-    /// Clients that come back by themselves are paced; and where a jump in the number of clients would meet a host that is not
-    /// this machine, all are.
+    /// Clients that come back by themselves are paced; and where a jump in the number of clients, or a trace, would meet a host that
+    /// is not this machine, all are.
     fn is_paced(&self, dial: &Dial) -> bool {
-        dial.again || (self.plan.presence.is_some() && self.pace == PACE_AWAY)
+        dial.again || ((self.plan.presence.is_some() || self.plan.trace.is_some()) && self.pace == PACE_AWAY)
     }
 
     /// The next connection to be begun; first ones come before those made again.

@@ -250,15 +250,6 @@ impl Lane {
         }
     }
 
-    /// Adopts the connections that were made since the last turn.
-    fn take_dialed(&mut self) {
-        while self.dialing + self.calling > 0
-            && let Ok(dialed) = self.lines.dialed.try_recv()
-        {
-            self.adopt(dialed);
-        }
-    }
-
     fn listen_to(&mut self, place: usize) {
         let Some(socket) = self.clients[place].socket() else { return };
         if let Err(e) = self.epoll.add(socket, EpollEvent::new(INTEREST, place as u64)) {

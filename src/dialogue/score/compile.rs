@@ -39,6 +39,8 @@ use crate::units::SECOND;
 
 /// Most frames of a trace that clients send: their index takes at most a gigabyte.
 const MOST: usize = 20_000_000;
+/// Names of members that are remembered.
+const NAMES: usize = 32;
 /// What stands in the place of a secret in traces.
 const REDACTED: &str = "[redacted]";
 
@@ -103,9 +105,12 @@ struct Composer<'a> {
     /// By connection, capture and hash of the value: when it came last, by order.
     values: HashMap<(usize, u16, u64), u32>,
     hasher: RandomState,
-    secret_names: HashMap<String, bool>,
-    /// By role and what was said.
-    counts: HashMap<(usize, u16), u64>,
+    /// Names of members seen, and whether they are those of secrets.
+    secret_names: Vec<(String, bool)>,
+    /// By role, and by what was said; what is no message of the profile comes last.
+    counts: Vec<Vec<u64>>,
+    /// The connection of the last line: its number and its place.
+    last: Option<(u32, usize)>,
     leaves: Leaves,
     reader: Reader,
     scratch: Vec<u8>,
@@ -129,8 +134,9 @@ impl<'a> Composer<'a> {
             open: Vec::new(),
             values: HashMap::new(),
             hasher: RandomState::new(),
-            secret_names: HashMap::new(),
-            counts: HashMap::new(),
+            secret_names: Vec::new(),
+            counts: vec![vec![0; with.profile.replies.len() + 2]; with.profile.roles.len()],
+            last: None,
             leaves: Leaves::default(),
             reader: Reader::default(),
             scratch: Vec::new(),
@@ -160,8 +166,12 @@ impl<'a> Composer<'a> {
 
     /// The connection of a line.
     fn conn(&mut self, row: &Row<'_>) -> Result<usize, Mistake> {
-        if let Some(conn) = self.numbers.get(&row.line.conn) {
-            return Ok(*conn);
+        if let Some((_, conn)) = self.last.filter(|(number, _)| *number == row.line.conn) {
+            return Ok(conn);
+        }
+        if let Some(&conn) = self.numbers.get(&row.line.conn) {
+            self.last = Some((row.line.conn, conn));
+            return Ok(conn);
         }
         let names = &self.with.script.cast.names;
         let role = match row.line.role.as_deref() {
@@ -249,7 +259,7 @@ impl<'a> Composer<'a> {
             open.part.says[usize::from(reply)] += 1;
         }
         open.state = self.with.script.state_after(role, said).unwrap_or(open.state);
-        *self.counts.entry((role, said)).or_default() += 1;
+        *self.count(role, said) += 1;
         self.note_peak(row.line.at_ns);
         Ok(())
     }
@@ -267,10 +277,17 @@ impl<'a> Composer<'a> {
         }
         let Some((_, known)) = found else { return OTHER };
         self.best.truncate(usize::from(u8::MAX));
-        if !self.counts.contains_key(&(role, known.shape.said)) {
+        let said = known.shape.said;
+        if self.counts[role][usize::from(said)] == 0 {
             self.score.anew.extend(known.anew.iter().cloned());
         }
-        known.shape.said
+        said
+    }
+
+    fn count(&mut self, role: usize, said: u16) -> &mut u64 {
+        let counts = &mut self.counts[role];
+        let place = usize::from(said).min(counts.len() - 1);
+        &mut counts[place]
     }
 
     /// What is made anew of a step, and the capture that it waits for.
@@ -292,14 +309,15 @@ impl<'a> Composer<'a> {
             if value.len() < 6 || !value.starts_with('"') || inner == REDACTED || trace::is_mark(inner) {
                 continue;
             }
-            let is_secret = match self.secret_names.get(name) {
-                Some(is_secret) => *is_secret,
-                None if self.secret_names.len() < 10_000 => {
+            let is_secret = match self.secret_names.iter().find(|(known, _)| known == name) {
+                Some((_, is_secret)) => *is_secret,
+                None => {
                     let is_secret = (self.with.is_secret)(name);
-                    self.secret_names.insert(name.to_owned(), is_secret);
+                    if self.secret_names.len() < NAMES {
+                        self.secret_names.push((name.to_owned(), is_secret));
+                    }
                     is_secret
                 }
-                None => (self.with.is_secret)(name),
             };
             if is_secret && !self.best.iter().any(|cut| at.start <= cut.at.start && cut.at.end <= at.end) {
                 let name = crate::units::printable(name, 64);
@@ -328,9 +346,11 @@ impl<'a> Composer<'a> {
             return Err(Mistake::new(0, what, format!("Cut it to {} of them and multiply those by --clones", Cast::MOST)));
         }
         let counts = std::mem::take(&mut self.counts);
-        for ((role, said), n) in counts {
-            let name = self.known[role].iter().find(|known| known.shape.said == said).map(|known| known.name.clone());
-            *self.score.counts.entry((role, name)).or_default() += n;
+        for (role, counts) in counts.into_iter().enumerate() {
+            for (said, n) in counts.into_iter().enumerate().filter(|(_, n)| *n > 0) {
+                let name = self.known[role].iter().find(|known| usize::from(known.shape.said) == said).map(|known| known.name.clone());
+                *self.score.counts.entry((role, name)).or_default() += n;
+            }
         }
         self.score.parts = self.open.into_iter().map(|open| open.part).collect();
         self.score.steps.shrink_to_fit();

@@ -223,7 +223,9 @@ fn stem(value: &str) -> (usize, u16) {
 fn is_same(constant: &str, recorded: &str, is_json: bool) -> bool {
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
     match is_json {
-        true => constant == recorded || (recorded.contains('\\') || !recorded.starts_with('"')) && parsed(constant) == parsed(recorded),
+        true if constant == recorded => true,
+        true if recorded.starts_with('"') => recorded.contains('\\') && parsed(constant) == parsed(recorded),
+        true => parsed(constant).zip(parsed(recorded)).is_some_and(|(a, b)| a == b || a.as_f64().is_some_and(|n| b.as_f64() == Some(n))),
         false => parsed(constant).as_ref().and_then(serde_json::Value::as_str) == Some(recorded),
     }
 }

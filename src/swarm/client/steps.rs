@@ -137,8 +137,8 @@ impl Client {
         };
         let (script, reader, line, payload) = (&desk.script, &mut desk.reader, &mut desk.line, &mut desk.payload);
         let written = read.and_then(|()| {
-            let written = self.dialogue.write_step(script, reader, line, (index, step), seq, now, payload);
-            written.map_err(|()| "it was changed while it was played".to_owned())
+            let is_whole = self.dialogue.write_step(script, reader, line, (index, step), seq, now, payload);
+            is_whole.then_some(()).ok_or_else(|| "it was changed while it was played".to_owned())
         });
         if let Err(why) = &written {
             desk.fault(Fault::Io, &format!("a frame of the trace could not be read again: {why}"));

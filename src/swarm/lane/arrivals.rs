@@ -20,6 +20,15 @@ use crate::wire::Opened;
 const CLOSE_WAIT: u64 = 5 * SECOND;
 
 impl Lane {
+    /// Adopts the connections that were made since the last turn.
+    pub(super) fn take_dialed(&mut self) {
+        while self.dialing + self.calling > 0
+            && let Ok(dialed) = self.lines.dialed.try_recv()
+        {
+            self.adopt(dialed);
+        }
+    }
+
     /// Takes what became of what was asked for a client.
     pub(super) fn adopt(&mut self, Dialed { place, what }: Dialed) {
         match what {
