@@ -134,6 +134,59 @@ fn the_trace_counts_what_both_sides_count() {
     assert_eq!(head.target, Some(target));
 }
 
+/// A profile that says a secret in every message.
+const TELLING: &str = r#"
+name = "telling"
+about = "every message holds a token"
+[endpoint]
+url = "ws://127.0.0.1:9/"
+[vars.token]
+about = "a token"
+env = "TELLING_TOKEN"
+secret = true
+[series.echo]
+class = "keyed"
+about = "message sent to the same message back"
+[[message]]
+name = "echo"
+answers = "echo"
+key = "id"
+[load]
+name = "echo"
+text = '{"id":{id},"token":"{token}"}'
+expects = "echo"
+"#;
+
+#[test]
+fn what_was_recorded_plays_with_its_secrets_put_back() {
+    let (dir, server) = (folder(), echo());
+    let (trace, profile) = (dir.path().join("trace.ndjson"), dir.path().join("telling.toml"));
+    std::fs::write(&profile, TELLING).expect("writable");
+    let target = format!("ws://{}/", server.addr());
+    let recorder = Recorder::start(&target, &trace, &["--profile", "telling"]);
+    let run = |url: &str, out: &str, more: &[&str]| {
+        let show = ["--report", "none", "--format", "json", "--progress", "none", "--lanes", "1", "--timeout", "5s"];
+        let out = dir.path().join(out);
+        let mut command = volley();
+        command.env("TELLING_TOKEN", "c4N4ry-7Qx9Zt2LmW8").args(["run", text(&profile), "--target", url, "--out", text(&out)]);
+        command.args(show).args(more);
+        let ended = Call::start(command).end();
+        ended.ran();
+        ended.json()
+    };
+    let first = run(&recorder.url, "first", &["--clients", "5", "--rate", "20/s", "--duration", "1s", "--warmup", "0s"]);
+    let (account, err, _) = recorder.stop();
+    let sent = number(&first, "/counts/sent");
+    assert_eq!((&account["sent"], &account["secrets"]), (&json!(sent), &json!(2 * sent)), "{err}");
+    let written = std::fs::read_to_string(&trace).expect("a trace");
+    assert!(!written.contains("c4N4ry") && written.contains(r#"\"token\":\"<secret:token:1>\""#), "{written:.600}");
+    let second = run(&target, "second", &["--trace", text(&trace)]);
+    for (name, count) in [("sent", sent), ("answered", sent), ("planned", sent)] {
+        assert_eq!(second["counts"][name], count, "{name}: {second:#}");
+    }
+    assert_eq!(server.stop().expect("an account").received["echo"], 2 * sent);
+}
+
 #[test]
 fn a_target_under_tls() {
     let (dir, authority, server) = (folder(), Authority::new(), echo());
