@@ -41,6 +41,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hdrhistogram", &["tally", "record/hlog"]),
     ("flate2", &["record/hlog", "record/packed"]),
     ("httparse", &["tap/head"]),
+    ("rustix", &["tap/scribe"]),
     ("saphyr_parser", &["cli/imports/asyncapi/tree"]),
     ("hyper", &["wire"]),
     ("hyper_util", &["wire"]),

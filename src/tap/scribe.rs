@@ -28,6 +28,10 @@ use crate::trace::Side;
 
 /// Most bytes held of unfinished messages of all connections.
 const HELD_MOST: usize = 64 << 20;
+/// What is added to the niceness of its thread.
+const MAKES_WAY: i32 = 10;
+/// How long letters gather before it looks again.
+const REST: Duration = Duration::from_millis(20);
 /// How long it waits for a letter before it looks again.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -72,6 +76,8 @@ impl Scribe {
 
     /// Writes until no letter will come any more; what was seen.
     pub(super) fn write(mut self) -> Account {
+        // Where the system does not allow it, it competes with the door a little more.
+        let _ = rustix::process::nice(MAKES_WAY);
         loop {
             let letter = match self.mail.at_once() {
                 Err(TryRecvError::Disconnected) => break,
@@ -79,6 +85,8 @@ impl Scribe {
                 Err(TryRecvError::Empty) => {
                     // Nothing else is to be done: what was held back is written.
                     self.flush();
+                    // Being woken for each message would disturb those that it is about.
+                    std::thread::sleep(REST);
                     match self.mail.within(PATIENCE) {
                         Ok(letter) => letter,
                         Err(RecvTimeoutError::Timeout) => continue,
