@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::profile::Class;
+use crate::record::TraceRecord;
 use crate::record::packed::Bundle;
 
 /// Schema of `summary.json`.
@@ -78,6 +79,9 @@ pub struct SummaryRun {
     pub started: String,
     /// Virtual clients.
     pub clients: u64,
+    /// The trace that was played in the place of a load at a rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceRecord>,
     /// Measured time.
     pub duration_ns: u64,
     /// Warm-up.

@@ -6,10 +6,10 @@ use std::io::Seek;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Bytes of a block.
-const BLOCK: usize = 64 << 10;
+/// Bytes of a block: small, for clones that begin apart are at many places of the file at once.
+const BLOCK: usize = 16 << 10;
 /// Blocks kept.
-const KEPT: usize = 32;
+const KEPT: usize = 256;
 
 /// The file of a trace, to be read again; the same file whatever its name leads to meanwhile.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Tape {
 
     /// Where a lane reads it.
     pub fn pages(&self) -> Pages {
-        Pages { file: self.0.clone(), blocks: Vec::new(), turn: 0 }
+        Pages { file: self.0.clone(), blocks: Vec::new(), last: 0, turn: 0 }
     }
 }
 
@@ -45,11 +45,13 @@ struct Block {
     used: u64,
 }
 
-/// The file of a trace as one lane reads it: at most 2 MiB of it are kept.
+/// The file of a trace as one lane reads it: at most 4 MiB of it are kept.
 #[derive(Debug)]
 pub struct Pages {
     file: Arc<File>,
     blocks: Vec<Block>,
+    /// The block used last, which is the one wanted next most of the time.
+    last: usize,
     turn: u64,
 }
 
@@ -83,10 +85,15 @@ impl Pages {
     /// The bytes of a block, which are fewer in the last one.
     fn block(&mut self, number: u64) -> io::Result<&[u8]> {
         self.turn += 1;
-        let index = match self.blocks.iter().position(|block| block.number == number) {
-            Some(index) => index,
-            None => self.load(number)?,
+        let is_it = |block: &Block| block.number == number;
+        let index = match self.blocks.get(self.last).is_some_and(is_it) {
+            true => self.last,
+            false => match self.blocks.iter().position(is_it) {
+                Some(index) => index,
+                None => self.load(number)?,
+            },
         };
+        self.last = index;
         let block = &mut self.blocks[index];
         block.used = self.turn;
         Ok(&block.bytes)

@@ -126,10 +126,33 @@ fn pages_give_back_every_line_wherever_blocks_end() {
     let mut at = 0u64;
     for n in 0..2_000u64 {
         at = (at + n * 7_919) % 4_800_000;
-        let length = [1, 100, 65_535, 65_536, 65_537, 190_000][(n % 6) as usize];
+        let length = [1, 100, 16_383, 16_384, 16_385, 190_000][(n % 6) as usize];
         pages.read(at, length, &mut out).expect("within the file");
         assert!(out == bytes[at as usize..at as usize + length], "{length} bytes at {at}");
     }
     assert!(pages.read(4_999_999, 2, &mut out).is_err());
     assert!(pages.read(4_900_000, 200_000, &mut out).is_err());
+}
+
+proptest::proptest! {
+    /// Whatever is read, it is a line or a mistake with its number.
+    #[test]
+    fn nothing_that_is_read_is_a_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), at in 0..150usize, with_head: bool) {
+        let good = "{\"at_ns\":1,\"conn\":2,\"role\":\"a\",\"sent\":{\"text\":\"x\\u0041\"}}\n{\"at_ns\":2,\"close\":{\"by\":\"client\",\"code\":1000}}\n";
+        let mut text = if with_head { HEAD.as_bytes().to_vec() } else { Vec::new() };
+        text.extend(&good.as_bytes()[..at.min(good.len())]);
+        text.extend(bytes);
+        let read = || -> Result<u64, Mistake> {
+            let (mut reader, mut rows) = (Reader::new(text.as_slice())?, 0);
+            while reader.next_row()?.is_some() {
+                rows += 1;
+            }
+            Ok(rows)
+        };
+        let breaks = text.iter().filter(|b| **b == b'\n').count() as u64;
+        match read() {
+            Ok(rows) => proptest::prop_assert!(rows <= breaks),
+            Err(mistake) => proptest::prop_assert!(mistake.line <= breaks + 1 && !mistake.hint.is_empty(), "{}", mistake),
+        }
+    }
 }

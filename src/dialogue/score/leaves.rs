@@ -10,6 +10,9 @@ use serde::de::MapAccess;
 use serde::de::Visitor;
 use serde_json::value::RawValue;
 
+/// Levels that are gone into; what lies deeper is one value. A text is read once for each level.
+const DEEPEST: usize = 32;
+
 /// One value.
 #[derive(Clone, Debug)]
 pub(super) struct Leaf {
@@ -62,24 +65,28 @@ impl Leaves {
         self.paths.clear();
         self.all.clear();
         self.way.clear();
-        let Ok(raw) = serde_json::from_str::<&RawValue>(text) else { return false };
-        self.walk(text, raw.get()).is_ok()
+        let value = text.trim_ascii();
+        match value.as_bytes().first() {
+            // Read whole by the walk.
+            Some(b'{' | b'[') => self.walk(text, value, 0).is_ok(),
+            _ => serde_json::from_str::<&RawValue>(value).is_ok_and(|raw| self.walk(text, raw.get(), 0).is_ok()),
+        }
     }
 
-    fn walk(&mut self, text: &str, value: &str) -> Result<(), serde_json::Error> {
+    fn walk(&mut self, text: &str, value: &str, depth: usize) -> Result<(), serde_json::Error> {
         let length = self.way.len();
         match value.as_bytes().first() {
-            Some(b'{') => {
+            Some(b'{') if depth < DEEPEST => {
                 for (name, value) in serde_json::from_str::<Members<'_>>(value)?.0 {
                     step(&mut self.way, &name);
-                    self.walk(text, value.get())?;
+                    self.walk(text, value.get(), depth + 1)?;
                     self.way.truncate(length);
                 }
             }
-            Some(b'[') => {
+            Some(b'[') if depth < DEEPEST => {
                 for (index, value) in serde_json::from_str::<Vec<&RawValue>>(value)?.into_iter().enumerate() {
                     step(&mut self.way, &index.to_string());
-                    self.walk(text, value.get())?;
+                    self.walk(text, value.get(), depth + 1)?;
                     self.way.truncate(length);
                 }
             }
@@ -108,6 +115,9 @@ impl Leaves {
 /// One step further, as RFC 6901 writes it.
 fn step(way: &mut String, name: &str) {
     way.push('/');
+    if !name.contains(['~', '/']) {
+        return way.push_str(name);
+    }
     for c in name.chars() {
         match c {
             '~' => way.push_str("~0"),
@@ -132,9 +142,11 @@ mod tests {
             assert_eq!(found, expected);
         }
         assert_eq!(leaves.find("/f").map(|at| &text[at]), Some("true"));
-        for bad in ["", "{", "{\"a\":}", "hello", &"[".repeat(100_000)] {
+        for bad in ["", "{", "{\"a\":}", "{}{", "[1]2", "hello", &"[".repeat(100_000)] {
             assert!(!leaves.read(bad), "{bad:.20}");
         }
         assert!(leaves.read("7") && leaves.find("").is_some());
+        let deep = format!("{}1{}", "[".repeat(200_000), "]".repeat(200_000));
+        assert!(leaves.read(&deep) && leaves.find(&"/0".repeat(DEEPEST)).is_some());
     }
 }
