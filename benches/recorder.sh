@@ -21,7 +21,7 @@ address() {
     shift
     "$@" > "$out" 2> "$out.err" &
     children+=($!)
-    until grep -q '"url"' "$out"; do sleep 0.05; done
+    until grep -qs '"url"' "$out"; do sleep 0.05; done
     url="$(python3 -c 'import json,sys; print(json.loads(open(sys.argv[1]).readline())["url"])' "$out")"
 }
 address server "$volley" serve echo
