@@ -1,9 +1,10 @@
 //! What was typed. Nothing here is stored; `cli::plan` turns it into a plan.
 
 mod probe;
-mod profiles;
+pub(super) mod profiles;
 mod records;
 mod show;
+mod tap;
 mod trace;
 mod trial;
 mod words;
@@ -30,6 +31,7 @@ Examples:
   volley run echo                                     a first run against the embedded reference server
   volley run openshock-live --clients 1000 --duration 30s
   volley run echo --target ws://127.0.0.1:8080/ --rate 5/s --limit 'echo p(99) < 10ms'
+  volley record --target ws://127.0.0.1:8080/         record what clients and a server say, without secrets
   volley report reports/<run>                         draw the reports of a run again
   volley doctor                                       what this machine can and cannot do
 
@@ -52,6 +54,8 @@ pub(super) enum Command {
     Run(Box<RunArgs>),
     /// Play one client of each role and print the conversation.
     Probe(ProbeArgs),
+    /// Record conversations: a proxy between clients and their server that writes a trace without secrets.
+    Record(Box<RecordArgs>),
     /// Run the reference server of a profile.
     Serve(ServeArgs),
     /// Draw the reports of a run again from its record.
@@ -328,6 +332,7 @@ pub(super) use show::Format;
 pub(super) use show::PlotArgs;
 pub(super) use show::Progress;
 pub(super) use show::RunFormat;
+pub(super) use tap::RecordArgs;
 pub(super) use trace::TraceArgs;
 pub(super) use trial::AbArgs;
 pub(super) use trial::CalibrateArgs;

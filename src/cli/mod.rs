@@ -13,6 +13,7 @@ mod dry;
 mod github;
 mod guard;
 mod import;
+mod imports;
 mod limits;
 mod live;
 mod metrics;
@@ -37,6 +38,7 @@ mod serve;
 mod shape;
 mod signals;
 mod sound;
+mod tap;
 mod trace;
 mod trend;
 mod tui;
@@ -121,6 +123,7 @@ fn obey(command: Command) -> Result<u8, Trouble> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Probe(args) => probe::probe(&args),
+        Command::Record(args) => tap::record(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Report(args) => report::report(&args),
         Command::Import(args) => import::import(&args),

@@ -40,6 +40,14 @@ pub const FRAME_MOST: usize = 1 << 20;
 /// Longest line in bytes, without the line break: a frame of the largest size in which every byte is escaped.
 pub const LINE_MOST: usize = 8 << 20;
 
+/// What begins the mark that stands in the place of a secret: `<secret:token:1>`.
+pub const MARK: &str = "<secret:";
+
+/// Whether a text is such a mark and nothing else.
+pub fn is_mark(text: &str) -> bool {
+    text.strip_prefix(MARK).and_then(|rest| rest.strip_suffix('>')).is_some_and(|name| !name.contains(['<', '>']))
+}
+
 /// The first line of a trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -305,7 +305,8 @@ impl<'a> Composer<'a> {
         for (path, at) in self.leaves.all() {
             let name = path.rsplit('/').next().unwrap_or_default();
             let value = &text[at.clone()];
-            if value.len() < 6 || !value.starts_with('"') || value[1..value.len() - 1] == *REDACTED {
+            let inner = value.get(1..value.len().saturating_sub(1)).unwrap_or_default();
+            if value.len() < 6 || !value.starts_with('"') || inner == REDACTED || trace::is_mark(inner) {
                 continue;
             }
             let is_secret = match self.secret_names.iter().find(|(known, _)| known == name) {
