@@ -25,6 +25,7 @@ mod manifest;
 pub mod packed;
 pub mod read;
 pub mod row;
+mod run;
 mod sections;
 mod totals;
 pub mod whole;
@@ -38,12 +39,12 @@ use serde::Serialize;
 use crate::profile::Class;
 use crate::tally::Connections;
 use crate::tally::Exact;
-use crate::tally::Hist;
-use crate::tally::Sparse;
 pub use read::Known;
 pub use read::ReadError;
 pub use read::read;
 pub use read::read_some;
+pub use run::Interval;
+pub use run::Run;
 pub use sections::SECTION_MARK;
 pub use sections::SECTIONS;
 pub use sections::WARMUP;
@@ -388,36 +389,4 @@ pub struct Event {
     pub kind: String,
     /// In words, without secrets.
     pub text: String,
-}
-
-/// One histogram of one second.
-#[derive(Clone, Debug)]
-pub struct Interval {
-    /// Start on the run clock in nanoseconds.
-    pub t_ns: u64,
-    /// Length in nanoseconds.
-    pub span_ns: u64,
-    /// Tag.
-    pub tag: String,
-    /// The histogram.
-    pub hist: Sparse,
-}
-
-/// A run as read back, enough for every report.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Manifest.
-    pub manifest: Manifest,
-    /// Seconds in order.
-    pub rows: Vec<CounterRow>,
-    /// Histograms of every second.
-    pub intervals: Vec<Interval>,
-    /// Histograms of the whole run by tag.
-    pub totals: BTreeMap<String, Hist>,
-    /// Sections of the measure phase by `TAG#1` to `TAG#6`; empty when the record has none.
-    pub sections: BTreeMap<String, Sparse>,
-    /// Events in order.
-    pub events: Vec<Event>,
-    /// What is missing, in words; empty for a whole record.
-    pub missing: Vec<String>,
 }

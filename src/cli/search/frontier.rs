@@ -127,7 +127,7 @@ fn show(frontier: &Frontier, profile: &str, dir: &Path) {
 
 /// The frontier as it is drawn: a line of latency against clients for each rate.
 fn drawn(frontier: &Frontier, profile: &str) -> Steps {
-    let (name, of) = match frontier.points.iter().flat_map(|point| &point.found.steps).any(|step| step.p99.is_some()) {
+    let (name, of) = match frontier.points.iter().flat_map(|point| &point.found.steps).all(|step| step.p99.is_some()) {
         true => ("p99", (|step| step.p99) as fn(&Step) -> Option<u64>),
         false => ("p50", (|step| step.p50) as fn(&Step) -> Option<u64>),
     };
@@ -154,10 +154,23 @@ fn drawn(frontier: &Frontier, profile: &str) -> Steps {
         },
         axis: "Clients".into(),
         lines: frontier.points.iter().map(|point| (format!("{name} at {}/s", point.rate), super::drawn::line(&point.found, of))).collect(),
-        notes: frontier.points.iter().filter_map(|point| Some((point.found.load?, format!("{}/s", point.rate)))).collect(),
+        notes: notes(frontier),
         heads: ["#Rate", "#Clients held", "#Sends a second in all", "#Breaks at", "End", "Recovers"].map(str::to_owned).into(),
         rows: frontier.points.iter().map(|point| cells(point).into()).collect(),
     }
+}
+
+/// What is held, each number of clients with all its rates.
+fn notes(frontier: &Frontier) -> Vec<(f64, String)> {
+    let mut notes: Vec<(f64, String)> = Vec::new();
+    for point in &frontier.points {
+        let Some(load) = point.found.load else { continue };
+        match notes.iter_mut().find(|(at, _)| (at - load).abs() < 0.5) {
+            Some((_, words)) => words.push_str(&format!(", {}/s", point.rate)),
+            None => notes.push((load, format!("{}/s", point.rate))),
+        }
+    }
+    notes
 }
 
 #[cfg(test)]
@@ -200,6 +213,8 @@ mod tests {
         let drawn = drawn(&frontier, "echo");
         assert!(drawn.finding.starts_with("Held: 40 clients at 2.5/s, none at 5/s."), "{}", drawn.finding);
         assert_eq!((drawn.lines[0].0.as_str(), drawn.notes.len(), drawn.rows.len()), ("p50 at 2.5/s", 1, 2));
+        let alike = of(vec![point(1.0, Some(End::Found), Some(9.0)), point(2.0, Some(End::Found), Some(9.0))]);
+        assert_eq!(notes(&alike), [(9.0, "1/s, 2/s".to_owned())]);
         assert_eq!(code(&of(vec![point(1.0, Some(End::Nothing), None)])), NOTHING_HOLDS);
         assert_eq!(code(&of(vec![point(1.0, Some(End::Found), Some(1.0)), point(2.0, None, None)])), INVALID);
     }
