@@ -207,6 +207,7 @@ pub(super) fn manifest(
         shards: 1,
         coverage: 1.0,
         agents: Vec::new(),
+        fleet: None,
     }
 }
 

@@ -51,6 +51,7 @@ use crate::swarm::Control;
 use crate::swarm::Sink;
 use crate::tally::Second;
 use crate::units::Nanos;
+use crate::wire::Clock;
 use crate::wire::Routes;
 
 /// Runs a load test; the exit code.
@@ -162,7 +163,7 @@ fn measure(mut m: Measurement) -> Result<u8, Trouble> {
     let live = m.places.live.take().map(|place| live::Live::open(place, PathBuf::from(&dir))).transpose()?;
     let metrics = m.places.metrics.take().map(|place| Metrics::open(place, &m.manifest, &m.script)).transpose()?;
     sink.show.also(live, metrics);
-    let swarm = swarm::run(&m.plan, &m.script, &m.routes, &control, &mut sink).map_err(|e| {
+    let swarm = swarm::run(&m.plan, &m.script, &m.routes, Clock::start(), &control, &mut sink).map_err(|e| {
         Trouble::internal(format!("the run could not go on: {e}. What was recorded so far is in {dir}; `volley report {dir}` shows it"))
     })?;
     let (pauses, generator, broke) = (sink.pauses, sink.generator, sink.broke);

@@ -28,6 +28,7 @@ pub use redial::nonce;
 pub use shape::Curve;
 pub use shape::OPENING;
 pub use shape::Shape;
+pub use share::Part;
 pub use share::Share;
 pub use storm::Ending;
 pub use storm::Storm;
@@ -118,6 +119,8 @@ pub struct Plan {
     pub seed: u64,
     /// Lanes.
     pub lanes: u32,
+    /// Which of the clients are played here; each does what it does in the whole run.
+    pub part: Part,
     /// Whether lanes wake early and spin to each tick.
     pub precise: bool,
     /// Where `done` comes from.
@@ -127,9 +130,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How clients are split over lanes.
+    /// How clients are split over shards and lanes.
     pub fn share(&self) -> Share {
-        Share::new(self.lanes, self.group)
+        Share::new(self.lanes, self.group, self.part)
+    }
+
+    /// How many clients are played here.
+    pub fn own_clients(&self) -> u64 {
+        self.share().count(self.clients)
     }
 
     /// Clients play in groups of so many.
@@ -254,10 +262,10 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(super) fn plan(ramp: Nanos, warmup: Nanos, duration: Nanos) -> Plan {
+    pub(crate) fn plan(ramp: Nanos, warmup: Nanos, duration: Nanos) -> Plan {
         let load = crate::profile::LoadRule { name: "x".into(), ..Default::default() };
         let profile = Profile {
             name: "x".into(),
@@ -309,6 +317,7 @@ mod tests {
             dials: 256,
             seed: 1,
             lanes: 1,
+            part: Part::WHOLE,
             precise: false,
             stamps: Stamps::Kernel,
             message_cap: 262_144,

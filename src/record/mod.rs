@@ -17,6 +17,7 @@
 //! short; [`machine`] says where it was made. [`packed`] makes a run small enough to travel inside a page, [`whole`] writes such a
 //! one down again. `schemas/` has JSON Schemas for others; `tests/ci/run.sh` holds them to what is written.
 
+mod fleet;
 mod held;
 mod hlog;
 mod lines;
@@ -39,6 +40,8 @@ use crate::tally::Connections;
 use crate::tally::Exact;
 use crate::tally::Hist;
 use crate::tally::Sparse;
+pub use fleet::AgentRecord;
+pub use fleet::FleetRecord;
 pub use read::ReadError;
 pub use read::read;
 pub use sections::SECTION_MARK;
@@ -109,6 +112,9 @@ pub struct Manifest {
     pub coverage: f64,
     /// Agents that took part; empty on one machine.
     pub agents: Vec<String>,
+    /// How each of them fared; `None` on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetRecord>,
 }
 
 /// A storm that was planned.
