@@ -41,6 +41,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("flate2", &["record/hlog", "record/packed", "fleet/snapshot"]),
     ("crc32fast", &["fleet"]),
     ("async_nats", &["fleet/nats"]),
+    ("nkeys", &["cli/fleet/keys"]),
     ("bytes", &["fleet/nats"]),
     ("futures_util", &["fleet/nats"]),
     ("hyper", &["wire"]),

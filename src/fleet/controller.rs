@@ -16,6 +16,7 @@ use super::RunId;
 use super::bus::Bus;
 use super::bus::Entry;
 use super::bus::Failed;
+use super::bus::Inbox;
 use super::bus::Key;
 use super::bus::Timekeeper;
 use super::message::Message;
@@ -116,6 +117,8 @@ pub struct Started {
     pub t0_ns: u64,
     /// The same on this machine's monotonic clock.
     t0_own_ns: u64,
+    /// What agents send; opened before anything starts, so that nothing starts which could not be fetched.
+    inbox: Box<dyn Inbox>,
     /// Agents ask for the time at the end once more.
     _time: Option<Box<dyn Timekeeper>>,
 }

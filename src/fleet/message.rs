@@ -9,6 +9,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::PROTOCOL;
+use crate::plan::Pacing;
+use crate::plan::Presence;
+use crate::plan::Stamps;
+use crate::plan::Storm;
+use crate::plan::WINDOW_MAX;
+use crate::units::Nanos;
+use crate::units::SECOND;
 use crate::units::mix;
 
 /// Longest plan, in bytes. NATS takes 1 MiB in a message unless it is told otherwise.
@@ -88,8 +95,8 @@ pub struct PlanMessage {
     pub profile: String,
     /// The profile's TOML.
     pub profile_text: String,
-    /// Amounts of load and other flags of `volley run`, by their names. An agent takes those it knows to be harmless.
-    pub flags: BTreeMap<String, String>,
+    /// What is to be played.
+    pub load: Load,
     /// Values of the variables that are no secrets.
     pub vars: BTreeMap<String, String>,
     /// Headers that are no secrets.
@@ -102,6 +109,66 @@ pub struct PlanMessage {
     pub fingerprint: String,
     /// How long an agent that reaches nobody goes on, in nanoseconds.
     pub orphan_grace_ns: u64,
+}
+
+/// What is to be played, by all shards together. Times are those of the run clock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "its members are those of a plan")]
+pub struct Load {
+    pub over: String,
+    pub http: Option<String>,
+    pub dialect: Option<String>,
+    pub subprotocol: Option<String>,
+    pub reconnect_jitter: Option<f64>,
+    pub tls_resume: bool,
+    pub clients: u64,
+    pub presence: Option<Presence>,
+    pub group: u64,
+    pub drops: Vec<(usize, Nanos)>,
+    pub storm: Option<Storm>,
+    pub pacing: Pacing,
+    pub count: Option<u64>,
+    pub poisson: bool,
+    pub ramp: Nanos,
+    pub warmup: Nanos,
+    pub duration: Nanos,
+    pub timeout: Nanos,
+    pub seed: u64,
+    pub precise: bool,
+    pub stamps: Stamps,
+}
+
+/// Most clients of a run.
+const CLIENTS_MOST: u64 = 1 << 32;
+/// Longest time of a run, a week, in nanoseconds.
+const LONGEST: u64 = 7 * 24 * 3_600 * SECOND;
+
+impl Load {
+    /// Refuses amounts that no plan has.
+    ///
+    /// # Errors
+    /// Which.
+    pub fn check(&self) -> Result<(), String> {
+        let pacing = match self.pacing {
+            Pacing::Open(curve) => curve.is_sound(),
+            Pacing::Closed(n) => (1..=WINDOW_MAX).contains(&n),
+        };
+        let times = [self.ramp, self.warmup, self.duration, self.timeout].into_iter().chain(self.drops.iter().map(|(_, at)| *at));
+        let checks = [
+            ("clients", (1..=CLIENTS_MOST).contains(&self.clients)),
+            ("presence", self.presence.is_none_or(|presence| presence.is_sound() && presence.most() <= self.clients)),
+            ("group", (1..=64).contains(&self.group) && self.clients.is_multiple_of(self.group)),
+            ("rate", pacing),
+            ("times", times.into_iter().all(|time| time.0 <= LONGEST) && self.duration.0 > 0 && self.timeout.0 > 0),
+            ("jitter", self.reconnect_jitter.is_none_or(|share| (0.0..=1.0).contains(&share))),
+            ("storm", self.storm.is_none_or(|storm| storm.at < self.duration)),
+        ];
+        match checks.iter().find(|(_, is_good)| !is_good) {
+            Some((what, _)) => Err(format!("its {what} cannot be played")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where the run stands, as its controller says.

@@ -101,7 +101,8 @@ impl NatsBus {
         if !client.is_server_compatible(OLDEST.0, OLDEST.1, OLDEST.2) {
             return Err(format!("the NATS server at {} is {}; 2.9 or newer is needed", way.url, info.version));
         }
-        let mut stream = async_nats::jetstream::new(client.clone());
+        // It begins tasks of its own.
+        let mut stream = handle.block_on(async { async_nats::jetstream::new(client.clone()) });
         stream.set_timeout(WAIT);
         Ok(NatsBus { client, stream, runtime: handle, denied, _end: end })
     }

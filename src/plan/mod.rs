@@ -13,6 +13,9 @@ mod target;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::profile::Profile;
 use crate::tally::Phase;
 use crate::units::MILLI;
@@ -38,7 +41,8 @@ pub use target::Target;
 pub const WINDOW_MAX: u32 = 1_024;
 
 /// Where `done` comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stamps {
     /// The kernel's receive stamp.
     Kernel,
@@ -57,7 +61,8 @@ impl Stamps {
 }
 
 /// How the load is offered.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "there is one in a run")]
 pub enum Pacing {
     /// A timetable that never depends on answers.

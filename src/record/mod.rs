@@ -74,6 +74,8 @@ pub enum Stop {
     Failing,
     /// A limit that ends a run broke: which, and how.
     Limit(String),
+    /// A run with many machines was ended: why.
+    Abort(String),
 }
 
 /// `run.json`.

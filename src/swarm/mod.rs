@@ -195,7 +195,6 @@ pub fn run(
     for lane in lanes {
         lane.join().map_err(|_| io::Error::other("a lane has panicked"))??;
     }
-    control.stop();
     (outcome.dialer_busy, outcome.began_ns) = dialer.join().map_err(|_| io::Error::other("the dialer has panicked"))??;
     Ok(outcome)
 }

@@ -49,6 +49,8 @@ const STATE_EVERY: Duration = Duration::from_secs(1);
 const TEXTS_KEPT: usize = 100;
 /// How long behind the latest end of the plan something is awaited.
 const BEHIND: Duration = Duration::from_secs(60);
+/// The same while nobody is reached.
+const UNREACHED: Duration = Duration::from_secs(600);
 
 /// Merges what the shards of a run that has started send, and hands each second that is closed to `sink`.
 ///
@@ -66,7 +68,6 @@ pub fn collect(
 ) -> Result<Fleet, String> {
     let mut merge = Merge::new(order.plan.clone(), order.message.shards);
     own(&mut merge, &started.seats);
-    let inbox = patiently(|| bus.inbox(order.run())).map_err(|e| e.to_string())?;
     let now = clock::monotonic();
     Collecting {
         bus,
@@ -74,7 +75,7 @@ pub fn collect(
         seats: started.seats,
         state: started.state,
         merge,
-        inbox,
+        inbox: started.inbox,
         journal,
         last_look: Instant::now(),
         looked_ns: now.max(started.t0_own_ns),
@@ -112,8 +113,9 @@ pub fn resume(bus: &dyn Bus, order: &Order) -> Result<Started, String> {
     let own = StateMessage { controller: crate::units::mix(clock::realtime()), ..state.message.clone() };
     super::put(bus, run, &mut state, own).map_err(|e| format!("the run cannot be taken over: {e}"))?;
     let time = patiently(|| bus.keep_time(run)).ok();
+    let inbox = patiently(|| bus.inbox(run)).map_err(|e| e.to_string())?;
     let t0_own_ns = (clock::monotonic() + t0_ns).saturating_sub(clock::realtime());
-    Ok(Started { seats, state, t0_ns, t0_own_ns, _time: time })
+    Ok(Started { seats, state, t0_ns, t0_own_ns, inbox, _time: time })
 }
 
 /// Gives each shard to its owner.
@@ -291,8 +293,9 @@ impl Collecting<'_> {
     }
 
     fn is_overdue(&self) -> bool {
-        let end = self.t0_own_ns.saturating_add(self.order.plan.latest_end().0).saturating_add(BEHIND.as_nanos() as u64);
-        clock::monotonic() > end && self.is_reached
+        let end = self.t0_own_ns.saturating_add(self.order.plan.latest_end().0);
+        let behind = if self.is_reached { BEHIND } else { UNREACHED };
+        clock::monotonic() > end.saturating_add(behind.as_nanos() as u64)
     }
 
     fn end(mut self, sink: &mut dyn Sink) -> Result<Fleet, String> {

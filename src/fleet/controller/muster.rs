@@ -41,6 +41,7 @@ pub fn muster(bus: &dyn Bus, order: &Order, control: &Control, news: &mut dyn Fn
     let run = order.run();
     is_free(bus, &order.pool)?;
     let time = patiently(|| bus.keep_time(run)).map_err(|e| e.to_string())?;
+    let inbox = patiently(|| bus.inbox(run)).map_err(|e| e.to_string())?;
     let plan = order.message.encode().map_err(|e| format!("the plan is too large to be sent to agents: {e}"))?;
     create(bus, &Key::Plan(run), &plan).map_err(|e| format!("the plan cannot be published: {e}"))?;
     let mut state = begin(bus, order)?;
@@ -52,7 +53,7 @@ pub fn muster(bus: &dyn Bus, order: &Order, control: &Control, news: &mut dyn Fn
     match started() {
         Ok(t0_ns) => {
             let t0_own_ns = (clock::monotonic() + t0_ns).saturating_sub(clock::realtime());
-            Ok(Started { seats, state, t0_ns, t0_own_ns, _time: Some(time) })
+            Ok(Started { seats, state, t0_ns, t0_own_ns, inbox, _time: Some(time) })
         }
         Err(why) => {
             // Agents that hear of it are free again at once; others give up by themselves.

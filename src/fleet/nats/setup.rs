@@ -67,7 +67,7 @@ fn common(bytes: u64, replicas: usize) -> Config {
 fn streams(storage: Storage) -> [Config; 3] {
     let snap = Config {
         name: SNAP.into(),
-        subjects: vec!["volley.v1.snap.*.*.*".into()],
+        subjects: vec!["volley.v1.snap.>".into()],
         max_age: DAY,
         max_message_size: crate::fleet::snapshot::MOST as i32,
         ..common(storage.bytes, storage.replicas)
