@@ -96,13 +96,15 @@ fn sent(part: Part, lanes: u32) -> BTreeMap<u64, Vec<Vec<u8>>> {
     let mut sent: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
     tapped.iter().filter(|message| message.said == Said::Load).for_each(|message| sent.entry(message.client).or_default().push(message.bytes));
     assert_eq!(sent.len() as u64, plan.own_clients());
+    let shape = plan.shape().expect("an open loop");
+    assert!(sent.iter().all(|(client, sends)| sends.len() as u64 == shape.planned(*client, plan.measure_until())));
     sent
 }
 
 #[test]
 fn every_client_says_the_same_in_every_split() {
     let whole = sent(Part::WHOLE, 1);
-    assert!(whole.len() as u64 == CLIENTS && whole.values().all(|sends| sends.len() == SENDS));
+    assert!(whole.len() as u64 == CLIENTS && whole.values().any(|sends| sends.len() == SENDS));
     for (shards, lanes) in [(3, 2), (8, 1)] {
         let parts = std::thread::scope(|scope| {
             let play = |shard| scope.spawn(move || sent(Part { shard, shards }, lanes));

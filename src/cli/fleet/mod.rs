@@ -19,6 +19,7 @@ use super::Trouble;
 use super::args::NatsArgs;
 use super::args::RunArgs;
 use super::secrets;
+use super::signals;
 use super::tell;
 use crate::fleet::Bus;
 use crate::fleet::controller::News;
@@ -86,6 +87,8 @@ fn connect(url: &str, nats: &NatsArgs, _role: &str) -> Result<Arc<dyn Bus>, Trou
 #[cfg(feature = "cluster")]
 fn nats_bus(url: &str, nats: &NatsArgs, role: &str) -> Result<crate::fleet::nats::NatsBus, Trouble> {
     check_way(url, nats)?;
+    // The client begins threads of its own.
+    signals::hold()?;
     let nkey = nats.nats_nkey.as_deref().map(keys::read).transpose()?;
     let way = crate::fleet::nats::Way {
         url: url.to_owned(),
