@@ -72,8 +72,26 @@ fn splitting_changes_nothing_of_what_is_sent() {
     for shards in ["1", "8"] {
         let out = dir.path().join(shards);
         let ended = call(&[
-            "run", "echo", "--shards", shards, "-n", "15", "--rate", "20/s", "--clients", "24", "--pace", "poisson", "--out", text(&out),
-            "--report", "none", "--progress", "none", "--timeout", "30s",
+            "run",
+            "echo",
+            "--shards",
+            shards,
+            "-n",
+            "15",
+            "--rate",
+            "20/s",
+            "--clients",
+            "24",
+            "--pace",
+            "poisson",
+            "--out",
+            text(&out),
+            "--report",
+            "none",
+            "--progress",
+            "none",
+            "--timeout",
+            "30s",
         ]);
         ended.ran();
         let summary = summary(&out);
@@ -81,7 +99,13 @@ fn splitting_changes_nothing_of_what_is_sent() {
         assert_eq!(summary["fleet"]["agents"].as_array().map(Vec::len), shards.parse().ok());
         assert!(states(&summary).iter().all(|state| *state == "done"));
         let of = |pointer: &str| number(&summary, pointer);
-        counts.push([of("/counts/planned"), of("/counts/sent"), of("/counts/messages_out/echo"), of("/counts/bytes_out"), of("/connections/opened")]);
+        counts.push([
+            of("/counts/planned"),
+            of("/counts/sent"),
+            of("/counts/messages_out/echo"),
+            of("/counts/bytes_out"),
+            of("/connections/opened"),
+        ]);
     }
     assert_eq!(counts[0], counts[1]);
 }
@@ -106,7 +130,11 @@ fn two_agents_make_one_record() {
     let run: Value = serde_json::from_str(&kit::read(&out, "run.json")).expect("JSON");
     assert_eq!((&run["coverage"], &run["shards"]), (&Value::from(1.0), &Value::from(2)));
     let agents = summary["fleet"]["agents"].as_array().expect("a fleet");
-    assert!(agents.iter().all(|a| a["adds_up"] == true && a["clients"] == 15 && a["lost"] == serde_json::json!([]) && a["began_late_ns"].is_u64()));
+    assert!(
+        agents
+            .iter()
+            .all(|a| a["adds_up"] == true && a["clients"] == 15 && a["lost"] == serde_json::json!([]) && a["began_late_ns"].is_u64())
+    );
     assert!(kit::read(&out, "report.html").contains("Who played it?"));
     // What was recorded can be shown again.
     assert!(call(&["report", text(&out), "--report", "none"]).out.contains("fleet: 2 of 2 agents"));
@@ -118,7 +146,8 @@ fn two_agents_make_one_record() {
 }
 
 /// A run of some seconds; `more` behind it.
-const LONG: [&str; 12] = ["--rate", "10/s", "--clients", "20", "--duration", "8s", "--warmup", "0", "--timeout", "2s", "--lost-after", "3s"];
+const LONG: [&str; 12] =
+    ["--rate", "10/s", "--clients", "20", "--duration", "8s", "--warmup", "0", "--timeout", "2s", "--lost-after", "3s"];
 
 fn long(more: &[&'static str]) -> Vec<&'static str> {
     [&LONG[..], more].concat()
@@ -150,6 +179,63 @@ fn an_agent_that_dies_is_named_and_the_rest_is_measured() {
 fn counts_add_up_but_for_what_was_lost(summary: &Value) {
     assert_eq!(number(summary, "/counts/planned"), number(summary, "/counts/sent") + kit::sum(&summary["counts"]["not_offered"]));
     assert!(number(summary, "/counts/planned") < 20 * 10 * 9);
+}
+
+#[test]
+fn a_loss_ends_the_run_where_that_is_wanted() {
+    let Some(nats) = Nats::start() else { return };
+    let dir = folder();
+    let out = dir.path().join("run");
+    let (dies, other) = (agent(&nats, &["--shard", "0"]), agent(&nats, &["--shard", "1"]));
+    let controller =
+        lead(&nats, &out, &["--agents", "2", "--clients", "10", "--duration", "10m", "--lost-after", "3s", "--on-loss", "abort"]);
+    controller.has_recorded(&out, 2);
+    dies.signal(Signal::SIGKILL);
+    let (ended, other) = (controller.end(), other.end());
+    assert!(ended.code == Some(4) && other.code == Some(0) && other.err.contains("shard 0 was lost"), "{ended:?} {other:?}");
+    let summary = summary(&out);
+    assert_eq!((summary["verdict"].as_str(), states(&summary)), (Some("aborted"), vec!["lost", "ended_early"]));
+}
+
+/// A full stream refuses what is new: that is seen, and what was kept stays.
+#[test]
+fn a_server_without_room_is_seen() {
+    let Some(nats) = Nats::bare("", "nats") else { return };
+    nats.bus().init(volley::fleet::nats::Storage { bytes: 3_000, replicas: 1 }).expect("it is new");
+    let dir = folder();
+    let out = dir.path().join("run");
+    let player = agent(&nats, &[]);
+    let more = ["--agents", "1", "--clients", "10", "--duration", "10m", "--orphan-grace", "2s", "--lost-after", "4s"];
+    let controller = lead(&nats, &out, &more);
+    let ended = player.end();
+    assert!(ended.code == Some(3) && ended.err.contains("no room left"), "{ended:?}");
+    let ended = controller.end();
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert_eq!(states(&summary(&out)), ["lost"]);
+}
+
+/// What is judged while a run goes on, and what runs again and again, knows nothing of fleets.
+#[test]
+fn limits_and_repeats_work_with_agents_that_stay() {
+    let Some(nats) = Nats::start() else { return };
+    let dir = folder();
+    let mut command = volley();
+    command.args(["agent", "--cluster", &nats.url()]);
+    let stays = Call::start(command);
+    let url = nats.url();
+    let out = dir.path().join("limit");
+    let load = ["--agents", "1", "--clients", "4", "--warmup", "0", "--progress", "none", "--report", "none"];
+    let run = |more: &[&str]| call(&[&["run", "echo", "--cluster", &url], &load[..], more].concat());
+    let ended = run(&["--duration", "10m", "--limit", "echo p(50) < 1us abort", "--out", text(&out)]);
+    assert_eq!(ended.code, Some(10), "{ended:?}");
+    let out = dir.path().join("repeat");
+    let ended = run(&["-n", "5", "--repeat", "2", "--out", text(&out)]);
+    ended.ran();
+    for turn in ["1", "2"] {
+        assert_eq!(states(&summary(&out.join(turn))), ["done"]);
+    }
+    stays.signal(Signal::SIGTERM);
+    assert_eq!(stays.end().code, Some(0));
 }
 
 #[test]
@@ -253,6 +339,8 @@ fn an_agent_that_reaches_nobody_ends() {
     let ended = player.end();
     assert!(ended.code == Some(3) && ended.err.contains("could not be sent"), "{ended:?}");
     controller.signal(Signal::SIGINT);
+    // Two of a kind at once are one.
+    std::thread::sleep(Duration::from_secs(1));
     controller.signal(Signal::SIGINT);
     let ended = controller.end();
     assert_eq!(ended.code, Some(130), "{ended:?}");
@@ -297,7 +385,8 @@ fn what_must_not_be_is_refused_with_a_reason() {
     run(&["-H", "Authorization: Bearer hunter2hunter2"]).refuses(2, &["holds a secret"]);
     call(&["run", "echo", "--cluster", &url, "--agents", "9", "--clients", "3"]).refuses(2, &["cannot be split into 9 shards"]);
     let target = "ws://127.0.0.1:9/";
-    call(&["run", "echo", "--target", target, "--cluster", "nats://10.255.255.1:4222", "--agents", "1"]).refuses(2, &["has no TLS", "--insecure-nats"]);
+    call(&["run", "echo", "--target", target, "--cluster", "nats://10.255.255.1:4222", "--agents", "1"])
+        .refuses(2, &["has no TLS", "--insecure-nats"]);
     call(&["run", "echo", "--cluster", "nats://127.0.0.1:1", "--agents", "1"]).refuses(3, &["is not reached", "Is nats-server running"]);
     call(&["agent", "--cluster", "nats://127.0.0.1:1", "--once"]).refuses(3, &["is not reached"]);
 }

@@ -94,7 +94,10 @@ fn sent(part: Part, lanes: u32) -> BTreeMap<u64, Vec<Vec<u8>>> {
     control.hang_up();
     drop(control);
     let mut sent: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
-    tapped.iter().filter(|message| message.said == Said::Load).for_each(|message| sent.entry(message.client).or_default().push(message.bytes));
+    tapped
+        .iter()
+        .filter(|message| message.said == Said::Load)
+        .for_each(|message| sent.entry(message.client).or_default().push(message.bytes));
     assert_eq!(sent.len() as u64, plan.own_clients());
     let shape = plan.shape().expect("an open loop");
     assert!(sent.iter().all(|(client, sends)| sends.len() as u64 == shape.planned(*client, plan.measure_until())));

@@ -27,8 +27,8 @@ use crate::swarm::Sink;
 use crate::wire::Clock;
 use crate::wire::clock;
 
-/// Between two looks for something to do.
-const LOOK: Duration = Duration::from_millis(200);
+/// Between two looks for something to do; a thousand agents look, too.
+const LOOK: Duration = Duration::from_millis(500);
 /// Round trips from which the controller's clock is estimated.
 const PROBES: usize = 16;
 
@@ -86,8 +86,8 @@ pub enum Ending {
     Aborted(String),
     /// Its shard was given up while it played.
     Fenced,
-    /// It reached nobody for too long.
-    Orphaned,
+    /// What it measured could not be sent for too long: why.
+    Orphaned(String),
     /// It cannot play this plan: why.
     Refused(String),
     /// There was no shard left.

@@ -68,6 +68,8 @@ pub struct Order {
     pub on_loss: OnLoss,
     /// After how much silence a shard is given up.
     pub lost_after: Duration,
+    /// Whether all shards are of this process, so that each tells of its processor time and memory.
+    pub is_one_process: bool,
 }
 
 impl Order {
@@ -84,6 +86,7 @@ impl Order {
             lead: Duration::from_secs(5),
             on_loss: OnLoss::Degrade,
             lost_after: roster::LOST,
+            is_one_process: false,
         }
     }
 
@@ -172,15 +175,23 @@ fn advance(bus: &dyn Bus, run: RunId, held: &mut Held, phase: Phase, reason: &st
 }
 
 fn put(bus: &dyn Bus, run: RunId, held: &mut Held, message: StateMessage) -> Result<(), Failed> {
+    patiently(|| put_once(bus, run, held, &message))
+}
+
+/// Says it once. What has this value already was given it by a call whose answer was lost.
+fn put_once(bus: &dyn Bus, run: RunId, held: &mut Held, message: &StateMessage) -> Result<(), Failed> {
     let value = message.encode().map_err(Failed::Refused)?;
     let key = Key::State(run);
-    let revision = match patiently(|| bus.change(&key, &value, held.revision)) {
-        Err(Failed::Changed) => match patiently(|| bus.get(&key))? {
+    let revision = match bus.change(&key, &value, held.revision) {
+        Err(Failed::Changed) => match bus.get(&key)? {
             Some(entry) if entry.value == value => entry.revision,
             _ => return Err(Failed::Changed),
         },
         other => other?,
     };
-    *held = Held { message, revision };
+    *held = Held { message: message.clone(), revision };
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

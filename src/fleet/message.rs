@@ -288,7 +288,10 @@ pub trait Message: Serialize + DeserializeOwned {
         }
         let spoken: Spoken = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
         if spoken.protocol != PROTOCOL {
-            return Err(format!("it speaks protocol {}, and this is {PROTOCOL}; use the same version of volley everywhere", spoken.protocol));
+            return Err(format!(
+                "it speaks protocol {}, and this is {PROTOCOL}; use the same version of volley everywhere",
+                spoken.protocol
+            ));
         }
         serde_json::from_slice(bytes).map_err(|e| e.to_string())
     }
@@ -327,8 +330,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_or_of_another_protocol_is_refused() {
-        let state =
-            StateMessage { protocol: PROTOCOL, controller: 7, pool: "p".into(), phase: Phase::Go, t0_ns: 5, reason: String::new() };
+        let state = StateMessage { protocol: PROTOCOL, controller: 7, pool: "p".into(), phase: Phase::Go, t0_ns: 5, reason: String::new() };
         let bytes = state.encode().expect("short");
         assert_eq!(StateMessage::decode(&bytes), Ok(state.clone()));
         let text = String::from_utf8(bytes).expect("text");

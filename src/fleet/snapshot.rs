@@ -123,7 +123,6 @@ fn sealed(place: Place, kind: u8, body: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 impl Snapshot {
-
     /// From bytes, of a plan with this `width`.
     ///
     /// # Errors

@@ -64,8 +64,10 @@ pub(super) fn notes(agent: &AgentRecord) -> Vec<String> {
     let drift = agent.drift_ns.filter(|ns| ns.unsigned_abs() > DRIFTED);
     let notes = [
         late.map(|ns| format!("shard {shard} began {} after the agreed instant; its seconds lie so much later", Nanos(ns))),
-        drift.map(|ns| format!("the clock of shard {shard} went {} from the controller's; round trips are not touched by that", signed(ns))),
-        (agent.after_fence > 0).then(|| format!("{} of shard {shard} came after it was given up", words::counted(agent.after_fence, "second", "seconds"))),
+        drift
+            .map(|ns| format!("the clock of shard {shard} went {} from the controller's; round trips are not touched by that", signed(ns))),
+        (agent.after_fence > 0)
+            .then(|| format!("{} of shard {shard} came after it was given up", words::counted(agent.after_fence, "second", "seconds"))),
         (!agent.adds_up).then(|| format!("the seconds of shard {shard} do not add up to the totals it told")),
     ];
     notes.into_iter().flatten().collect()

@@ -80,7 +80,11 @@ fn snapshots(bus: &dyn Bus) {
     bus.send(place(run, 0, 5), b"later").expect("reached");
     let mut again = bus.inbox(run).expect("reached");
     let rest = fetch(again.as_mut(), 1);
-    assert_eq!(rest.iter().map(|parcel| parcel.bytes.as_slice()).collect::<Vec<_>>(), [b"later"], "what was acknowledged does not come again");
+    assert_eq!(
+        rest.iter().map(|parcel| parcel.bytes.as_slice()).collect::<Vec<_>>(),
+        [b"later"],
+        "what was acknowledged does not come again"
+    );
 }
 
 fn time(bus: &dyn Bus) {

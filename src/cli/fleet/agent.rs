@@ -80,7 +80,7 @@ fn told(run: &str, ending: &Ending) -> u8 {
         Ending::Played => tell!("run {run}: played to its end"),
         Ending::Aborted(why) => tell!("run {run}: stopped, because it was ended: {why}"),
         Ending::Fenced => tell!("run {run}: stopped, because the controller had given this shard up"),
-        Ending::Orphaned => tell!("run {run}: stopped, because what was measured could not be sent"),
+        Ending::Orphaned(why) => tell!("run {run}: stopped, because what was measured could not be sent: {why}"),
         Ending::Refused(why) => tell!("run {run}: not played: {why}"),
         Ending::Full => tell!("run {run}: every shard has an agent already"),
         Ending::NotStarted(why) => tell!("run {run}: not started: {why}"),
@@ -88,6 +88,6 @@ fn told(run: &str, ending: &Ending) -> u8 {
     match ending {
         Ending::Played | Ending::Aborted(_) => 0,
         Ending::Refused(_) => USAGE,
-        Ending::Fenced | Ending::Orphaned | Ending::Full | Ending::NotStarted(_) => NOTHING,
+        Ending::Fenced | Ending::Orphaned(_) | Ending::Full | Ending::NotStarted(_) => NOTHING,
     }
 }

@@ -38,8 +38,10 @@ use crate::units::Nanos;
 use crate::wire::Routes;
 use crate::wire::clock;
 
+/// Exit code of a run that was stopped before it began, as of any that SIGINT stops.
+const STOPPED: u8 = 130;
 /// From the agreement to the start, with shards of this process.
-const LEAD_HERE: Duration = Duration::from_millis(400);
+const LEAD_HERE: Duration = Duration::from_millis(1_500);
 
 /// A fleet that is to be led.
 pub(in crate::cli) struct Lead {
@@ -65,7 +67,9 @@ impl Lead {
         };
         let groups = plan.clients / plan.group.max(1);
         if u64::from(shards) > groups {
-            return Err(Trouble::usage(format!("{groups} groups of clients cannot be split into {shards} shards; take fewer, or more --clients")));
+            return Err(Trouble::usage(format!(
+                "{groups} groups of clients cannot be split into {shards} shards; take fewer, or more --clients"
+            )));
         }
         let run = RunId::drawn(u128::from(clock::realtime()) << 32 | u128::from(std::process::id()));
         let message = message::of(args, plan, run, shards)?;
@@ -112,7 +116,7 @@ impl Lead {
             OnLoss::Abort => controller::OnLoss::Abort,
         };
         if self.is_here {
-            order.lead = LEAD_HERE;
+            (order.lead, order.is_one_process) = (LEAD_HERE, true);
         }
         order
     }
@@ -133,11 +137,18 @@ impl Lead {
             self.shards(plan, script, routes)?;
         }
         let quiet = self.is_quiet;
-        let mut tell = |news| if !quiet { say_news(&news) };
+        let mut tell = |news| {
+            if !quiet {
+                say_news(&news)
+            }
+        };
         if !self.is_here && !quiet {
             crate::cli::tell!("run {} waits for {} agents of pool `{}`", self.message.run, self.message.shards, self.pool);
         }
-        let started = controller::muster(self.bus.as_ref(), &order, control, &mut tell).map_err(Trouble::nothing)?;
+        let started = controller::muster(self.bus.as_ref(), &order, control, &mut tell).map_err(|why| match control.is_stopping() {
+            true => Trouble { code: STOPPED, text: why },
+            false => Trouble::nothing(why),
+        })?;
         let started_at = jiff::Timestamp::from_nanosecond(i128::from(started.t0_ns)).unwrap_or_default();
         manifest.started = format!("{started_at:.0}");
         let journal = Journal::create(dir).map_err(|e| Trouble::usage(format!("the journal cannot be made in {}: {e}", dir.display())))?;

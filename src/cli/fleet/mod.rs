@@ -115,7 +115,11 @@ pub(super) fn can_be_reached(args: &RunArgs) -> Result<(), Trouble> {
 }
 
 /// What was set, where a plan goes to others: secrets do not go with it.
-pub(super) fn without_secrets(args: &RunArgs, profile: &Profile, mut sets: Vec<(String, String)>) -> Result<Vec<(String, String)>, Trouble> {
+pub(super) fn without_secrets(
+    args: &RunArgs,
+    profile: &Profile,
+    mut sets: Vec<(String, String)>,
+) -> Result<Vec<(String, String)>, Trouble> {
     if args.fleet.cluster.is_none() {
         return Ok(sets);
     }

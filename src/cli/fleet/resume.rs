@@ -77,7 +77,8 @@ pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<u8, Trouble> {
     let dir = &args.dir;
     let mut manifest = begun(dir)?;
     let run = manifest.fleet.as_ref().and_then(|fleet| RunId::parse(&fleet.run).ok());
-    let run = run.ok_or_else(|| Trouble::usage(format!("the record in {} is of one machine; there is nothing to resume", dir.display())))?;
+    let run =
+        run.ok_or_else(|| Trouble::usage(format!("the record in {} is of one machine; there is nothing to resume", dir.display())))?;
     let bus = connect(&args.at.cluster, &args.at.nats, "controller")?;
     let message = plan_of(bus.as_ref(), run)?;
     let plan = plan(&message)?;

@@ -38,7 +38,7 @@ const WAITING: usize = 120;
 /// Between two attempts to send.
 const AGAIN: Duration = Duration::from_millis(200);
 /// Between two looks at the run.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(1);
 /// Longest text of a fault that is told, in bytes.
 const TEXT: usize = 200;
 
@@ -56,7 +56,7 @@ impl Reason {
     }
 
     fn is_final(&self) -> bool {
-        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), Some(Ending::Fenced | Ending::Orphaned))
+        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), Some(Ending::Fenced | Ending::Orphaned(_)))
     }
 }
 
@@ -181,8 +181,8 @@ fn sender(
                 match bus.send(place, &bytes) {
                     Ok(()) => break,
                     Err(Failed::Unreachable(_)) if Instant::now() < until && !reason.is_final() => thread::sleep(AGAIN),
-                    Err(_) => {
-                        reason.set(Ending::Orphaned);
+                    Err(why) => {
+                        reason.set(Ending::Orphaned(why.to_string()));
                         control.stop();
                         return control.stop();
                     }

@@ -21,8 +21,11 @@ use crate::swarm::Control;
 use crate::units::mix;
 use crate::wire::clock;
 
-/// Between two looks at the state before the start.
-const LOOK: Duration = Duration::from_millis(50);
+/// Between two looks at the state: while others are waited for, and once the start is known.
+const GATHERING: Duration = Duration::from_millis(300);
+const STARTING: Duration = Duration::from_millis(100);
+/// Between two attempts to say something.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// A shard that is ours.
 pub(super) struct Claim {
@@ -95,7 +98,7 @@ impl Claim {
                         return true;
                     }
                     Ok(Some(entry)) if entry.revision != self.revision => return false,
-                    _ => sleep(LOOK),
+                    _ => sleep(AGAIN),
                 },
             }
         }
@@ -151,6 +154,6 @@ pub(super) fn await_start(bus: &dyn Bus, run: RunId, claim: &mut Claim, estimate
                 Phase::Go => return start.ok_or_else(|| "the run began without this shard".into()),
             }
         }
-        sleep(LOOK);
+        sleep(if start.is_some() { STARTING } else { GATHERING });
     }
 }

@@ -13,6 +13,7 @@ use super::Order;
 use super::Started;
 use super::advance;
 use super::patiently;
+use super::put_once;
 use crate::fleet::bus::Bus;
 use crate::fleet::bus::Failed;
 use crate::fleet::bus::Inbox;
@@ -51,6 +52,8 @@ const TEXTS_KEPT: usize = 100;
 const BEHIND: Duration = Duration::from_secs(60);
 /// The same while nobody is reached.
 const UNREACHED: Duration = Duration::from_secs(600);
+/// How long it is tried to tell agents of an end.
+const UNTOLD: Duration = Duration::from_secs(30);
 
 /// Merges what the shards of a run that has started send, and hands each second that is closed to `sink`.
 ///
@@ -82,7 +85,7 @@ pub fn collect(
         t0_own_ns: started.t0_own_ns,
         is_reached: true,
         aborted: None,
-        is_waiting: false,
+        untold: None,
     }
     .run(control, sink, news)
 }
@@ -141,8 +144,8 @@ struct Collecting<'a> {
     t0_own_ns: u64,
     is_reached: bool,
     aborted: Option<String>,
-    /// Whether an abort could not be told yet.
-    is_waiting: bool,
+    /// Since when an end could not be told to the agents.
+    untold: Option<Instant>,
 }
 
 impl Collecting<'_> {
@@ -151,13 +154,13 @@ impl Collecting<'_> {
         for seat in &mut self.seats {
             seat.heard_ns = self.looked_ns;
         }
-        while !self.merge.is_over() && !control.must_leave() && !self.is_overdue() {
+        while !self.merge.is_over() && !control.must_leave() && !self.is_overdue() && !self.is_given_up() {
             match self.inbox.fetch(BATCH, WAIT) {
                 Ok(parcels) => self.take(parcels, news)?,
                 Err(Failed::Refused(why)) => return Err(why),
                 Err(_) => sleep(LOOK),
             }
-            self.merge.closed().iter().for_each(|second| sink.second(second));
+            self.hand_on(sink);
             if control.is_stopping() && self.aborted.is_none() {
                 self.abort("stopped by its controller");
             }
@@ -180,7 +183,7 @@ impl Collecting<'_> {
                 self.merge.lose(shard);
             }
         }
-        self.merge.closed().iter().for_each(|second| sink.second(second));
+        self.hand_on(sink);
         Ok(())
     }
 
@@ -210,9 +213,28 @@ impl Collecting<'_> {
         Ok(())
     }
 
+    /// Tells the agents to end; once, since it is tried again at each look.
     fn abort(&mut self, why: &str) {
         self.aborted = Some(why.to_owned());
-        self.is_waiting = advance(self.bus, self.order.run(), &mut self.state, Phase::Aborted, why).is_err();
+        let message = StateMessage { phase: Phase::Aborted, reason: why.into(), ..self.state.message.clone() };
+        let told = self.bus.is_reached() && put_once(self.bus, self.order.run(), &mut self.state, &message).is_ok();
+        self.untold = if told { None } else { self.untold.or_else(|| Some(Instant::now())) };
+    }
+
+    /// Whether an end could not be told for so long that nobody is waited for any more: agents end by themselves.
+    fn is_given_up(&self) -> bool {
+        self.untold.is_some_and(|since| since.elapsed() > UNTOLD)
+    }
+
+    /// Hands over the seconds that are closed.
+    fn hand_on(&mut self, sink: &mut dyn Sink) {
+        for mut second in self.merge.closed() {
+            if self.order.is_one_process {
+                let shards = u64::from(self.order.message.shards.max(1));
+                (second.cpu_ns, second.rss_bytes) = (second.cpu_ns / shards, second.rss_bytes / shards);
+            }
+            sink.second(&second);
+        }
     }
 
     /// Looks whether somebody else says something about the run.
@@ -226,7 +248,7 @@ impl Collecting<'_> {
             return Ok(());
         }
         self.last_look = Instant::now();
-        if self.is_waiting {
+        if self.untold.is_some() {
             let why = self.aborted.clone().unwrap_or_default();
             self.abort(&why);
         }
@@ -302,12 +324,12 @@ impl Collecting<'_> {
         for shard in 0..self.order.message.shards {
             self.merge.lose(shard);
         }
-        self.merge.closed().iter().for_each(|second| sink.second(second));
+        self.hand_on(sink);
         if self.aborted.is_none() {
             let _ = advance(self.bus, self.order.run(), &mut self.state, Phase::Closed, "");
         }
         Ok(Fleet {
-            outcome: outcome(self.merge.shards()),
+            outcome: outcome(self.order, self.merge.shards()),
             coverage: self.merge.coverage(),
             record: record(self.order, &self.merge, &self.seats),
             aborted: self.aborted,
@@ -316,14 +338,15 @@ impl Collecting<'_> {
 }
 
 /// The outcome of all shards together.
-fn outcome(shards: &[Shard]) -> Outcome {
+fn outcome(order: &Order, shards: &[Shard]) -> Outcome {
     let mut sum = Outcome::default();
     for shard in shards {
         sum.elapsed_ns = sum.elapsed_ns.max(shard.until_ns());
         let Some(done) = &shard.done else { continue };
         sum.elapsed_ns = sum.elapsed_ns.max(done.elapsed_ns);
         sum.peak_connections = sum.peak_connections.saturating_add(done.peak_connections);
-        sum.rss_peak_bytes = sum.rss_peak_bytes.saturating_add(done.rss_peak_bytes);
+        sum.rss_peak_bytes =
+            if order.is_one_process { done.rss_peak_bytes } else { sum.rss_peak_bytes.saturating_add(done.rss_peak_bytes) };
         sum.dialer_busy = sum.dialer_busy.max(done.dialer_busy);
         sum.began_ns = sum.began_ns.max(done.began_late_ns);
         for (text, n) in &done.fault_texts {

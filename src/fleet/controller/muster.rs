@@ -117,13 +117,7 @@ fn look(bus: &dyn Bus, run: RunId, seats: &mut [Seat]) -> Result<(), String> {
     Ok(())
 }
 
-fn gather(
-    bus: &dyn Bus,
-    order: &Order,
-    control: &Control,
-    seats: &mut [Seat],
-    news: &mut dyn FnMut(News),
-) -> Result<(), String> {
+fn gather(bus: &dyn Bus, order: &Order, control: &Control, seats: &mut [Seat], news: &mut dyn FnMut(News)) -> Result<(), String> {
     let until = Instant::now() + order.gather;
     let mut told = u32::MAX;
     loop {

@@ -18,7 +18,8 @@ pub(super) fn panel(view: &View) -> Option<String> {
         row(&mut body, &cells);
     }
     let table = tables::table("The agents of the run", "data", &headings(&fleet::HEADINGS), &body);
-    let why: String = fleet.agents.iter().filter(|a| !a.why.is_empty()).map(|a| format!("<li>shard {}: {}</li>", a.shard, html(&a.why))).collect();
+    let why: String =
+        fleet.agents.iter().filter(|a| !a.why.is_empty()).map(|a| format!("<li>shard {}: {}</li>", a.shard, html(&a.why))).collect();
     let why = if why.is_empty() { String::new() } else { format!("<ul>{why}</ul>\n") };
     Some(format!(
         "<p class=\"finding\">{}</p>\n{table}{why}<p>Clock: the controller's date less the agent's, and the most that this is wrong by. \
