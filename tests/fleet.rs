@@ -224,10 +224,11 @@ fn limits_and_repeats_work_with_agents_that_stay() {
     let stays = Call::start(command);
     let url = nats.url();
     let out = dir.path().join("limit");
-    let load = ["--agents", "1", "--clients", "4", "--warmup", "0", "--progress", "none", "--report", "none"];
+    let load = ["--agents", "1", "--clients", "4", "--progress", "none", "--report", "none"];
     let run = |more: &[&str]| call(&[&["run", "echo", "--cluster", &url], &load[..], more].concat());
-    let ended = run(&["--duration", "10m", "--limit", "echo p(50) < 1us abort", "--out", text(&out)]);
-    assert_eq!(ended.code, Some(10), "{ended:?}");
+    let ended = run(&["--warmup", "0", "--duration", "10m", "--limit", "echo p(50) < 1us abort", "--out", text(&out)]);
+    // 4 where the machine was too busy for true figures.
+    assert!(matches!(ended.code, Some(10 | 4)) && !ended.out.contains("was lost"), "{ended:?}");
     let out = dir.path().join("repeat");
     let ended = run(&["-n", "5", "--repeat", "2", "--out", text(&out)]);
     ended.ran();
@@ -322,7 +323,7 @@ fn a_run_is_aborted_from_elsewhere() {
     assert!(ended.code == Some(0) && ended.err.contains("enough"), "{ended:?}");
     let summary = summary(&out);
     assert_eq!((summary["verdict"].as_str(), states(&summary)), (Some("aborted"), vec!["ended_early"]));
-    assert!(summary["reasons"].to_string().contains("enough"));
+    assert!(summary["reasons"].to_string().contains("enough") && !summary["reasons"].to_string().contains("was lost"));
     assert_eq!(call(&["abort", &id, "--cluster", &nats.url()]).out.trim(), format!("run {id} is over already"));
     call(&["abort", "aaaaaaaaaa", "--cluster", &nats.url()]).refuses(2, &["is not known there"]);
 }

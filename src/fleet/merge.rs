@@ -221,9 +221,8 @@ impl Merge {
         closed
     }
 
-    /// Share of the planned client time that the shards have delivered, 0 to 1.
-    pub fn coverage(&self) -> f64 {
-        let end = self.plan.measure_until().0.max(1);
+    /// Share of the client time up to `end` that the shards have delivered, 0 to 1.
+    pub fn coverage(&self, end: u64) -> f64 {
         let (mut planned, mut covered) = (0u128, 0u128);
         for (number, shard) in (0..).zip(&self.shards) {
             let part = crate::plan::Part { shard: number, shards: self.shards.len() as u32 };

@@ -80,7 +80,7 @@ pub fn collect(
         merge,
         inbox: started.inbox,
         journal,
-        last_look: Instant::now(),
+        next_look: Instant::now(),
         looked_ns: now.max(started.t0_own_ns),
         t0_own_ns: started.t0_own_ns,
         is_reached: true,
@@ -138,7 +138,8 @@ struct Collecting<'a> {
     merge: Merge,
     inbox: Box<dyn Inbox>,
     journal: Journal,
-    last_look: Instant,
+    /// When it is looked at the state of the run again.
+    next_look: Instant,
     /// Until when the time in which the bus was reached was counted, on the monotonic clock.
     looked_ns: u64,
     t0_own_ns: u64,
@@ -167,6 +168,9 @@ impl Collecting<'_> {
             self.look(control, news)?;
             self.listen(news);
         }
+        // Agents may have seen before us that the run was ended.
+        self.next_look = Instant::now();
+        self.look(control, news)?;
         self.end(sink)
     }
 
@@ -244,10 +248,10 @@ impl Collecting<'_> {
             self.is_reached = is_reached;
             news(News::Reached(is_reached));
         }
-        if self.last_look.elapsed() < STATE_EVERY || !is_reached {
+        if Instant::now() < self.next_look || !is_reached {
             return Ok(());
         }
-        self.last_look = Instant::now();
+        self.next_look = Instant::now() + STATE_EVERY;
         if self.untold.is_some() {
             let why = self.aborted.clone().unwrap_or_default();
             self.abort(&why);
@@ -328,12 +332,26 @@ impl Collecting<'_> {
         if self.aborted.is_none() {
             let _ = advance(self.bus, self.order.run(), &mut self.state, Phase::Closed, "");
         }
+        let end = self.planned_until();
         Ok(Fleet {
             outcome: outcome(self.order, self.merge.shards()),
-            coverage: self.merge.coverage(),
-            record: record(self.order, &self.merge, &self.seats),
+            coverage: self.merge.coverage(end),
+            record: record(self.order, &self.merge, &self.seats, end),
             aborted: self.aborted,
         })
+    }
+
+    /// Until when the shards were to play: to the end of the plan, or until the first of them heard that the run was ended.
+    fn planned_until(&self) -> u64 {
+        let end = self.order.plan.measure_until().0;
+        let shards = self.merge.shards();
+        match self.aborted {
+            None => end,
+            Some(_) => {
+                let told = shards.iter().filter(|shard| shard.is_complete()).map(Shard::until_ns).min();
+                told.or_else(|| shards.iter().map(Shard::until_ns).max()).unwrap_or(end).min(end)
+            }
+        }
     }
 }
 
@@ -359,8 +377,7 @@ fn outcome(order: &Order, shards: &[Shard]) -> Outcome {
     sum
 }
 
-fn record(order: &Order, merge: &Merge, seats: &[Seat]) -> FleetRecord {
-    let end = order.plan.measure_until().0;
+fn record(order: &Order, merge: &Merge, seats: &[Seat], end: u64) -> FleetRecord {
     let agents = (0..).zip(merge.shards().iter().zip(seats)).map(|(number, (shard, seat))| agent(order, end, number, shard, seat));
     FleetRecord { run: order.run().to_string(), agents: agents.collect(), strange: merge.strange() }
 }

@@ -94,7 +94,7 @@ proptest! {
         let mixed: Vec<_> = order.iter().map(|index| index.get(&all)).chain(all.iter().rev()).collect();
         let (merge, closed) = merged(&mixed);
         prop_assert!(merge.is_over() && merge.shards().iter().all(Shard::adds_up));
-        prop_assert_eq!(merge.coverage(), 1.0);
+        prop_assert_eq!(merge.coverage(3 * SECOND), 1.0);
         // Together they are what one would have recorded.
         let whole: Vec<Second> = (0..3).map(|n| {
             let values: Vec<u64> = shards.iter().flat_map(|seconds| seconds[n].clone()).collect();
@@ -121,7 +121,7 @@ fn a_silent_shard_holds_back_until_it_is_given_up_and_is_not_merged_afterwards()
     assert_eq!(merge.closed().iter().map(|s| s.tally.counts.sent).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(merge.take(message(1, 1, 1, of(1))), Taken::Fenced);
     assert_eq!((merge.shards()[1].after_fence, merge.shards()[1].cover.gaps(3 * SECOND)), (2, vec![(SECOND, 3 * SECOND)]));
-    assert!((merge.coverage() - (3.0 + 1.0) / 6.0).abs() < 1e-9, "{}", merge.coverage());
+    assert!((merge.coverage(3 * SECOND) - (3.0 + 1.0) / 6.0).abs() < 1e-9, "{}", merge.coverage(3 * SECOND));
     assert_eq!(merge.take(message(9, 1, 0, of(0))), Taken::Strange);
     assert_eq!(merge.take(message(0, 1, 5_000, of(3))), Taken::Strange);
     assert!(!merge.is_over());
