@@ -247,15 +247,15 @@ fn begin(
 ) -> Result<Begun, Trouble> {
     match engine {
         Engine::Here => Ok(Begun::Here),
-        Engine::Fleet(lead) => lead.start(plan, script, routes, dir, manifest, control).map(Begun::Fleet),
-        Engine::Resumed(leading) => Ok(Begun::Fleet(*leading)),
+        Engine::Fleet(lead) => lead.start(plan, script, routes, dir, manifest, control).map(|leading| Begun::Fleet(Box::new(leading))),
+        Engine::Resumed(leading) => Ok(Begun::Fleet(leading)),
     }
 }
 
 /// A run that has begun, or is about to.
 enum Begun {
     Here,
-    Fleet(Leading),
+    Fleet(Box<Leading>),
 }
 
 impl Begun {

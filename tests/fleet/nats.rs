@@ -24,6 +24,7 @@ pub(crate) struct Nats {
 }
 
 /// Where the server's program is. Without one the test is passed over, unless it was asked for (`tests/fleet/run.sh`).
+#[expect(clippy::print_stderr, reason = "who reads the tests' output is to see that something was passed over")]
 fn program() -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let places = path.split(':').chain(["/usr/sbin", "/usr/local/bin"]).map(|dir| Path::new(dir).join("nats-server"));
