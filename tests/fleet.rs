@@ -136,6 +136,10 @@ fn two_agents_make_one_record() {
             .all(|a| a["adds_up"] == true && a["clients"] == 15 && a["lost"] == serde_json::json!([]) && a["began_late_ns"].is_u64())
     );
     assert!(kit::read(&out, "report.html").contains("Who played it?"));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&out).expect("a folder").permissions());
+    assert_eq!(mode & 0o777, 0o700, "it is for its owner alone");
+    let taken = ["run", "echo", "--cluster", &nats.url(), "--agents", "1", "--out", text(&out)];
+    call(&taken).refuses(2, &["holds a record already"]);
     // What was recorded can be shown again.
     assert!(call(&["report", text(&out), "--report", "none"]).out.contains("fleet: 2 of 2 agents"));
     let status = call(&["cluster", "status", "--cluster", &nats.url()]);
@@ -146,8 +150,7 @@ fn two_agents_make_one_record() {
 }
 
 /// A run of some seconds; `more` behind it.
-const LONG: [&str; 12] =
-    ["--rate", "10/s", "--clients", "20", "--duration", "8s", "--warmup", "0", "--timeout", "2s", "--lost-after", "3s"];
+const LONG: [&str; 10] = ["--rate", "10/s", "--clients", "20", "--duration", "8s", "--warmup", "0", "--timeout", "2s"];
 
 fn long(more: &[&'static str]) -> Vec<&'static str> {
     [&LONG[..], more].concat()
@@ -159,7 +162,7 @@ fn an_agent_that_dies_is_named_and_the_rest_is_measured() {
     let dir = folder();
     let out = dir.path().join("run");
     let (dies, lives) = (agent(&nats, &["--shard", "0"]), agent(&nats, &["--shard", "1"]));
-    let controller = lead(&nats, &out, &long(&["--agents", "2"]));
+    let controller = lead(&nats, &out, &long(&["--agents", "2", "--lost-after", "3s"]));
     controller.has_recorded(&out, 2);
     dies.signal(Signal::SIGKILL);
     let ended = controller.end();
@@ -245,7 +248,7 @@ fn an_agent_that_was_away_is_fenced_and_counted_once() {
     let dir = folder();
     let out = dir.path().join("run");
     let (sleeps, lives) = (agent(&nats, &["--shard", "0"]), agent(&nats, &["--shard", "1"]));
-    let controller = lead(&nats, &out, &long(&["--agents", "2"]));
+    let controller = lead(&nats, &out, &long(&["--agents", "2", "--lost-after", "3s"]));
     controller.has_recorded(&out, 2);
     sleeps.signal(Signal::SIGSTOP);
     std::thread::sleep(Duration::from_secs(5));
@@ -360,6 +363,7 @@ fn without_enough_agents_nothing_is_loaded() {
     let ended = player.end();
     assert!(ended.code == Some(3) && ended.err.contains("not started"), "{ended:?}");
     assert_eq!(server.stop().connections.accepted, 0);
+    assert!(!out.exists(), "nothing was recorded");
     // With fewer by wish, what is missing is named.
     let player = agent(&nats, &[]);
     let more = ["--agents", "2", "--min-agents", "1", "--gather", "3s", "--clients", "4", "--duration", "2s", "--warmup", "0"];

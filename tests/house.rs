@@ -64,7 +64,25 @@ const DOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no I/O and read no clock: time is an argument.
-const PURE: &[&str] = &["units", "profile", "plan", "dialogue", "tally", "report/view", "report/build", "report/judge", "export", "trial"];
+const PURE: &[&str] = &[
+    "units",
+    "profile",
+    "plan",
+    "dialogue",
+    "tally",
+    "report/view",
+    "report/build",
+    "report/judge",
+    "export",
+    "trial",
+    "fleet/message",
+    "fleet/snapshot",
+    "fleet/second",
+    "fleet/merge",
+    "fleet/cover",
+    "fleet/probe",
+    "fleet/roster",
+];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] =

@@ -329,6 +329,7 @@ pub(super) struct RunArgs {
 
 pub(super) use fleet::AbortArgs;
 pub(super) use fleet::AgentArgs;
+#[cfg(feature = "cluster")]
 pub(super) use fleet::AtArgs;
 #[cfg(feature = "cluster")]
 pub(super) use fleet::ClusterCommand;

@@ -1,5 +1,7 @@
 //! `volley run --cluster` and `--shards`: this process is the controller.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -10,6 +12,7 @@ use super::connect;
 use super::message;
 use super::player::Here;
 use super::say_news;
+use crate::cli::NOTHING;
 use crate::cli::Trouble;
 use crate::cli::args::OnLoss;
 use crate::cli::args::Progress;
@@ -31,6 +34,7 @@ use crate::plan::Part;
 use crate::plan::Plan;
 use crate::record::FleetRecord;
 use crate::record::Manifest;
+use crate::record::write::RUN_JSON;
 use crate::swarm::Control;
 use crate::swarm::Sink;
 use crate::tally::Width;
@@ -132,7 +136,7 @@ impl Lead {
         control: &Arc<Control>,
     ) -> Result<Leading, Trouble> {
         let order = self.order(plan, script.width());
-        std::fs::create_dir_all(dir).map_err(|e| Trouble::usage(format!("{}: {e}. Choose another folder with --out", dir.display())))?;
+        take(dir)?;
         if self.is_here {
             self.shards(plan, script, routes)?;
         }
@@ -145,9 +149,11 @@ impl Lead {
         if !self.is_here && !quiet {
             crate::cli::tell!("run {} waits for {} agents of pool `{}`", self.message.run, self.message.shards, self.pool);
         }
-        let started = controller::muster(self.bus.as_ref(), &order, control, &mut tell).map_err(|why| match control.is_stopping() {
-            true => Trouble { code: STOPPED, text: why },
-            false => Trouble::nothing(why),
+        let started = controller::muster(self.bus.as_ref(), &order, control, &mut tell).map_err(|why| {
+            // Nothing was recorded; a folder that holds something else stays.
+            let _ = std::fs::remove_dir(dir);
+            let is_stopped = control.is_stopping();
+            Trouble { code: if is_stopped { STOPPED } else { NOTHING }, text: why }
         })?;
         let started_at = jiff::Timestamp::from_nanosecond(i128::from(started.t0_ns)).unwrap_or_default();
         manifest.started = format!("{started_at:.0}");
@@ -197,6 +203,14 @@ impl Leading {
     pub(in crate::cli) fn collect(self, control: &Arc<Control>, sink: &mut dyn Sink) -> Result<Fleet, String> {
         controller::collect(self.bus.as_ref(), &self.order, self.started, self.journal, control, sink, &mut |news| say_news(&news))
     }
+}
+
+/// Makes the folder of the record, which must not hold one: after the start it is too late to say so.
+fn take(dir: &Path) -> Result<(), Trouble> {
+    let wrong =
+        |why: String| Trouble::usage(format!("the record cannot be written: {}: {why}. Choose another folder with --out", dir.display()));
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| wrong(e.to_string()))?;
+    if dir.join(RUN_JSON).exists() { Err(wrong("it holds a record already".into())) } else { Ok(()) }
 }
 
 /// Refuses what would carry a secret to the agents.

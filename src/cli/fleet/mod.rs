@@ -19,6 +19,7 @@ use super::Trouble;
 use super::args::NatsArgs;
 use super::args::RunArgs;
 use super::secrets;
+#[cfg(feature = "cluster")]
 use super::signals;
 use super::tell;
 use crate::fleet::Bus;
