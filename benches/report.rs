@@ -6,8 +6,9 @@
 //! | memory | largest resident memory of that process | at most 200 MB |
 //! | reading, figures, packing, page | its parts, in this process | none of their own |
 //! | page size | bytes of the page, for six series over ten minutes | at most 2 MB |
+//! | compare, 10 and 10 | ten such records against ten others, as text | at most 2 s |
 //!
-//! `cargo bench --bench report`, about a minute, most of it to make the record. Exits with 1 only when something could not be
+//! `cargo bench --bench report`, about a minute, most of it to make the records. Exits with 1 only when something could not be
 //! measured.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
 
@@ -15,6 +16,7 @@
 mod fabricate;
 
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::process::ExitCode;
 use std::process::Stdio;
@@ -84,7 +86,8 @@ fn write(dir: &Path, seconds: u64, series: usize) -> Result<(), String> {
             ..Default::default()
         };
         (row.connections.opened, row.connections.open) = (if second == 0 { 10 } else { 0 }, 10);
-        let hists: Vec<(&str, &Hist)> = hists.iter().map(|(tag, hist)| (tag.as_str(), hist)).collect();
+        let lag = spread(second, 100);
+        let hists: Vec<(&str, &Hist)> = hists.iter().map(|(tag, hist)| (tag.as_str(), hist)).chain([("lag", &lag)]).collect();
         writer.second(&row, &hists).map_err(|e| e.to_string())?;
     }
     let mut fab = Fab::new(seconds);
@@ -137,6 +140,39 @@ fn hour() -> Result<(), String> {
     let page = html::render(&view);
     say("  page", ms(began), "-");
     say("  page size", format!("{:.2} MB", page.len() as f64 / 1e6), "<= 8 MB");
+    compare(folder.path(), &dir)
+}
+
+/// Twenty copies of a record under other names, ten against ten.
+fn compare(folder: &Path, record: &Path) -> Result<(), String> {
+    let copy = |number: usize| {
+        let dir = folder.join(format!("run-{number}"));
+        std::fs::create_dir(&dir)?;
+        for file in std::fs::read_dir(record)? {
+            let file = file?;
+            if file.file_name() != "run.json" {
+                std::fs::hard_link(file.path(), dir.join(file.file_name()))?;
+            }
+        }
+        let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(record.join("run.json"))?)?;
+        manifest["id"] = format!("run-{number}").into();
+        std::fs::write(dir.join("run.json"), serde_json::to_vec(&manifest)?)?;
+        Ok(dir)
+    };
+    let dirs: Vec<PathBuf> = (0..20).map(copy).collect::<std::io::Result<_>>().map_err(|e| e.to_string())?;
+    let began = Instant::now();
+    let status = Command::new(env!("CARGO_BIN_EXE_volley"))
+        .arg("compare")
+        .args(&dirs[..10])
+        .arg("--with")
+        .args(&dirs[10..])
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|e| e.to_string())?;
+    if !matches!(status.code(), Some(0)) {
+        return Err(format!("volley compare ended with {status}"));
+    }
+    say("compare, 10 and 10", ms(began), "<= 2000 ms");
     Ok(())
 }
 

@@ -5,6 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 tests/browser/run.sh
 tests/fleet/run.sh prepare
-VOLLEY_NATS_NEEDED=1 cargo test --lib --bins --tests -- --test-threads 2
+VOLLEY_NATS_NEEDED=1 cargo test --lib --bins --tests -- --test-threads 3
 tests/prometheus.sh
 tests/fleet/run.sh manifests

@@ -132,6 +132,7 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
         group: 1,
         drops: Vec::new(),
         storm: None,
+        trace: None,
         clients,
         pacing,
         count: None,

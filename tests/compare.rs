@@ -204,3 +204,25 @@ fn a_trend_is_in_order_of_time() {
     assert!(ended.code == Some(0) && ended.out.contains("echo p(99)") && ended.out.contains("x1.20"), "{ended:#?}");
     call(&["trend", text(&dir.path().join("nothing"))]).refuses(2, &["holds no record"]);
 }
+
+#[test]
+fn a_trend_marks_where_the_level_changes() {
+    let dir = folder();
+    for day in 1..=14 {
+        let factor = if day < 8 { 1.0 } else { 1.2 } * if day % 2 == 0 { 1.01 } else { 0.99 };
+        let path = run(dir.path(), &format!("r{day:02}"), factor).join("run.json");
+        let manifest = std::fs::read_to_string(&path).expect("a manifest");
+        std::fs::write(&path, manifest.replace("2026-01-02T", &format!("2026-01-{day:02}T"))).expect("it can be written");
+    }
+    let words = ["trend", text(dir.path()), "--metric", "echo p(50)"];
+    let json = call(&[&words[..], &["--format", "json"]].concat()).json();
+    let changes = json["changes"].as_array().expect("a list");
+    let [change] = &changes[..] else { panic!("{json:#}") };
+    let ratio = change["ratio"].as_f64().unwrap_or(0.0);
+    assert!(change["run"] == 8 && (ratio - 1.2).abs() < 0.02 && change["p"].as_f64() <= Some(0.01), "{change:#}");
+    let shown = Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparisons");
+    let ended = call(&[&words[..], &["--out", text(&shown)]].concat());
+    assert!(ended.out.contains("  from here: echo p(50) x1."), "{ended:#?}");
+    let page = std::fs::read_to_string(shown.join("trend.html")).expect("a page");
+    assert!(page.contains("from run 8 on echo p(50) x1."), "{}", page.len());
+}

@@ -58,6 +58,7 @@ fn sent(part: Part, lanes: u32) -> BTreeMap<u64, Vec<Vec<u8>>> {
         group: 1,
         drops: Vec::new(),
         storm: None,
+        trace: None,
         clients: CLIENTS,
         pacing: Pacing::Open(Curve::Constant { rate: Rate::new(20.0).expect("above zero") }),
         count: Some(SENDS as u64),

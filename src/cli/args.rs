@@ -2,10 +2,12 @@
 
 mod fleet;
 mod probe;
-mod profiles;
+pub(super) mod profiles;
 mod records;
 mod serve;
 mod show;
+mod tap;
+mod trace;
 mod trial;
 mod words;
 
@@ -31,6 +33,7 @@ Examples:
   volley run echo                                     a first run against the embedded reference server
   volley run openshock-live --clients 1000 --duration 30s
   volley run echo --target ws://127.0.0.1:8080/ --rate 5/s --limit 'echo p(99) < 10ms'
+  volley record --target ws://127.0.0.1:8080/         record what clients and a server say, without secrets
   volley report reports/<run>                         draw the reports of a run again
   volley doctor                                       what this machine can and cannot do
 
@@ -53,6 +56,8 @@ pub(super) enum Command {
     Run(Box<RunArgs>),
     /// Play one client of each role and print the conversation.
     Probe(ProbeArgs),
+    /// Record conversations: a proxy between clients and their server that writes a trace without secrets.
+    Record(Box<RecordArgs>),
     /// Run the reference server of a profile.
     Serve(ServeArgs),
     /// Draw the reports of a run again from its record.
@@ -138,6 +143,8 @@ Examples:
       consumers with four producers each; each consumer is dropped once and asks for what it missed
   volley run echo --shape 'clients: 0..500/20s, hold 10s; rate: 1..20/30s, spike 100/2s' --pace poisson
   volley run echo -n 100 --repeat 5 --pause 2s
+  volley run terra --trace examples/terra-day.trace.ndjson --speed x10000 --clones 5
+      a recorded conversation with its own timing, ten thousand times as fast, five times at once
   volley run echo --duration 10m --live 127.0.0.1:8090 --format ndjson > seconds.ndjson
       the report so far at http://127.0.0.1:8090/, a JSON object a second in the file
   volley run echo --duration 1h --metrics 127.0.0.1:9464
@@ -180,6 +187,8 @@ pub(super) struct RunArgs {
     /// Ask for this subprotocol.
     #[arg(long, value_name = "NAME", help_heading = "What")]
     pub(super) subprotocol: Option<String>,
+    #[command(flatten, next_help_heading = "Load")]
+    pub(super) play: TraceArgs,
     /// Virtual clients, one connection each [default: 100, or as --shape says].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Load")]
     pub(super) clients: Option<u64>,
@@ -350,6 +359,8 @@ pub(super) use show::Format;
 pub(super) use show::PlotArgs;
 pub(super) use show::Progress;
 pub(super) use show::RunFormat;
+pub(super) use tap::RecordArgs;
+pub(super) use trace::TraceArgs;
 pub(super) use trial::AbArgs;
 pub(super) use trial::CalibrateArgs;
 pub(super) use trial::Over;

@@ -32,10 +32,11 @@ const INCONCLUSIVE: u8 = 12;
 /// Compares and prints; the exit code is that of the answer.
 pub(super) fn compare(args: &CompareArgs) -> Result<u8, Trouble> {
     let calibration = args.calibration.as_deref().map(calibrate::read).transpose()?;
-    let new = read_all(&args.with)?;
-    let mut base = read_all(&args.base)?;
+    let seconds = args.report.contains(&CompareReport::Html);
+    let new = read_all(&args.with, seconds)?;
+    let mut base = read_all(&args.base, seconds)?;
     if let Some(dir) = &args.baseline {
-        base.extend(archive(dir, &base, &new)?);
+        base.extend(archive(dir, &base, &new, seconds)?);
     }
     if base.is_empty() || new.is_empty() {
         return Err(Trouble::usage("a comparison needs at least one run on each side"));
@@ -86,27 +87,28 @@ fn write_reports(args: &CompareArgs, comparison: &Comparison) -> Result<(), Trou
     })
 }
 
-fn read_all(dirs: &[PathBuf]) -> Result<Vec<Digest>, Trouble> {
-    dirs.iter().map(|dir| read(dir).map_err(Trouble::usage)).collect()
+fn read_all(dirs: &[PathBuf], seconds: bool) -> Result<Vec<Digest>, Trouble> {
+    dirs.iter().map(|dir| read(dir, seconds).map_err(Trouble::usage)).collect()
 }
 
-fn read(dir: &Path) -> Result<Digest, String> {
-    let run = record::read(dir).map_err(|e| e.to_string())?;
+/// Reads a record, all its seconds only where heat maps want them.
+fn read(dir: &Path, seconds: bool) -> Result<Digest, String> {
+    let run = record::read_some(dir, |known, tag| seconds || Digest::needs(known, tag)).map_err(|e| e.to_string())?;
     Ok(Digest::of(&dir.display().to_string(), &run))
 }
 
 /// The records in a folder, by name; those that cannot be read are told.
-pub(super) fn read_below(dir: &Path) -> std::io::Result<Vec<Digest>> {
+pub(super) fn read_below(dir: &Path, seconds: bool) -> std::io::Result<Vec<Digest>> {
     let mut dirs: Vec<PathBuf> =
         std::fs::read_dir(dir)?.flatten().map(|entry| entry.path()).filter(|path| path.join(RUN_JSON).is_file()).collect();
     dirs.sort();
     let told = |why: String| tell!("left out: {why}");
-    Ok(dirs.iter().filter_map(|dir| read(dir).map_err(told).ok()).collect())
+    Ok(dirs.iter().filter_map(|dir| read(dir, seconds).map_err(told).ok()).collect())
 }
 
 /// The records in a folder that can be compared with the new runs and are not among those named.
-fn archive(dir: &Path, base: &[Digest], new: &[Digest]) -> Result<Vec<Digest>, Trouble> {
-    let all = read_below(dir).map_err(|e| Trouble::usage(format!("--baseline {}: {e}", dir.display())))?;
+fn archive(dir: &Path, base: &[Digest], new: &[Digest], seconds: bool) -> Result<Vec<Digest>, Trouble> {
+    let all = read_below(dir, seconds).map_err(|e| Trouble::usage(format!("--baseline {}: {e}", dir.display())))?;
     let mut found: Vec<Digest> = Vec::new();
     for digest in all {
         if base.iter().chain(new).chain(&found).any(|run| is_same(run, &digest)) {

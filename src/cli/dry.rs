@@ -11,12 +11,14 @@ use super::redact;
 use super::run::amount;
 use super::say;
 use super::secrets::Secrets;
+use super::trace;
+use crate::dialogue::Score;
 use crate::plan::Plan;
 use crate::plan::Target;
 use crate::units::grouped;
 
 /// Says what `plan` would do. What the guard can refuse without looking anything up, it refuses.
-pub(super) fn run(plan: &mut Plan, own_server: bool, secrets: &Secrets, args: &RunArgs) -> Result<u8, Trouble> {
+pub(super) fn run(plan: &mut Plan, score: Option<&Score>, own_server: bool, secrets: &Secrets, args: &RunArgs) -> Result<u8, Trouble> {
     let verdict = if own_server { "this machine alone".to_owned() } else { judged(plan, &plan.target.clone(), secrets, args)? };
     let http = plan.http.clone().map(|host| Ok(format!("{}; {}", host.origin(), judged(plan, &host, secrets, args)?))).transpose()?;
     let dialect = plan.dialect.as_ref().map(|d| format!(" ({d} dialect)")).unwrap_or_default();
@@ -28,7 +30,8 @@ pub(super) fn run(plan: &mut Plan, own_server: bool, secrets: &Secrets, args: &R
         say!("http      {http}");
     }
     say!("load      {}", amount(plan));
-    if let Some(shape) = plan.shape() {
+    score.iter().for_each(|score| trace::tell(plan, score));
+    if let Some(shape) = plan.shape().filter(|_| score.is_none()) {
         let planned: u64 = (0..plan.clients).map(|c| shape.planned(c, plan.measure_until())).sum();
         say!("          {} sends in all, ramp and warm-up included", grouped(planned));
     }

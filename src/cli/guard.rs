@@ -126,10 +126,18 @@ fn caps(plan: &Plan) -> Result<(), Trouble> {
         Err(Trouble::usage(format!("{what} to {host}, which is public: the most there is {most}. {fits}, or pass --over-limit")))
     };
     if plan.clients > CONNECTIONS {
-        return refuse(format!("{} connections", grouped(plan.clients)), format!("Pass --clients {CONNECTIONS}"));
+        let fits = if plan.trace.is_some() { "Pass fewer --clones".to_owned() } else { format!("Pass --clients {CONNECTIONS}") };
+        return refuse(format!("{} connections", grouped(plan.clients)), fits);
     }
     match plan.pacing {
         Pacing::Closed(_) => refuse("a closed loop sends as fast as it is answered".into(), "Give a --rate instead".into()),
+        Pacing::Open(_) if plan.trace.is_some() => {
+            let per_s = plan.trace.as_ref().map_or(0, |trace| trace.peak.saturating_mul(trace.clones));
+            if per_s as f64 <= MESSAGES_PER_S {
+                return Ok(());
+            }
+            refuse(format!("{} messages/s", grouped(per_s)), "Pass a lower --speed or fewer --clones".into())
+        }
         Pacing::Open(curve) => {
             let per_s = curve.peak().per_s() * plan.clients as f64;
             if per_s <= MESSAGES_PER_S {

@@ -14,6 +14,7 @@ mod fleet;
 mod github;
 mod guard;
 mod import;
+mod imports;
 mod limits;
 mod live;
 mod metrics;
@@ -38,6 +39,8 @@ mod serve;
 mod shape;
 mod signals;
 mod sound;
+mod tap;
+mod trace;
 mod trend;
 mod tui;
 mod turns;
@@ -121,6 +124,7 @@ fn obey(command: Command) -> Result<u8, Trouble> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Probe(args) => probe::probe(&args),
+        Command::Record(args) => tap::record(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Report(args) => report::report(&args),
         Command::Import(args) => import::import(&args),

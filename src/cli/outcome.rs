@@ -13,6 +13,7 @@ use super::redact::Redactor;
 use super::say;
 use super::secrets::is_secret;
 use super::tell;
+use super::trace;
 use super::typed;
 use crate::dialogue::Script;
 use crate::fleet::controller::Fleet;
@@ -181,7 +182,9 @@ pub(super) fn manifest(
             insecure: is_insecure(&routes.target) || routes.http.as_ref().is_some_and(is_insecure),
             clients: plan.clients,
             presence: plan.presence.map(|presence| presence.to_string()),
+            trace: plan.trace.as_ref().map(|trace| trace::record(trace, redactor)),
             rate: match plan.pacing {
+                Pacing::Open(_) if plan.trace.is_some() => plan.trace.as_ref().map(|trace| redactor.ours(&trace::words(trace))),
                 Pacing::Open(curve) => Some(curve.to_string()),
                 Pacing::Closed(_) => None,
             },

@@ -1,4 +1,4 @@
-//! `volley profiles`: list, show, check, new, schema.
+//! `volley profiles`: list, show, check, new, schema, import.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Trouble;
 use super::args::ProfilesCommand;
 use super::check;
+use super::imports;
 use super::say;
 use crate::profile::load;
 use crate::profile::schema;
@@ -23,6 +24,7 @@ pub(super) fn profiles(command: &ProfilesCommand) -> Result<u8, Trouble> {
             say!("{}", shipped::text(name).unwrap_or_default().trim_end());
         }
         ProfilesCommand::New { name, out } => return new(name, out.as_deref()),
+        ProfilesCommand::Import(from) => return imports::import(from),
         ProfilesCommand::Schema => say!("{}", schema::JSON.trim_end()),
         ProfilesCommand::Check { profile, no_server } => match profile {
             Some(name) => check::check(name, !no_server)?,

@@ -7,8 +7,10 @@
 //! `Authorization: ..`. What the secrets of a run are is told by `secrets`.
 
 mod forms;
+mod headers;
 mod names;
 mod panic;
+mod veil;
 mod view;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use serde_json::Value;
 use forms::Form;
 pub(super) use names::looks_secret;
 pub(super) use panic::keep_quiet;
+pub(super) use veil::Veil;
 use view::View;
 
 /// What stands in the place of a secret.
@@ -56,9 +59,15 @@ pub(super) struct Redactor {
 impl Redactor {
     /// For all of `secrets`; those shorter than [`SHORTEST`] are left out.
     pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut forms: Vec<Form> = secrets.into_iter().filter(|s| s.len() >= SHORTEST).flat_map(forms::of).collect();
+        Redactor::of(secrets.into_iter().map(str::as_bytes).enumerate())
+    }
+
+    /// For secrets that have numbers.
+    fn of<'a>(secrets: impl IntoIterator<Item = (usize, &'a [u8])>) -> Self {
+        let long = secrets.into_iter().filter(|(_, value)| value.len() >= SHORTEST);
+        let mut forms: Vec<Form> = long.flat_map(|(number, value)| forms::of(number, value)).collect();
         forms.sort();
-        forms.dedup();
+        forms.dedup_by(|b, a| a.bytes == b.bytes && a.is_base64 == b.is_base64);
         let mut texts: Vec<&[u8]> = Vec::new();
         let mut patterns = Vec::new();
         for (i, form) in forms.iter().enumerate() {
@@ -76,12 +85,7 @@ impl Redactor {
 
     /// A text of ours, or of the user, without secret values.
     pub(super) fn ours(&self, text: &str) -> String {
-        let mut found: Vec<Range<usize>> = Vec::new();
-        if let Some(finder) = &self.finder {
-            for view in View::all(text) {
-                self.find(finder, &view, &mut found);
-            }
-        }
+        let found = View::all(text.as_bytes()).flat_map(|view| self.found(&view)).map(|found| found.place).collect();
         blanked(text, found)
     }
 
@@ -109,11 +113,14 @@ impl Redactor {
         }
     }
 
-    fn find(&self, finder: &AhoCorasick, view: &View, found: &mut Vec<Range<usize>>) {
+    /// The secrets in a view.
+    fn found(&self, view: &View) -> Vec<Found> {
+        let mut found = Vec::new();
+        let Some(finder) = &self.finder else { return found };
         let bytes = &view.bytes;
         let mut note = |form: &Form, start: usize, end: usize| {
             let inside = if form.is_base64 { run_around(bytes, start..end) } else { start..end };
-            found.push(view.place(inside));
+            found.push(Found { place: view.place(inside), secret: form.secret });
         };
         // How far each form was last followed, so that what repeats itself is followed once.
         let mut followed = vec![0; self.forms.len()];
@@ -127,14 +134,23 @@ impl Redactor {
                 followed[index] = end + more;
             }
         }
-        let Some(cut) = bytes.strip_suffix(b"..") else { return };
-        for form in &self.forms {
+        for form in bytes.strip_suffix(b"..").map_or(&[][..], |_| &self.forms) {
+            let cut = &bytes[..bytes.len() - 2];
             let longest = form.bytes.len().min(HEAD).saturating_sub(1);
             if let Some(n) = (SHORTEST..=longest).rev().find(|&n| cut.ends_with(&form.bytes[..n])) {
                 note(form, cut.len() - n, cut.len());
             }
         }
+        found
     }
+}
+
+/// A secret that was found.
+struct Found {
+    /// Where in the text.
+    place: Range<usize>,
+    /// Its number.
+    secret: usize,
 }
 
 /// Bytes that both begin with.

@@ -89,6 +89,8 @@ pub(super) fn group(profile: &Profile, typed: &[(String, String)]) -> Result<u64
 /// The rows of `--data`; none without it.
 pub(super) fn data(args: &RunArgs, profile: &Profile) -> Result<Data, Trouble> {
     match &args.data {
+        // How many clients a trace has is known later.
+        Some(path) if args.play.trace.is_some() => Data::read(path, profile, u64::MAX, true),
         Some(path) => Data::read(path, profile, clients(args)?.1, args.data_wrap),
         None => Ok(Data::default()),
     }
@@ -215,6 +217,7 @@ pub(super) fn plan(
         group: 1,
         drops: drops(args, &profile)?,
         storm: storm(args)?,
+        trace: None,
         pacing: args.closed.map_or(Pacing::Open(curve), Pacing::Closed),
         count: args.count,
         poisson: args.pace == PaceArg::Poisson,

@@ -95,6 +95,21 @@ fn route(args: &RunArgs, target: &Target, address: SocketAddr, tls: Option<Prote
 
 /// The address of `target`, which was given by `flag`, or of the proxy before it.
 fn look_up(plan: &mut Plan, target: &Target, flag: &str, secrets: &Secrets, args: &RunArgs) -> Result<SocketAddr, Trouble> {
+    let (found, reach) = found(target, flag, args)?;
+    judge(plan, target, reach, secrets, args)?;
+    first(target, &found, args)
+}
+
+/// The route to `target`, which was given by `flag`, for something that is no load: its name and its addresses are judged.
+pub(super) fn alone(target: &Target, flag: &str, args: &RunArgs) -> Result<Route, Trouble> {
+    guard::judge_name(&target.host, args)?;
+    let tls = protections(args, Some(target))?.target;
+    let (found, _) = found(target, flag, args)?;
+    route(args, target, first(target, &found, args)?, tls)
+}
+
+/// All addresses of `target`, and how far the farthest is away.
+fn found(target: &Target, flag: &str, args: &RunArgs) -> Result<(Vec<SocketAddr>, Reach), Trouble> {
     let host = &target.host;
     let found = match (proxy::addresses(target, &args.resolve), &args.proxy) {
         (Ok(found), _) => found,
@@ -107,10 +122,14 @@ fn look_up(plan: &mut Plan, target: &Target, flag: &str, secrets: &Secrets, args
         Some(_) if addresses.is_empty() => guard::judge_unseen(host, &args.allow_host)?,
         _ => guard::judge_addresses(host, &addresses, &args.allow_host)?,
     };
-    judge(plan, target, reach, secrets, args)?;
+    Ok((found, reach))
+}
+
+/// Where to connect: to the proxy, or to one of the addresses.
+fn first(target: &Target, found: &[SocketAddr], args: &RunArgs) -> Result<SocketAddr, Trouble> {
     match &args.proxy {
         Some(proxy) => proxy.address(),
-        None => first_that_listens(&found).ok_or_else(|| Trouble::nothing(format!("{host} has no address"))),
+        None => first_that_listens(found).ok_or_else(|| Trouble::nothing(format!("{} has no address", target.host))),
     }
 }
 

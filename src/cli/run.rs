@@ -39,8 +39,10 @@ use super::secrets::Secrets;
 use super::secrets::Typed;
 use super::signals;
 use super::tell;
+use super::trace;
 use crate::dialogue::Bounds;
 use crate::dialogue::Cast;
+use crate::dialogue::Score;
 use crate::dialogue::Script;
 use crate::dialogue::Values;
 use crate::fleet::controller::Fleet;
@@ -74,14 +76,14 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let places = Places::take(args)?;
     let mut prepared = prepare(args, &look)?;
     if args.dry_run {
-        return dry::run(&mut prepared.plan, prepared.target.is_none(), &prepared.secrets, args);
+        return dry::run(&mut prepared.plan, prepared.score.as_deref(), prepared.target.is_none(), &prepared.secrets, args);
     }
     fleet::can_be_reached(args)?;
-    let Prepared { mut plan, dialect, target, secrets, redactor, tls, limits } = prepared;
+    let Prepared { mut plan, score, dialect, target, secrets, redactor, tls, limits } = prepared;
     let server = if target.is_none() { Some(Server::start(&args.profile, dialect.as_deref(), &[])?) } else { None };
     let routes = route::routes(&mut plan, server.as_ref(), tls, &secrets, args)?;
     let engine = if args.fleet.is_asked() { Engine::Fleet(Box::new(Lead::new(args, &mut plan, &secrets)?)) } else { Engine::Here };
-    let script = Arc::new(script(&plan)?);
+    let script = Arc::new(script(&plan, score.as_ref())?);
     let plan = Arc::new(plan);
     let mut manifest = outcome::manifest(&plan, &script, &routes, server.is_some(), &limits, redactor);
     if let Engine::Fleet(lead) = &engine {
@@ -97,6 +99,8 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
 /// A run that could begin.
 struct Prepared {
     plan: Plan,
+    /// The trace that is played, if one is.
+    score: Option<Arc<Score>>,
     dialect: Option<String>,
     target: Option<Target>,
     secrets: Secrets,
@@ -136,14 +140,15 @@ fn prepare(args: &RunArgs, look: &outcome::Look) -> Result<Prepared, Trouble> {
     let redactor = redact::install(secrets.redactor());
     guard::judge_harm(&plan, args.allow_harm)?;
     let tls = route::protections(args, target.as_ref())?;
-    let rehearsed = script(&plan)?;
+    let score = trace::prepare(args, &mut plan, &sets)?;
+    let rehearsed = script(&plan, score.as_ref())?;
     let limits = limits::gather(args, &plan.profile)?;
     plan.play_in_groups(rehearsed.cast.group());
     whole_groups(&plan, &rehearsed.cast)?;
     if args.fleet.cluster.is_none() {
         preflight::check(&plan, args.source_addr.len(), files)?;
     }
-    Ok(Prepared { plan, dialect, target, secrets, redactor, tls, limits })
+    Ok(Prepared { plan, score, dialect, target, secrets, redactor, tls, limits })
 }
 
 /// Who plays the clients.
@@ -348,7 +353,7 @@ impl Sink for Recorder<'_> {
 }
 
 /// The profile compiled for this plan.
-pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
+pub(super) fn script(plan: &Plan, score: Option<&Arc<Score>>) -> Result<Script, Trouble> {
     let bounds = Bounds {
         measure_from: plan.measure_from().0,
         measure_until: plan.measure_until().0,
@@ -357,8 +362,22 @@ pub(super) fn script(plan: &Plan) -> Result<Script, Trouble> {
         seed: plan.seed,
         unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
     };
-    let values = Values { vars: plan.vars.clone(), columns: plan.columns.clone(), rows: plan.rows.clone(), sound: plan.sound.clone() };
-    Script::compile(&plan.profile, plan.dialect.as_deref(), &values, bounds).map_err(Trouble::usage)
+    let mut script = Script::compile(&plan.profile, plan.dialect.as_deref(), &values(plan), bounds).map_err(Trouble::usage)?;
+    if let Some(score) = score {
+        script.play(score.clone()).map_err(Trouble::usage)?;
+    }
+    Ok(script)
+}
+
+/// What the variables of the plan's profile stand for.
+pub(super) fn values(plan: &Plan) -> Values {
+    Values {
+        vars: plan.vars.clone(),
+        columns: plan.columns.clone(),
+        rows: plan.rows.clone(),
+        sound: plan.sound.clone(),
+        played: plan.trace.is_some(),
+    }
 }
 
 /// What was set, and for the variables that data have, the values of its first row: those of client 0.
@@ -396,6 +415,9 @@ pub(super) fn amount(plan: &Plan) -> String {
         Some(presence) => format!("up to {clients} clients ({presence})"),
         None => format!("{clients} clients"),
     };
+    if let Some(trace) = &plan.trace {
+        return format!("{clients} play {}, {} measured", trace::words(trace), plan.duration);
+    }
     let load = match plan.pacing {
         crate::plan::Pacing::Open(curve) => format!("{clients} x {curve}"),
         crate::plan::Pacing::Closed(n) => format!("{clients} x {n} outstanding (closed loop)"),

@@ -1,10 +1,11 @@
 //! `volley search`: run after run with another load, until the largest that holds the limits is known.
 
 mod drawn;
+mod frontier;
 
 use std::path::Path;
-use std::path::PathBuf;
 
+use clap::ValueEnum as _;
 use serde::Serialize;
 
 use super::Trouble;
@@ -23,6 +24,7 @@ use crate::record::Run;
 use crate::report::build;
 use crate::report::html;
 use crate::report::steps;
+use crate::report::steps::Steps;
 use crate::report::view::Verdict;
 use crate::report::view::View;
 use crate::trial::search::Ask;
@@ -31,6 +33,7 @@ use crate::trial::search::Range;
 use crate::trial::search::Search;
 use crate::trial::search::Told;
 use crate::units::Nanos;
+use crate::units::Rate;
 
 /// Schema of the outcome as JSON.
 const SCHEMA: &str = "volley.search/1";
@@ -78,15 +81,33 @@ struct Outcome {
 /// Searches and prints; the exit code says whether something was found.
 pub(super) fn search(args: &SearchArgs) -> Result<u8, Trouble> {
     check(args)?;
-    let (mut search, turns) = (Search::new(range(args)?), Turns::new()?);
+    let turns = Turns::new()?;
     let dir = turns::folder(args.out.as_ref(), &args.each.profile, "search");
-    let (mut steps, mut end) = (Vec::new(), None);
+    if args.over == Over::Both {
+        return frontier::search(args, &turns, &dir);
+    }
+    let outcome = seek(args, &turns, range(args)?, &dir, None)?;
+    write(&dir, &json(&outcome)?, &drawn::drawn(&outcome, &args.each.profile))?;
+    match args.format {
+        Format::Text => show(&outcome, &args.each.profile, &dir),
+        Format::Json => say!("{}", json(&outcome)?),
+    }
+    Ok(turns.stopped().unwrap_or(match outcome.end {
+        Some(End::Found) => 0,
+        Some(End::Nothing) => NOTHING_HOLDS,
+        _ => INVALID,
+    }))
+}
+
+/// One search, step by step, at one rate of each client where clients are searched for at several.
+fn seek(args: &SearchArgs, turns: &Turns, range: Range, dir: &Path, rate: Option<Rate>) -> Result<Outcome, Trouble> {
+    let (mut search, mut steps, mut end) = (Search::new(range), Vec::new(), None);
     while let Some(ask) = search.next() {
         turns.rest(args.pause);
         let step = if turns.stopped().is_some() {
             None
         } else {
-            one(args, &turns, ask, &dir.join(format!("{:02}", steps.len() + 1)), !steps.is_empty())?
+            one(args, turns, ask, rate, &dir.join(format!("{:02}", steps.len() + 1)), !steps.is_empty())?
         };
         let Some((step, told)) = step.filter(|_| turns.stopped().is_none()) else { break };
         tell!("{}{}", row(steps.len() + 1, &step), reason(&step).map_or(String::new(), |why| format!("\n{why}")));
@@ -94,7 +115,7 @@ pub(super) fn search(args: &SearchArgs) -> Result<u8, Trouble> {
         search.told(told);
         end = search.end();
     }
-    let outcome = Outcome {
+    Ok(Outcome {
         schema: SCHEMA,
         end,
         over: word(args.over),
@@ -103,17 +124,7 @@ pub(super) fn search(args: &SearchArgs) -> Result<u8, Trouble> {
         breaks: search.breaks().map(|load| shown(args.over, load)),
         recovers: search.recovers(),
         steps,
-    };
-    write(&dir, &outcome, &args.each.profile)?;
-    match args.format {
-        Format::Text => show(&outcome, &args.each.profile, &dir),
-        Format::Json => say!("{}", json(&outcome)?),
-    }
-    Ok(turns.stopped().unwrap_or(match end {
-        Some(End::Found) => 0,
-        Some(End::Nothing) => NOTHING_HOLDS,
-        _ => INVALID,
-    }))
+    })
 }
 
 /// Refuses flags that say what the search says itself.
@@ -121,27 +132,30 @@ fn check(args: &SearchArgs) -> Result<(), Trouble> {
     let own: &[&str] = match args.over {
         Over::Clients => &["clients", "shape", "count"],
         Over::Rate => &["rate", "shape", "count", "closed"],
+        Over::Both => &["clients", "rate", "shape", "count", "closed"],
     };
     match args.each.typed(own) {
         Some(name) => {
-            Err(Trouble::usage(format!("--{name} does not go with --over {}: the load is what is searched for", word(args.over))))
+            let over = args.over.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned());
+            Err(Trouble::usage(format!("--{name} does not go with --over {over}: the load is what is searched for")))
         }
         None => Ok(()),
     }
 }
 
+/// What a step's load counts.
 fn word(over: Over) -> &'static str {
-    if over == Over::Clients { "clients" } else { "rate" }
+    if over == Over::Rate { "rate" } else { "clients" }
 }
 
 /// A load as people write it.
 fn shown(over: Over, load: u64) -> f64 {
-    if over == Over::Clients { load as f64 } else { load as f64 / TENTHS }
+    if over == Over::Rate { load as f64 / TENTHS } else { load as f64 }
 }
 
 fn range(args: &SearchArgs) -> Result<Range, Trouble> {
     let (unit, factor, [from, to]) = match args.over {
-        Over::Clients => {
+        Over::Clients | Over::Both => {
             let group = resolve::group(&resolve::profile(&args.each.profile, false)?, &args.each.set)?;
             (group, 1.0, [10.0, 100_000.0])
         }
@@ -160,14 +174,22 @@ fn range(args: &SearchArgs) -> Result<Range, Trouble> {
 }
 
 /// One run; `None` when it was stopped before there was a record.
-fn one(args: &SearchArgs, turns: &Turns, ask: Ask, dir: &Path, is_later: bool) -> Result<Option<(Step, Told)>, Trouble> {
+fn one(
+    args: &SearchArgs,
+    turns: &Turns,
+    ask: Ask,
+    rate: Option<Rate>,
+    dir: &Path,
+    is_later: bool,
+) -> Result<Option<(Step, Told)>, Trouble> {
     let duration = Nanos(args.each.duration.unwrap_or(STEP).0.saturating_mul(u64::from(ask.longer)));
     let mut words = args.each.words(args.each.target.as_deref(), &["duration", word(args.over)]);
     let load = shown(args.over, ask.load);
     words.push(match args.over {
-        Over::Clients => format!("--clients={load}"),
+        Over::Clients | Over::Both => format!("--clients={load}"),
         Over::Rate => format!("--rate={load}/s"),
     });
+    words.extend(rate.map(|rate| format!("--rate={rate}")));
     words.push(format!("--duration={}ns", duration.0));
     words.extend(args.limit.iter().map(|limit| format!("--limit={limit}")));
     let mut step = Step {
@@ -230,16 +252,15 @@ fn enough(note: &str) -> u32 {
     note.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(50)
 }
 
-fn json(outcome: &Outcome) -> Result<String, Trouble> {
+fn json(outcome: &impl Serialize) -> Result<String, Trouble> {
     serde_json::to_string_pretty(outcome).map_err(|e| Trouble::internal(format!("the outcome: {e}")))
 }
 
-fn write(dir: &PathBuf, outcome: &Outcome, profile: &str) -> Result<(), Trouble> {
-    let drawn = drawn::drawn(outcome, profile);
+fn write(dir: &Path, json: &str, drawn: &Steps) -> Result<(), Trouble> {
     let files = [
-        ("search.json", json(outcome)?.into_bytes()),
-        ("search.html", html::steps(&drawn)),
-        ("search.png", steps::png(&drawn).map_err(Trouble::internal)?),
+        ("search.json", json.as_bytes().to_vec()),
+        ("search.html", html::steps(drawn)),
+        ("search.png", steps::png(drawn).map_err(Trouble::internal)?),
     ];
     let failed = |e: std::io::Error| Trouble::internal(format!("the outcome could not be written: {e}"));
     std::fs::create_dir_all(dir).map_err(failed)?;

@@ -13,6 +13,7 @@ use crate::report::html;
 use crate::report::steps;
 use crate::report::steps::Steps;
 use crate::trial::trend;
+use crate::trial::trend::Change;
 use crate::trial::trend::Figure;
 use crate::trial::trend::Trend;
 use crate::units::Nanos;
@@ -20,7 +21,7 @@ use crate::units::Nanos;
 /// Reads, orders and prints.
 pub(super) fn trend(args: &TrendArgs) -> Result<u8, Trouble> {
     let wrong = |why: String| Trouble::usage(format!("{}: {why}", args.dir.display()));
-    let mut runs = compare::read_below(&args.dir).map_err(|e| wrong(e.to_string()))?;
+    let mut runs = compare::read_below(&args.dir, false).map_err(|e| wrong(e.to_string()))?;
     runs.sort_by(|a, b| a.started.cmp(&b.started));
     let profile = args.profile.clone().or_else(|| runs.last().map(|run| run.plan.profile.clone()));
     runs.retain(|run| Some(&run.plan.profile) == profile.as_ref());
@@ -63,32 +64,49 @@ fn drawn(found: &Trend) -> Steps {
     let changed = |(number, run): (usize, &trend::Row)| {
         (!run.differs.is_empty()).then(|| (number as f64, format!("another {}", run.differs.join(", "))))
     };
+    let level = |change: &Change| (change.run as f64, format!("{} x{:.2}", change.metric, change.ratio));
+    let said = if found.changes.is_empty() { "no change of level".to_owned() } else { joined(&found.changes) };
     Steps {
         title: format!("Trend: {}", found.profile),
         finding: format!(
-            "{} runs in order of time. In brackets: against the median of up to ten runs of the same before it.",
+            "{} runs in order of time: {said}. In brackets: against the median of up to ten runs of the same before it.",
             found.runs.len()
         ),
         word: None,
         good: None,
         axis: "Run".into(),
         lines: found.metrics.iter().enumerate().map(|(i, metric)| (metric.clone(), line(i))).collect(),
-        notes: (1..).zip(&found.runs).filter_map(changed).collect(),
+        notes: (1..).zip(&found.runs).filter_map(changed).chain(found.changes.iter().map(level)).collect(),
         heads: heads.chain(metrics).chain(["Another".to_owned()]).collect(),
         rows: (1..).zip(&found.runs).map(cells).collect(),
     }
+}
+
+fn joined(changes: &[Change]) -> String {
+    changes.iter().map(|change| format!("from run {} on {}", change.run, level(change))).collect::<Vec<_>>().join(", ")
+}
+
+/// A change in words.
+fn level(change: &Change) -> String {
+    format!("{} x{:.2} (p {:.3})", change.metric, change.ratio, change.p)
 }
 
 fn show(found: &Trend) {
     say!("volley trend  {} runs of {}\n", found.runs.len(), found.profile);
     let heads: Vec<String> = found.metrics.iter().map(|metric| format!("{metric:>18}")).collect();
     say!("{:20}  {:8}{}", "started", "verdict", heads.join(""));
-    for run in &found.runs {
+    for (number, run) in (1..).zip(&found.runs) {
         if !run.differs.is_empty() {
             say!("  from here: another {}", run.differs.join(", "));
         }
+        for change in found.changes.iter().filter(|change| change.run == number) {
+            say!("  from here: {}", level(change));
+        }
         let figures: Vec<String> = run.figures.iter().map(|figure| format!("{:>18}", shown(figure))).collect();
         say!("{:20}  {:8}{}", run.started, run.verdict, figures.join(""));
+    }
+    if found.changes.is_empty() {
+        say!("\nno change of level");
     }
     say!("\nin brackets: against the median of up to ten runs of the same before it");
 }

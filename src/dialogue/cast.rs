@@ -30,6 +30,19 @@ impl Cast {
         Ok(Cast { names: roles.iter().map(|(name, _)| name.clone()).collect(), places })
     }
 
+    /// A group whose clients have these roles, in this order.
+    ///
+    /// # Errors
+    /// When the group would be empty or larger than [`Cast::MOST`].
+    pub fn of(names: Vec<String>, roles: &[usize]) -> Result<Self, String> {
+        if roles.is_empty() || roles.len() as u64 > Cast::MOST {
+            return Err(format!("a group has {} clients; there may be 1 to {}", roles.len(), Cast::MOST));
+        }
+        let member = |place: usize| roles[..place].iter().filter(|role| **role == roles[place]).count() as u8;
+        let places = roles.iter().enumerate().map(|(place, role)| (*role as u8, member(place))).collect();
+        Ok(Cast { names, places })
+    }
+
     /// Clients in a group.
     #[inline]
     pub fn group(&self) -> u64 {

@@ -33,6 +33,8 @@ use crate::profile::Value;
 use crate::profile::pad_sizes;
 use crate::profile::sound;
 
+/// Kind of sent messages of a trace that are none of the profile's.
+const UNMATCHED: &str = "unmatched";
 /// Largest message that is filled up or generated, in bytes.
 const LARGEST: usize = 16 << 20;
 
@@ -54,6 +56,7 @@ pub(super) fn script(profile: &Profile, dialect: Option<&str>, values: &Values, 
         bounds,
         series: Series::all(profile),
         load_series: roles.iter().find_map(|role| role.load.as_ref()?.series),
+        score: None,
         opens: compiler.present(&profile.endpoint.opens),
         single_count: singles.iter().flatten().count(),
         cadence_count: profile.messages.iter().filter(|message| message.cadence.is_some()).count(),
@@ -73,7 +76,8 @@ pub(super) fn script(profile: &Profile, dialect: Option<&str>, values: &Values, 
     })
 }
 
-struct Compiler<'a> {
+/// Binds what a profile says to the values of a run.
+pub(super) struct Compiler<'a> {
     profile: &'a Profile,
     dialect: Option<&'a str>,
     values: &'a Values,
@@ -83,15 +87,18 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(profile: &'a Profile, dialect: Option<&'a str>, values: &'a Values, bounds: Bounds) -> Self {
+    pub(super) fn new(profile: &'a Profile, dialect: Option<&'a str>, values: &'a Values, bounds: Bounds) -> Self {
         let loads = profile.loads.iter().map(|load| &load.name);
         let said = loads.chain(profile.replies.iter().filter(|reply| reply.http.is_none()).map(|reply| &reply.name));
+        let unmatched = values.played.then(|| UNMATCHED.to_owned());
+        let said = said.chain(&unmatched);
         let heard = profile.messages.iter().map(|message| &message.name).chain(profile.https.iter().map(|http| &http.name));
         let (out_kinds, in_kinds) = (kinds(said, &BUILT_IN_KINDS), kinds(heard, &["ws_ping", "ws_pong", "close", "unknown"]));
         Compiler { profile, dialect, values, bounds, out_kinds, in_kinds }
     }
 
-    fn bind(&self, template: &Template) -> Result<Bound, String> {
+    /// A template with its variables filled.
+    pub(super) fn bind(&self, template: &Template) -> Result<Bound, String> {
         let value = |name: &str| {
             let column = self.values.columns.iter().position(|column| column == name).map(Value::Column);
             let capture = || self.profile.captures.iter().position(|capture| capture == name).map(Value::Capture);
@@ -230,7 +237,7 @@ impl<'a> Compiler<'a> {
             next: rule.next,
             then: rule.then.map(|state| state as u8),
             moves: moves(&making),
-            window: if is_single { 1 } else { self.bounds.window },
+            window: if is_single && !self.values.played { 1 } else { self.bounds.window },
             plain: Slot::ALL.iter().filter(|slot| !plain_slots.contains(slot)).all(|slot| !slots(slot))
                 && !has_captures
                 && !has_columns

@@ -10,6 +10,7 @@ use super::pending::Pending;
 use super::read::Fields;
 use super::resume::Heard;
 use super::script::Meaning;
+use super::script::Role;
 use super::script::Script;
 use crate::profile::Class;
 use crate::profile::From;
@@ -49,18 +50,15 @@ impl Dialogue {
         if role.reads_nothing {
             return self.unread(stage, &role.untagged, done);
         }
-        let captured = &mut self.seldom.captured;
+        let (captured, replay, client) = (&mut self.seldom.captured, &mut self.seldom.replay, u64::from(self.client));
         let read = stage.reader.read(message, |fields| {
-            let index = if script.spellings.is_empty() {
-                role.untagged.iter().copied().find(|index| script.meanings[*index].fits(state, fields))
-            } else {
-                let tag = fields.tag(&script.spellings)?;
-                let fits = |(value, index): &&(_, usize)| tag.is(value) && script.meanings[*index].fits(state, fields);
-                role.tags.iter().find(fits).map(|(_, index)| *index)
-            }?;
+            let index = script.meaning(role, state, fields)?;
             let meaning = &script.meanings[index];
             for (capture, pointer) in &meaning.captures {
                 if let Some(text) = fields.text(pointer) {
+                    if let (Some(replay), Some(score)) = (replay.as_mut(), &script.score) {
+                        replay.learn(score, client, *capture, &text);
+                    }
                     captured[*capture] = text;
                 }
             }
@@ -331,6 +329,17 @@ impl Meaning {
 }
 
 impl Script {
+    /// The meaning of a message to a client of `role` in `state`.
+    #[inline]
+    pub(super) fn meaning(&self, role: &Role, state: u8, fields: &Fields<'_>) -> Option<usize> {
+        if self.spellings.is_empty() {
+            return role.untagged.iter().copied().find(|index| self.meanings[*index].fits(state, fields));
+        }
+        let tag = fields.tag(&self.spellings)?;
+        let fits = |(value, index): &&(_, usize)| tag.is(value) && self.meanings[*index].fits(state, fields);
+        role.tags.iter().find(fits).map(|(_, index)| *index)
+    }
+
     /// Whether clients of `role` see what others send in `series`.
     pub(super) fn sees(&self, role: usize, series: usize) -> bool {
         let answers = |index: &usize| self.meanings[*index].answers.contains(&series);

@@ -13,8 +13,10 @@ mod hear;
 mod pending;
 pub mod play;
 mod read;
+mod replay;
 mod resume;
 mod say;
+mod score;
 mod script;
 mod seldom;
 
@@ -29,7 +31,11 @@ pub use read::Fields;
 pub use read::Reader;
 pub use read::Tag;
 pub use read::Unreadable;
+pub use replay::Need;
 pub use say::Tick;
+pub use score::Recording;
+pub use score::Score;
+pub use score::Step;
 pub use script::Bounds;
 pub use script::Door;
 pub use script::Http;
@@ -40,6 +46,7 @@ pub use script::Values;
 use crate::tally::Fault;
 use crate::tally::Sample;
 use crate::tally::Tally;
+use replay::Replay;
 use seldom::Seldom;
 use seldom::Single;
 
@@ -100,7 +107,8 @@ impl Dialogue {
     /// When the number does not fit 32 bits; no machine has so many connections.
     pub fn new(client: u64, script: &Script) -> Self {
         let role = script.cast.role(client);
-        let seldom = Box::new(Seldom::new(script, role));
+        let mut seldom = Box::new(Seldom::new(script, role));
+        seldom.replay = script.score.as_ref().map(|score| Box::new(Replay::new(score, client, script.captures)));
         let client = u32::try_from(client).expect("fewer clients than 32 bits count");
         Dialogue { pending: Pending::default(), seldom, client, role: role as u8, state: 0, ready: false }
     }
@@ -258,5 +266,7 @@ impl Dialogue {
             counts.series_unanswered[stage.script.ws_ping()] += 1;
         }
         self.ready = false;
+        // They answered what was asked on this connection.
+        stage.tally.counts.unasked += self.drop_held();
     }
 }

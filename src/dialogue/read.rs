@@ -95,6 +95,11 @@ impl Fields<'_> {
         }
     }
 
+    /// The text under `inner` of the object under `outer`.
+    pub(super) fn inner(&self, outer: &str, inner: &str) -> Option<&str> {
+        self.tape.as_value().get(outer)?.get(inner)?.into_string()
+    }
+
     /// The value at `pointer` as a key: a whole number, or the one that a text ends in.
     #[inline]
     pub fn key(&self, pointer: &Pointer) -> Option<u64> {

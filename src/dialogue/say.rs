@@ -25,11 +25,7 @@ impl Dialogue {
     #[inline]
     pub fn load(&mut self, script: &Script, due: u64, now: u64, out: &mut Vec<u8>) -> Place {
         let Some(load) = &script.roles[usize::from(self.role)].load else { return Place::Full };
-        let place = if load.series.is_some() {
-            self.pending.take(due, load.window, now.saturating_sub(script.bounds.timeout))
-        } else {
-            Place::Taken { seq: self.pending.pass(), given_up: 0 }
-        };
+        let place = self.take_place(script, due, now);
         if let Place::Taken { seq, .. } = place {
             let id = script.key_of(self.client(), seq);
             match &load.making {
@@ -41,9 +37,23 @@ impl Dialogue {
                     make(making, out, &Fill { id, seq, sound, pad_to: load.pad_to(seq), ..self.fill(script, now, id) });
                 }
             }
-            if load.cross.is_some() || !load.also.is_empty() {
-                self.take_more(script, seq, due, now);
-            }
+        }
+        place
+    }
+
+    /// Takes a place for a load send due at `due`.
+    #[inline]
+    pub(super) fn take_place(&mut self, script: &Script, due: u64, now: u64) -> Place {
+        let Some(load) = &script.roles[usize::from(self.role)].load else { return Place::Full };
+        let place = if load.series.is_some() {
+            self.pending.take(due, load.window, now.saturating_sub(script.bounds.timeout))
+        } else {
+            Place::Taken { seq: self.pending.pass(), given_up: 0 }
+        };
+        if let Place::Taken { seq, .. } = place
+            && (load.cross.is_some() || !load.also.is_empty())
+        {
+            self.take_more(script, seq, due, now);
         }
         place
     }
@@ -186,7 +196,8 @@ impl Dialogue {
     pub(super) fn begin_beat(&mut self, stage: &mut Stage<'_>, beat: usize) {
         let script = stage.script;
         let is_ours = script.roles[usize::from(self.role)].beats.contains(&beat);
-        if !is_ours || std::mem::replace(&mut self.seldom.beats[beat].begun, true) {
+        let is_played = self.seldom.replay.as_ref().is_some_and(|replay| replay.says(script.beats[beat].reply));
+        if !is_ours || is_played || std::mem::replace(&mut self.seldom.beats[beat].begun, true) {
             return;
         }
         let jitter = script.beats[beat].jitter;

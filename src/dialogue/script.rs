@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::cast::Cast;
 use super::compile;
+use super::score::Score;
 use crate::profile::Bound;
 use crate::profile::Class;
 use crate::profile::From;
@@ -45,6 +46,8 @@ pub struct Values {
     pub rows: Vec<Vec<String>>,
     /// Sound that takes the place of what is generated: 16 kHz mono PCM of 16 bits.
     pub sound: Option<Arc<[u8]>>,
+    /// Whether a trace is played, so that what is no message of the profile may be sent too.
+    pub played: bool,
 }
 
 /// A series of the run.
@@ -260,6 +263,8 @@ pub struct Script {
     pub rows: Vec<Vec<String>>,
     /// Sound that takes the place of what is generated.
     pub sound: Option<Arc<[u8]>>,
+    /// The recorded conversation that is played in the place of the loads.
+    pub(super) score: Option<Arc<Score>>,
     /// Series whose exchange begins when the connection is open.
     pub(super) opens: Vec<usize>,
     pub(super) replies: Vec<Reply>,

@@ -3,6 +3,7 @@
 use super::crossing::Crossing;
 use super::flood::Flood;
 use super::pending::Pending;
+use super::replay::Replay;
 use super::resume::Position;
 use super::script::Script;
 use crate::tally::Phase;
@@ -55,6 +56,8 @@ pub(super) struct Seldom {
     /// How it stands with each beat on this connection.
     pub(super) beats: Box<[Beating]>,
     pub(super) position: Position,
+    /// The way through the trace that is played.
+    pub(super) replay: Option<Box<Replay>>,
     /// Bounds the pongs.
     pub(super) pongs: Flood,
     /// Bounds the replies.

@@ -166,7 +166,7 @@ impl Keeper {
         second.tally.phases.iter().for_each(|hists| self.lag.merge(&hists.lag));
         self.recent.push_back((self.lag.buckets().collect(), self.lag.exact()));
         self.lag.reset();
-        self.recent.iter().for_each(|(buckets, exact)| self.lag.merge_buckets(buckets, exact));
+        self.recent.iter().for_each(|(buckets, exact)| self.lag.merge_buckets(buckets.iter().copied(), exact));
         let lag = &self.lag;
         let has_enough = |q: f64| lag.len() as f64 * (1.0 - q) >= BEYOND;
         let known = LAG_QUANTILES.iter().filter(|(_, q)| has_enough(*q));

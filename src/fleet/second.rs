@@ -206,6 +206,6 @@ fn read_histogram(input: &mut In<'_>, hist: &mut Hist) -> Result<(), String> {
     if sum != count {
         return Err(format!("{sum} values in the buckets of a histogram of {count}"));
     }
-    hist.merge_buckets(&buckets, &exact);
+    hist.merge_buckets(buckets, &exact);
     Ok(())
 }

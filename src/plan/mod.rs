@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock. Nothing in a plan is optional that a run would have to decide itself.
 
 pub mod pieces;
+mod playback;
 pub mod presence;
 mod redial;
 pub mod shape;
@@ -22,6 +23,8 @@ use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::SECOND;
 pub use pieces::Pieces;
+pub use playback::Course;
+pub use playback::Playback;
 pub use presence::Presence;
 pub use presence::Span;
 pub use redial::Absence;
@@ -104,6 +107,8 @@ pub struct Plan {
     pub drops: Vec<(usize, Nanos)>,
     /// A share of the clients that loses its connection at one instant.
     pub storm: Option<Storm>,
+    /// The trace that is played in the place of a load at a rate.
+    pub trace: Option<Playback>,
     /// How the load is offered.
     pub pacing: Pacing,
     /// Most sends of each client in open loop; no bound without it.
@@ -161,11 +166,18 @@ impl Plan {
             self.pacing = Pacing::Open(Curve::Pieces(pieces.delayed(by_s)));
         }
         self.presence = self.presence.map(|presence| presence.with_ramp(ramp));
+        // A trace that is played to its end takes that much longer.
+        if let Some(trace) = self.trace.as_ref().filter(|trace| self.duration == trace.duration(self.ramp)) {
+            self.duration = trace.duration(ramp);
+        }
         self.ramp = ramp;
     }
 
     /// The first time in which `client` is there that ends after `t`; `None` when it never comes again.
     pub fn span(&self, client: u64, t: Nanos) -> Option<Span> {
+        if let Some(trace) = &self.trace {
+            return Some(trace.span(client, self.measure_from(), self.ramp)).filter(|span| t < span.until);
+        }
         let always = || Span { from: shape::opens_at(client, self.clients, self.ramp), until: Nanos(u64::MAX) };
         self.presence.map_or_else(|| Some(always()), |presence| presence.span(client, t))
     }
@@ -260,6 +272,8 @@ impl Plan {
     /// Most unanswered exchanges a client may have in flight: timeout times rate, within bounds.
     pub fn window(&self) -> u32 {
         match self.pacing {
+            // What was outstanding in the recording has to be allowed.
+            _ if self.trace.is_some() => WINDOW_MAX,
             Pacing::Closed(n) => n.clamp(1, WINDOW_MAX),
             Pacing::Open(curve) => ((curve.peak().per_s() * self.timeout.as_secs_f64()).ceil() as u32).clamp(8, WINDOW_MAX),
         }
@@ -312,6 +326,7 @@ pub(crate) mod tests {
             group: 1,
             drops: Vec::new(),
             storm: None,
+            trace: None,
             pacing: Pacing::Closed(1),
             count: None,
             poisson: false,

@@ -8,16 +8,19 @@
 //! become buckets at once: hdrhistogram would reserve what a header claims, and lay out the whole range for each line.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::bufread::ZlibDecoder;
+use flate2::Decompress;
+use flate2::FlushDecompress;
+use flate2::Status;
 use hdrhistogram::serialization::Serializer as _;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::IntervalLogIterator;
 use hdrhistogram::serialization::interval_log::LogEntry;
 
+use crate::tally::BUCKETS;
+use crate::tally::Buckets;
 use crate::tally::DIGITS;
 use crate::tally::Exact;
 use crate::tally::HIGHEST_NS;
@@ -35,14 +38,8 @@ const DEFLATED_COOKIE: u32 = 0x1c84_9314;
 const PLAIN_COOKIE: u32 = 0x1c84_9313;
 /// Cookie, length of the counts, offset, digits, lowest, highest, ratio.
 const HEADER: usize = 40;
-/// Most bytes of counts: the range has 24,576 of them, each at most 9 bytes long.
-const COUNTS_MAX: usize = BUCKETS as usize * 9;
-/// Buckets of the range.
-const BUCKETS: u64 = 24_576;
-/// The finest bucket is two to this many nanoseconds wide.
-const FINEST: u64 = 9;
-/// Half the buckets of equal width: two to this.
-const HALF: u64 = 10;
+/// Most bytes of a plain histogram: the range has 24,576 counts, each at most 9 bytes long.
+const PLAIN_MAX: usize = HEADER + BUCKETS as usize * 9;
 
 /// The head of a log. `started` is RFC 3339; a text that is not leaves the start out.
 pub(super) fn head(started: &str) -> String {
@@ -55,9 +52,6 @@ pub(super) fn head(started: &str) -> String {
     head.push_str("\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n");
     head
 }
-
-/// Buckets as the log holds them, without exact figures: highest equivalent value in nanoseconds and count, ascending.
-pub(super) type Buckets = Vec<(u64, u64)>;
 
 /// One line of a log, read.
 pub(super) struct Line {
@@ -75,12 +69,11 @@ pub(super) struct Line {
 ///
 /// # Errors
 /// In words, when the two disagree.
-pub(super) fn join(buckets: Buckets, exact: Exact) -> Result<Sparse, String> {
-    let count = buckets.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
-    if count != exact.count {
-        return Err(format!("holds {count} values, its counters say {}", exact.count));
+pub(super) fn join(buckets: &Buckets, exact: Exact) -> Result<Sparse, String> {
+    if buckets.count() != exact.count {
+        return Err(format!("holds {} values, its counters say {}", buckets.count(), exact.count));
     }
-    Ok(Sparse::from_buckets(buckets, exact))
+    Ok(Sparse::new(buckets, exact))
 }
 
 /// Whether the log can carry this tag.
@@ -123,12 +116,13 @@ fn stamp(ns: u64) -> String {
 /// Reads lines, reusing its memory.
 pub(super) struct Decoder {
     bytes: Vec<u8>,
+    inflate: Decompress,
     plain: Vec<u8>,
 }
 
 impl Decoder {
     pub(super) fn new() -> Self {
-        Decoder { bytes: Vec::new(), plain: Vec::new() }
+        Decoder { bytes: Vec::new(), inflate: Decompress::new(true), plain: Vec::new() }
     }
 
     /// Reads one line that ends with a newline; `None` for a comment or the legend.
@@ -136,6 +130,17 @@ impl Decoder {
     /// # Errors
     /// In words, when the line is not one of this format.
     pub(super) fn line(&mut self, line: &[u8]) -> Result<Option<Line>, String> {
+        self.line_of(line, |_| true)
+    }
+
+    /// As [`Decoder::line`]; `None` also for a tag that is not wanted, whose histogram is not looked at.
+    ///
+    /// # Errors
+    /// As [`Decoder::line`].
+    pub(super) fn line_of(&mut self, line: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Option<Line>, String> {
+        if quick_tag(line).is_some_and(|tag| !wanted(tag)) {
+            return Ok(None);
+        }
         let entry = match IntervalLogIterator::new(line).next() {
             None | Some(Ok(LogEntry::StartTime(_) | LogEntry::BaseTime(_))) => return Ok(None),
             Some(Ok(LogEntry::Interval(entry))) => entry,
@@ -156,28 +161,39 @@ impl Decoder {
             _ => return Err("not deflated, or not of the length it claims".into()),
         };
         self.plain.clear();
-        let most = (HEADER + COUNTS_MAX) as u64;
-        ZlibDecoder::new(deflated).take(most + 1).read_to_end(&mut self.plain).map_err(|e| e.to_string())?;
-        let Some((head, counts)) = self.plain.split_first_chunk::<HEADER>() else { return Err("shorter than its header".into()) };
-        if counts.len() > COUNTS_MAX {
-            return Err(format!("inflates to more than {most} bytes"));
+        self.plain.reserve_exact(PLAIN_MAX + 1);
+        self.inflate.reset(true);
+        match self.inflate.decompress_vec(deflated, &mut self.plain, FlushDecompress::Finish) {
+            Ok(Status::StreamEnd) => {}
+            Ok(_) if self.plain.len() > PLAIN_MAX => return Err(format!("inflates to more than {PLAIN_MAX} bytes")),
+            Ok(_) => return Err("deflated data that ends too early".into()),
+            Err(e) => return Err(e.to_string()),
         }
+        let Some((head, counts)) = self.plain.split_first_chunk::<HEADER>() else { return Err("shorter than its header".into()) };
         if *head != header(counts.len()) {
             return Err("its header is not that of 1 us to 1 h at 3 digits".into());
         }
-        buckets(counts)
+        let mut found = Buckets::default();
+        buckets(counts, &mut found)?;
+        Ok(found)
     }
 }
 
+/// The tag of a line that begins with one.
+fn quick_tag(line: &[u8]) -> Option<&str> {
+    let rest = line.strip_prefix(b"Tag=")?;
+    std::str::from_utf8(&rest[..rest.iter().position(|byte| *byte == b',')?]).ok()
+}
+
 /// The buckets in the counts of a plain histogram: numbers in order of the buckets, a negative one for so many empty ones.
-fn buckets(mut counts: &[u8]) -> Result<Buckets, String> {
-    let (mut index, mut out) = (0u64, Vec::new());
+fn buckets(mut counts: &[u8], out: &mut Buckets) -> Result<(), String> {
+    let mut index = 0u64;
     while !counts.is_empty() {
         match number(&mut counts)? {
-            empty @ ..0 => index = index.saturating_add(empty.unsigned_abs()),
+            empty @ ..=0 => index = index.saturating_add(empty.unsigned_abs().max(1)),
             n => {
-                if n > 0 {
-                    out.push((upper_edge(index), n.unsigned_abs()));
+                if index < BUCKETS {
+                    out.push(index, n.unsigned_abs());
                 }
                 index += 1;
             }
@@ -186,11 +202,15 @@ fn buckets(mut counts: &[u8]) -> Result<Buckets, String> {
             return Err("more buckets than there are".into());
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Takes a number from the front: zigzag, in groups of seven bits, the ninth byte whole (LEB128-64b9B of HdrHistogram V2).
 fn number(bytes: &mut &[u8]) -> Result<i64, String> {
+    if let Some((&byte @ ..0x80, rest)) = bytes.split_first() {
+        *bytes = rest;
+        return Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+    }
     let mut value = 0u64;
     for at in 0..=8 {
         let (byte, rest) = bytes.split_first().ok_or("ends inside a count")?;
@@ -201,16 +221,6 @@ fn number(bytes: &mut &[u8]) -> Result<i64, String> {
         }
     }
     Ok((value >> 1) as i64 ^ -((value & 1) as i64))
-}
-
-/// The highest value in a bucket, in nanoseconds.
-fn upper_edge(index: u64) -> u64 {
-    let half = 1 << HALF;
-    let (doubling, place) = match index >> HALF {
-        0 => (0, index),
-        n => (n - 1, (index & (half - 1)) + half),
-    };
-    ((place + 1) << (doubling + FINEST)) - 1
 }
 
 /// What a deflated histogram of `len` bytes begins with.
@@ -235,6 +245,8 @@ fn header(len: usize) -> [u8; HEADER] {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -255,7 +267,7 @@ mod tests {
         let last = log.lines().last().map(|l| format!("{l}\n")).expect("has lines");
         let back = Decoder::new().line(last.as_bytes()).expect("reads").expect("is a histogram");
         assert_eq!(back.t_ns, 1_000_000_007);
-        assert!(back.buckets.into_iter().eq(hist.buckets()));
+        assert_eq!(join(&back.buckets, hist.exact()), Ok(Sparse::of(&hist)));
     }
 
     proptest! {
@@ -266,7 +278,7 @@ mod tests {
             let mut line = String::new();
             Encoder::new().line(&mut line, "echo", 0, SECOND, &hist).expect("encodes");
             let back = Decoder::new().line(line.as_bytes()).expect("reads").expect("is a histogram");
-            prop_assert!(back.buckets.into_iter().eq(hist.buckets()));
+            prop_assert_eq!(join(&back.buckets, hist.exact()), Ok(Sparse::of(&hist)));
         }
     }
 
@@ -283,9 +295,6 @@ mod tests {
             let mut rest = bytes;
             assert_eq!((number(&mut rest), rest.len()), (Ok(value), 0), "{bytes:?}");
         }
-        assert_eq!(upper_edge(0), 511);
-        assert_eq!(upper_edge(2_047), (2_048 << 9) - 1);
-        assert_eq!(upper_edge(2_048), (1_025 << 10) - 1);
     }
 
     /// A line whose histogram inflates to `plain`.
@@ -318,7 +327,7 @@ mod tests {
             (with(24, &u64::MAX.to_be_bytes()), "its header is not"),
             (with(32, &f64::NAN.to_be_bytes()), "its header is not"),
             (plain(&vec![0; 64 << 20]), "inflates to more than 221224 bytes"),
-            (plain(&[0; COUNTS_MAX + 1]), "inflates to more than 221224 bytes"),
+            (plain(&vec![0; PLAIN_MAX]), "inflates to more than 221224 bytes"),
             (plain(&[&[2][..], &[0xff; 9]].concat()), "more buckets than there are"),
             (plain(&[0x80]), "ends inside a count"),
             (plain(&[2; 24_577]), "more buckets than there are"),
@@ -331,7 +340,9 @@ mod tests {
             assert!(decoder.plain.capacity() <= 1 << 20, "{why}: {} bytes reserved", decoder.plain.capacity());
         }
         let good = Decoder::new().line(crafted(&plain(&[2, 2])).as_bytes()).expect("reads").expect("is a histogram");
-        assert_eq!(good.buckets, [(511, 1), (1_023, 1)]);
+        let exact = Exact { count: 2, min: 1, max: 1_000, sum: 1_001, clipped: 0 };
+        assert!(join(&good.buckets, exact).expect("two values").buckets().eq([(511, 1), (1_023, 1)]));
+        assert!(join(&good.buckets, Exact { count: 3, ..exact }).is_err());
     }
 
     #[test]
@@ -351,8 +362,7 @@ mod tests {
         let mut line = String::new();
         Encoder::new().line(&mut line, "echo", 0, SECOND, &hist).expect("encodes");
         let back = Decoder::new().line(line.as_bytes()).expect("reads").expect("is a histogram");
-        assert!(back.buckets.len() as u64 <= BUCKETS, "{}", back.buckets.len());
-        assert!(back.buckets.into_iter().eq(hist.buckets()));
+        assert_eq!(join(&back.buckets, hist.exact()), Ok(Sparse::of(&hist)));
     }
 
     #[test]

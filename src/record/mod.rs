@@ -22,6 +22,7 @@ mod held;
 mod hlog;
 mod lines;
 pub mod machine;
+mod manifest;
 pub mod packed;
 pub mod read;
 pub mod row;
@@ -42,8 +43,10 @@ use crate::tally::Hist;
 use crate::tally::Sparse;
 pub use fleet::AgentRecord;
 pub use fleet::FleetRecord;
+pub use read::Known;
 pub use read::ReadError;
 pub use read::read;
+pub use read::read_some;
 pub use sections::SECTION_MARK;
 pub use sections::SECTIONS;
 pub use sections::WARMUP;
@@ -119,6 +122,27 @@ pub struct Manifest {
     pub fleet: Option<FleetRecord>,
 }
 
+/// A trace that was played.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TraceRecord {
+    /// Its file as typed.
+    pub file: String,
+    /// How many times as fast as recorded.
+    pub speed: f64,
+    /// How often it was played at once.
+    pub clones: u64,
+    /// Connections recorded.
+    pub connections: u64,
+    /// Frames recorded that clients sent.
+    pub frames: u64,
+    /// Length as recorded, in nanoseconds.
+    pub length_ns: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 /// A storm that was planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StormRecord {
@@ -156,7 +180,10 @@ pub struct PlanRecord {
     /// How many of them are there over the measured time, in words; `None` when all are, from the ramp to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence: Option<String>,
-    /// Rate in words (`10/s`), `None` in closed loop.
+    /// The trace that was played in the place of a load at a rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceRecord>,
+    /// Rate in words (`10/s`), or the trace and its speed; `None` in closed loop.
     pub rate: Option<String>,
     /// Outstanding exchanges per client in closed loop.
     pub closed: Option<u32>,
@@ -318,6 +345,12 @@ pub struct CounterRow {
     /// Groups whose keys did not come back unchanged.
     #[serde(default)]
     pub fallbacks: u64,
+    /// Sends of a trace that waited for what had to come first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: u64,
+    /// Sends of a trace that nobody asked for, so that they were not due.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasked: u64,
     /// Load sends that did not happen, by cause.
     pub not_offered: BTreeMap<String, u64>,
     /// Messages sent by kind.
@@ -389,6 +422,8 @@ pub struct Run {
     pub intervals: Vec<Interval>,
     /// Histograms of the whole run by tag.
     pub totals: BTreeMap<String, Hist>,
+    /// Sections of the measure phase by `TAG#1` to `TAG#6`; empty when the record has none.
+    pub sections: BTreeMap<String, Sparse>,
     /// Events in order.
     pub events: Vec<Event>,
     /// What is missing, in words; empty for a whole record.

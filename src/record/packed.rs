@@ -26,19 +26,21 @@ use super::Event;
 use super::Interval;
 use super::Manifest;
 use super::Run;
-use super::SECTION_MARK;
 use super::held::Held;
-use super::read;
+use super::manifest;
 use super::read::BELIEVED_MAX;
 use crate::tally::DIGITS;
 use crate::tally::Exact;
 use crate::tally::Hist;
 use crate::tally::Sparse;
+use crate::tally::Summing;
 
 /// Schema of the stream.
 const SCHEMA: &str = "volley.packed/1";
 /// Seconds at most; a longer run is not packed.
 const ROWS_MOST: usize = 7_200;
+/// What a histogram of a single second weighs besides its buckets, in buckets.
+const WEIGHT: usize = 16;
 /// Buckets of single seconds at most.
 const BUCKETS_MOST: usize = 500_000;
 /// Most bytes that a stream may inflate to.
@@ -79,7 +81,7 @@ pub fn pack(run: &Run) -> Option<Bundle> {
         return None;
     }
     let kept = || run.intervals.iter().filter(|interval| !interval.tag.ends_with(SERVICE));
-    let buckets: usize = kept().map(|interval| interval.hist.buckets().len()).sum();
+    let buckets: usize = kept().map(|interval| interval.hist.filled()).sum();
     let (digits, intervals) = if buckets > BUCKETS_MOST { (DIGITS - 1, merged(kept())) } else { (DIGITS, kept().cloned().collect()) };
     let step_ns = intervals.iter().map(|interval| interval.span_ns).max().unwrap_or(0);
     let packed = Packed {
@@ -90,12 +92,7 @@ pub fn pack(run: &Run) -> Option<Bundle> {
         events: run.events.clone(),
         missing: run.missing.clone(),
         intervals: intervals.into_iter().map(|i| (i.tag, i.t_ns, i.span_ns, told(i.hist.buckets(), digits), i.hist.exact())).collect(),
-        totals: run
-            .totals
-            .iter()
-            .filter(|(tag, _)| !tag.contains(SECTION_MARK))
-            .map(|(tag, hist)| (tag.clone(), (told(hist.buckets(), DIGITS), hist.exact())))
-            .collect(),
+        totals: run.totals.iter().map(|(tag, hist)| (tag.clone(), (told(hist.buckets(), DIGITS), hist.exact()))).collect(),
     };
     let mut deflate = ZlibEncoder::new(Vec::new(), Compression::default());
     let text = serde_json::to_vec(&packed).ok()?;
@@ -104,18 +101,21 @@ pub fn pack(run: &Run) -> Option<Bundle> {
 }
 
 /// Single seconds at two digits, neighbours taken together until there are few enough buckets.
-fn merged<'a>(intervals: impl Iterator<Item = &'a Interval>) -> Vec<Interval> {
-    let mut held = Held::at_most(BUCKETS_MOST);
-    for interval in intervals {
-        let mut buckets: Vec<(u64, u64)> = Vec::new();
-        for (ns, n) in interval.hist.buckets() {
-            let ns = coarse(ns / UNIT) * UNIT + UNIT - 1;
-            match buckets.last_mut() {
-                Some(last) if last.0 == ns => last.1 += n,
-                _ => buckets.push((ns, n)),
-            }
-        }
-        held.add(Interval { hist: Sparse::from_buckets(buckets, interval.hist.exact()), ..interval.clone() });
+fn merged<'a>(intervals: impl Iterator<Item = &'a Interval> + Clone) -> Vec<Interval> {
+    let coarse = |ns: u64| coarse(ns / UNIT) * UNIT + UNIT - 1;
+    let filled = |interval: &Interval| {
+        let mut last = None;
+        interval.hist.buckets().filter(|(ns, _)| last.replace(coarse(*ns)) != Some(coarse(*ns))).count()
+    };
+    let step_ns = Held::step_for(BUCKETS_MOST, intervals.clone().map(|interval| WEIGHT + filled(interval)).sum());
+    let mut held = Held::at_most(BUCKETS_MOST, WEIGHT).from_step(step_ns);
+    let (mut summing, mut steps) = (Summing::default(), BTreeMap::<(u64, &str), Vec<&Interval>>::new());
+    intervals.for_each(|interval| steps.entry((Held::step_of(interval.t_ns, step_ns), &interval.tag)).or_default().push(interval));
+    for ((_, tag), mine) in steps {
+        mine.iter().for_each(|interval| summing.add(&interval.hist, coarse));
+        let end_ns = mine.iter().map(|interval| interval.t_ns.saturating_add(interval.span_ns)).max().unwrap_or(0);
+        let t_ns = mine[0].t_ns;
+        held.add(Interval { t_ns, span_ns: end_ns.saturating_sub(t_ns), tag: tag.to_owned(), hist: summing.take() });
     }
     held.into_intervals()
 }
@@ -140,7 +140,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Run, String> {
         return Err(format!("it has schema `{schema}`, this volley reads `{SCHEMA}`"));
     }
     let packed: Packed = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
-    read::believable(&packed.manifest)?;
+    manifest::believable(&packed.manifest)?;
     let rows = packed.rows.iter().flat_map(|row| [row.t_ns, row.span_ns]);
     if rows.chain(packed.intervals.iter().flat_map(|i| [i.1, i.2])).any(|ns| ns > BELIEVED_MAX) {
         return Err("a time beyond 30 years".into());
@@ -159,6 +159,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Run, String> {
         manifest: packed.manifest,
         rows: packed.rows,
         events: packed.events,
+        sections: BTreeMap::new(),
         missing: packed.missing,
     })
 }
@@ -199,10 +200,7 @@ fn hist(buckets: &[u64], exact: Exact) -> Result<Sparse, String> {
     if count != exact.count || exact.min > exact.max {
         return Err(format!("its buckets hold {count} values, its figures say {exact:?}"));
     }
-    // By way of a histogram, which knows what its buckets are.
-    let mut hist = Hist::new();
-    hist.merge_buckets(&told, &exact);
-    Ok(Sparse::of(&hist))
+    Ok(Sparse::from_values(told, exact))
 }
 
 #[cfg(test)]

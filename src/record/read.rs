@@ -13,8 +13,10 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::CounterRow;
 use super::Event;
@@ -25,26 +27,27 @@ use super::Run;
 use super::State;
 use super::held::Held;
 use super::hlog::Decoder;
+use super::hlog::Line;
 use super::hlog::join;
 use super::lines;
 use super::lines::Ending;
 use super::lines::LineError;
+use super::manifest;
 use super::totals;
+use super::totals::Stored;
+use super::totals::Totals;
 use super::write::COUNTERS;
 use super::write::EVENTS;
 use super::write::INTERVALS;
-use super::write::RUN_JSON;
 use super::write::TOTALS;
 use crate::tally::Exact;
-use crate::tally::Hist;
 use crate::units::SECOND;
 
-/// Buckets of histograms of single seconds held at once (16 bytes each); beyond it neighbours are merged.
-pub const HELD_MAX: usize = 5_000_000;
+/// Buckets of histograms of single seconds held at once (two to four bytes each); beyond it neighbours are merged.
+pub const HELD_MAX: usize = 30_000_000;
+/// What a histogram weighs besides its buckets, in buckets.
+const WEIGHT: usize = 80;
 
-/// Largest `run.json`; a profile of 1 MiB fits, however it is escaped. Values that are not known are
-/// read too, at up to 40 bytes a byte.
-const RUN_JSON_MAX: u64 = 8 << 20;
 /// Largest `intervals.hlog`, some weeks.
 const INTERVALS_MAX: u64 = 4 << 30;
 /// Largest `counters.ndjson` or `events.ndjson`, some days.
@@ -115,117 +118,90 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
+/// What is known of a record before its seconds are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What was run.
+    pub manifest: &'a Manifest,
+    /// Whether the six sections of the measure phase are known.
+    pub has_sections: bool,
+}
+
 /// Reads the record in `dir`.
 ///
 /// # Errors
 /// When the folder holds no record of a version known here, or a line other than a file's last is bad.
 pub fn read(dir: &Path) -> Result<Run, ReadError> {
-    let (manifest, closed) = manifest(dir)?;
+    read_some(dir, |_, _| true)
+}
+
+/// Reads the record in `dir`, of the histograms of single seconds only those of the tags that are wanted. Most of the time of
+/// reading goes to them. Without totals all of them are read, for the sums.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_some(dir: &Path, wants: impl Fn(Known<'_>, &str) -> bool + Sync) -> Result<Run, ReadError> {
+    let (manifest, closed) = manifest::read(dir)?;
     let mut missing = Vec::new();
     missing.extend(state_words(&manifest));
     missing.extend(closed.lost.as_ref().map(|l| format!("{} writes failed during the run: {}", l.appends, l.why)));
     let mut rows = Rows::default();
-    let ending = file(dir, COUNTERS, NDJSON_MAX, |line| rows.take(line))?;
+    let ending = file(dir, COUNTERS, NDJSON_MAX, json_line, |row| rows.take(row))?;
     missing.extend(closed.words(COUNTERS, ending.as_ref()));
+    let stored = totals::read(&dir.join(TOTALS));
+    let known = stored.as_ref().ok().and_then(Option::as_ref).filter(|_| manifest.state != State::Running);
+    let known = known.map(|totals| Known { manifest: &manifest, has_sections: !totals.sections.is_empty() });
+    let left_out = AtomicBool::new(false);
+    let wanted = |tag: &str| {
+        let wanted = known.is_none_or(|known| wants(known, tag));
+        left_out.fetch_or(!wanted, Relaxed);
+        wanted
+    };
     let mut joined = Joined::new(&rows.0);
-    let ending = file(dir, INTERVALS, INTERVALS_MAX, |line| joined.take(line))?;
+    let ending = file(dir, INTERVALS, INTERVALS_MAX, || hlog_line(&wanted), |line| joined.take(line))?;
     missing.extend(closed.words(INTERVALS, ending.as_ref()));
-    missing.extend(joined.words());
+    missing.extend(joined.words(&wanted));
     let mut events: Vec<Event> = Vec::new();
-    let ending = file(dir, EVENTS, NDJSON_MAX, |line| {
-        events.push(serde_json::from_slice(line).map_err(|e| e.to_string())?);
+    let ending = file(dir, EVENTS, NDJSON_MAX, json_line, |event| {
+        events.push(event);
         Ok(())
     })?;
     missing.extend(closed.words(EVENTS, ending.as_ref()));
     missing.extend(end_words(&manifest, &rows.0));
-    let Joined { held, totals: summed, .. } = joined;
-    let (totals, words) = choose_totals(&dir.join(TOTALS), summed, manifest.state);
+    let Joined { held, counts, .. } = joined;
+    let intervals = held.into_intervals();
+    let (chosen, words) = choose_totals(stored, &counts, &intervals, manifest.state);
+    if words.is_some() && left_out.into_inner() {
+        return read(dir);
+    }
     missing.extend(words);
     let known: Vec<String> = closed.missing.into_iter().filter(|words| !missing.contains(words)).collect();
     missing.extend(known);
-    Ok(Run { manifest, rows: rows.0, intervals: held.into_intervals(), totals, events, missing })
+    let Totals { totals, sections } = chosen;
+    Ok(Run { manifest, rows: rows.0, intervals, totals, sections, events, missing })
 }
 
-/// What a closed record says of itself beside the manifest.
-#[derive(Debug, Default, Deserialize)]
-struct Closed {
-    #[serde(default)]
-    files: BTreeMap<String, u64>,
-    lost: Option<Lost>,
-    #[serde(default)]
-    missing: Vec<String>,
+/// Parses lines of JSON.
+fn json_line<T: DeserializeOwned>() -> impl FnMut(&[u8]) -> Result<T, String> {
+    |line| serde_json::from_slice(line).map_err(|e| e.to_string())
 }
 
-#[derive(Debug, Deserialize)]
-struct Lost {
-    appends: u64,
-    why: String,
-}
-
-impl Closed {
-    /// What to say of a file that ended like this.
-    fn words(&self, name: &str, ending: Option<&Ending>) -> Vec<String> {
-        let Some(ending) = ending else { return vec![format!("{name} is not there")] };
-        let torn = ending.torn.as_ref().map(|why| format!("{name}: the last line was unreadable and was left out ({why})"));
-        let length = self.files.get(name).filter(|&&bytes| bytes != ending.bytes);
-        let length = length.map(|bytes| format!("{name} has {} bytes, it was closed with {bytes}", ending.bytes));
-        torn.into_iter().chain(length).collect()
-    }
-}
-
-fn manifest(dir: &Path) -> Result<(Manifest, Closed), ReadError> {
-    let path = dir.join(RUN_JSON);
-    let not = |why: String| ReadError::NotARecord { dir: dir.to_owned(), why };
-    let length = match std::fs::metadata(&path) {
-        Ok(meta) => meta.len(),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(not(format!("there is no {RUN_JSON} in it"))),
-        Err(error) => return Err(ReadError::Io { file: path, error }),
-    };
-    if length > RUN_JSON_MAX {
-        return Err(ReadError::TooLarge { file: path, max: RUN_JSON_MAX });
-    }
-    let text = std::fs::read(&path).map_err(|error| ReadError::Io { file: path, error })?;
-    let value: serde_json::Value = serde_json::from_slice(&text).map_err(|e| not(format!("{RUN_JSON}: {e}")))?;
-    check_schema(value["schema"].as_str()).map_err(|known| match known {
-        Some(schema) => ReadError::TooNew { schema },
-        None => not(format!("{RUN_JSON} has no schema `{RUN_SCHEMA}`")),
-    })?;
-    let closed = Closed::deserialize(&value).map_err(|e| not(format!("{RUN_JSON}: {e}")))?;
-    let manifest: Manifest = serde_json::from_value(value).map_err(|e| not(format!("{RUN_JSON}: {e}")))?;
-    believable(&manifest).map_err(not)?;
-    Ok((manifest, closed))
-}
-
-/// The same major is accepted; a higher one comes back by name, anything else as `None`.
-fn check_schema(found: Option<&str>) -> Result<(), Option<String>> {
-    let (family, ours) = RUN_SCHEMA.split_once('/').expect("the schema has a slash");
-    let found = found.ok_or(None)?;
-    let (their_family, theirs) = found.split_once('/').ok_or(None)?;
-    let number = |text: &str| text.split('.').next().and_then(|n| n.parse::<u64>().ok());
-    match number(theirs) {
-        Some(n) if their_family == family && Some(n) == number(ours) => Ok(()),
-        Some(n) if their_family == family && Some(n) > number(ours) => Err(Some(found.chars().take(40).collect())),
-        _ => Err(None),
-    }
-}
-
-/// Times and shares must be such that arithmetic with them holds.
-pub(super) fn believable(manifest: &Manifest) -> Result<(), String> {
-    let plan = &manifest.plan;
-    let times = [plan.ramp_ns, plan.warmup_ns, plan.duration_ns, plan.timeout_ns];
-    if times.into_iter().any(|t| t > BELIEVED_MAX) {
-        return Err(format!("{RUN_JSON}: a time of the plan is beyond 30 years"));
-    }
-    if !(0.0..=1.0).contains(&manifest.coverage) {
-        return Err(format!("{RUN_JSON}: coverage {} is not a share", manifest.coverage));
-    }
-    Ok(())
+/// Parses lines of an interval log whose tag is wanted.
+fn hlog_line(wanted: impl Fn(&str) -> bool) -> impl FnMut(&[u8]) -> Result<Option<Line>, String> {
+    let mut decoder = Decoder::new();
+    move |line| decoder.line_of(line, &wanted)
 }
 
 /// Reads a file of lines; `None` when it is not there.
-fn file(dir: &Path, name: &str, max: u64, take: impl FnMut(&[u8]) -> Result<(), String>) -> Result<Option<Ending>, ReadError> {
+fn file<T: Send, P: FnMut(&[u8]) -> Result<T, String>>(
+    dir: &Path,
+    name: &str,
+    max: u64,
+    parser: impl Fn() -> P + Sync,
+    take: impl FnMut(T) -> Result<(), String>,
+) -> Result<Option<Ending>, ReadError> {
     let path = dir.join(name);
-    match lines::each(&path, max, take) {
+    match lines::each_parsed(&path, max, parser, take) {
         Ok(ending) => Ok(Some(ending)),
         Err(LineError::Io(e)) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(LineError::Io(error)) => Err(ReadError::Io { file: path, error }),
@@ -239,8 +215,7 @@ fn file(dir: &Path, name: &str, max: u64, take: impl FnMut(&[u8]) -> Result<(), 
 struct Rows(Vec<CounterRow>);
 
 impl Rows {
-    fn take(&mut self, line: &[u8]) -> Result<(), String> {
-        let row: CounterRow = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+    fn take(&mut self, row: CounterRow) -> Result<(), String> {
         if self.0.last().is_some_and(|last| row.t_ns <= last.t_ns) {
             return Err(format!("starts at {} ns, not after the line before", row.t_ns));
         }
@@ -269,9 +244,9 @@ struct Joined<'a> {
     at: usize,
     /// Tags already seen in that row.
     seen: BTreeSet<String>,
-    decoder: Decoder,
     held: Held,
-    totals: BTreeMap<String, Hist>,
+    /// Values by tag.
+    counts: BTreeMap<String, u64>,
     /// Lines whose row is not there.
     orphans: u64,
     /// Lines joined.
@@ -280,12 +255,12 @@ struct Joined<'a> {
 
 impl<'a> Joined<'a> {
     fn new(rows: &'a [CounterRow]) -> Self {
-        let (seen, totals) = Default::default();
-        Joined { rows, at: 0, seen, decoder: Decoder::new(), held: Held::at_most(HELD_MAX), totals, orphans: 0, joined: 0 }
+        let (seen, counts) = Default::default();
+        Joined { rows, at: 0, seen, held: Held::at_most(HELD_MAX, WEIGHT), counts, orphans: 0, joined: 0 }
     }
 
-    fn take(&mut self, line: &[u8]) -> Result<(), String> {
-        let Some(line) = self.decoder.line(line)? else { return Ok(()) };
+    fn take(&mut self, line: Option<Line>) -> Result<(), String> {
+        let Some(line) = line else { return Ok(()) };
         let Ok(at) = self.rows.binary_search_by_key(&line.t_ns, |row| row.t_ns) else {
             self.orphans += 1;
             return Ok(());
@@ -298,13 +273,14 @@ impl<'a> Joined<'a> {
             self.seen.clear();
         }
         let exact = self.rows[at].exact.get(&line.tag).ok_or_else(|| format!("{COUNTERS} has no figures for `{}`", line.tag))?;
-        let hist = join(line.buckets, *exact).map_err(|why| format!("`{}`: {why}", line.tag))?;
+        let hist = join(&line.buckets, *exact).map_err(|why| format!("`{}`: {why}", line.tag))?;
         if !self.seen.insert(line.tag.clone()) {
             return Err(format!("`{}` twice in one second", line.tag));
         }
-        room_for(&self.totals, &line.tag)?;
+        room_for(&self.counts, &line.tag)?;
         self.joined += 1;
-        self.totals.entry(line.tag.clone()).or_default().add(&hist);
+        let count = self.counts.entry(line.tag.clone()).or_default();
+        *count = count.saturating_add(hist.len());
         self.held.add(Interval {
             t_ns: line.t_ns,
             span_ns: self.rows[at].span_ns.max(line.span_ns.min(BELIEVED_MAX)),
@@ -314,8 +290,8 @@ impl<'a> Joined<'a> {
         Ok(())
     }
 
-    fn words(&self) -> Vec<String> {
-        let expected: usize = self.rows.iter().map(|row| row.exact.len()).sum();
+    fn words(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let expected: usize = self.rows.iter().map(|row| row.exact.keys().filter(|tag| wanted(tag)).count()).sum();
         let lacking = (expected as u64).saturating_sub(self.joined);
         let orphans = (self.orphans > 0).then(|| format!("{} histograms whose second has no counters were left out", self.orphans));
         let lacking = (lacking > 0).then(|| format!("{lacking} of {expected} histograms of single seconds are not there"));
@@ -329,14 +305,18 @@ fn room_for<T>(known: &BTreeMap<String, T>, tag: &str) -> Result<(), String> {
 }
 
 /// The stored totals when they are whole and know at least as much as the intervals, else the sums.
-fn choose_totals(path: &Path, summed: BTreeMap<String, Hist>, state: State) -> (BTreeMap<String, Hist>, Option<String>) {
-    match totals::read(path) {
-        Ok(Some(stored)) if summed.iter().all(|(tag, sum)| stored.get(tag).is_some_and(|t| t.len() >= sum.len())) => (stored, None),
-        Ok(Some(_)) => (summed, Some(format!("{TOTALS} knows less than {INTERVALS}; totals were computed from the latter"))),
-        Ok(None) if state == State::Running => (summed, None),
-        Ok(None) => (summed, Some(format!("{TOTALS} is not there; totals were computed from {INTERVALS}"))),
-        Err(why) => (summed, Some(format!("{TOTALS} is damaged ({why}); totals were computed from {INTERVALS}"))),
-    }
+fn choose_totals(stored: Stored, counts: &BTreeMap<String, u64>, intervals: &[Interval], state: State) -> (Totals, Option<String>) {
+    let knows = |stored: &Totals| counts.iter().all(|(tag, count)| stored.totals.get(tag).is_some_and(|t| t.len() >= *count));
+    let why = match stored {
+        Ok(Some(stored)) if knows(&stored) => return (stored, None),
+        Ok(Some(_)) => Some(format!("{TOTALS} knows less than {INTERVALS}; totals were computed from the latter")),
+        Ok(None) if state == State::Running => None,
+        Ok(None) => Some(format!("{TOTALS} is not there; totals were computed from {INTERVALS}")),
+        Err(why) => Some(format!("{TOTALS} is damaged ({why}); totals were computed from {INTERVALS}")),
+    };
+    let mut sums = Totals::default();
+    intervals.iter().for_each(|interval| sums.totals.entry(interval.tag.clone()).or_default().add(&interval.hist));
+    (sums, why)
 }
 
 /// What the state says about completeness.
@@ -363,21 +343,6 @@ fn end_words(manifest: &Manifest, rows: &[CounterRow]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn schemas() {
-        for (found, ok) in [
-            (Some("volley.run/1"), Ok(())),
-            (Some("volley.run/1.4"), Ok(())),
-            (Some("volley.run/2"), Err(Some("volley.run/2".to_owned()))),
-            (Some("volley.run/0"), Err(None)),
-            (Some("other/1"), Err(None)),
-            (Some(""), Err(None)),
-            (None, Err(None)),
-        ] {
-            assert_eq!(check_schema(found), ok, "{found:?}");
-        }
-    }
 
     #[test]
     fn a_new_tag_every_second_comes_to_an_end() {

@@ -29,6 +29,8 @@ pub fn row(script: &Script, second: &Second) -> CounterRow {
         replayed: counts.replayed,
         recovered: counts.recovered,
         fallbacks: counts.fallbacks,
+        waited: counts.waited,
+        unasked: counts.unasked,
         not_offered: named(NotOffered::ALL.iter().map(|c| c.name()), &counts.not_offered),
         messages_out: named(script.out_kinds.iter(), &counts.messages_out),
         messages_in: named(script.in_kinds.iter(), &counts.messages_in),

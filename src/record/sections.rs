@@ -123,7 +123,7 @@ fn gather(pieces: &[Piece]) -> Result<(Hist, BTreeMap<u64, Hist>), String> {
     let mut sections: BTreeMap<u64, Hist> = BTreeMap::new();
     for piece in pieces {
         let line = decoder.line(piece.line.as_bytes())?.ok_or("a section without a line")?;
-        let hist = Hist::from(&Sparse::from_buckets(line.buckets, piece.exact));
+        let hist = Hist::from(&Sparse::new(&line.buckets, piece.exact));
         total.merge(&hist);
         sections.entry(piece.number.max(1)).or_default().merge(&hist);
     }

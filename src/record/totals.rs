@@ -7,27 +7,41 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::hlog::Buckets;
 use super::hlog::Decoder;
 use super::hlog::join;
 use super::lines;
 use super::lines::LineError;
 use super::read::sound;
+use super::sections::SECTION_MARK;
+use crate::tally::Buckets;
 use crate::tally::Hist;
+use crate::tally::Sparse;
 
 /// Largest file read.
 const TOTALS_MAX: u64 = 256 << 20;
 /// Most histograms held.
 const HISTS_MAX: usize = 7 * 512;
 
-/// Reads the file; `None` when it is not there.
-pub(super) fn read(path: &Path) -> Result<Option<BTreeMap<String, Hist>>, String> {
-    let mut reader = Reader { decoder: Decoder::new(), open: None, hists: BTreeMap::new(), end: None };
+/// What the file holds.
+#[derive(Default)]
+pub(super) struct Totals {
+    /// The whole run by tag.
+    pub(super) totals: BTreeMap<String, Hist>,
+    /// Its sections by tag and number.
+    pub(super) sections: BTreeMap<String, Sparse>,
+}
+
+/// What became of reading the file: `Ok(None)` when it is not there.
+pub(super) type Stored = Result<Option<Totals>, String>;
+
+/// Reads the file.
+pub(super) fn read(path: &Path) -> Stored {
+    let mut reader = Reader { decoder: Decoder::new(), open: None, found: Totals::default(), end: None };
     match lines::each(path, TOTALS_MAX, |line| reader.take(line)) {
         Ok(ending) => match ending.torn {
             Some(why) => Err(why),
-            None if reader.end != Some(reader.hists.len()) => Err("cut short".into()),
-            None => Ok(Some(reader.hists)),
+            None if reader.end != Some(reader.found.len()) => Err("cut short".into()),
+            None => Ok(Some(reader.found)),
         },
         Err(LineError::Io(e)) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(LineError::Io(e)) => Err(e.to_string()),
@@ -36,11 +50,17 @@ pub(super) fn read(path: &Path) -> Result<Option<BTreeMap<String, Hist>>, String
     }
 }
 
+impl Totals {
+    fn len(&self) -> usize {
+        self.totals.len() + self.sections.len()
+    }
+}
+
 struct Reader {
     decoder: Decoder,
     /// A histogram whose exact figures come next.
     open: Option<(String, Buckets)>,
-    hists: BTreeMap<String, Hist>,
+    found: Totals,
     /// How many the file says it has.
     end: Option<usize>,
 }
@@ -68,13 +88,15 @@ impl Reader {
         if name != tag {
             return Err(format!("`{tag}` followed by the figures of `{name}`"));
         }
-        if self.hists.len() >= HISTS_MAX {
+        if self.found.len() >= HISTS_MAX {
             return Err(format!("more than {HISTS_MAX} histograms"));
         }
         sound(&exact)?;
-        match self.hists.insert(tag, Hist::from(&join(buckets, exact)?)) {
-            None => Ok(()),
-            Some(_) => Err(format!("`{name}` twice")),
-        }
+        let hist = join(&buckets, exact)?;
+        let is_new = match tag.contains(SECTION_MARK) {
+            true => self.found.sections.insert(tag, hist).is_none(),
+            false => self.found.totals.insert(tag, Hist::from(&hist)).is_none(),
+        };
+        if is_new { Ok(()) } else { Err(format!("`{name}` twice")) }
     }
 }

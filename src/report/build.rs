@@ -133,6 +133,7 @@ fn summary_run(manifest: &Manifest) -> SummaryRun {
         target: plan.target.clone(),
         started: manifest.started.clone(),
         clients: plan.clients,
+        trace: plan.trace.clone(),
         duration_ns: plan.duration_ns,
         warmup_ns: plan.warmup_ns,
         lanes: plan.lanes,

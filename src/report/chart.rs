@@ -7,6 +7,7 @@ pub(crate) mod distribution;
 pub(crate) mod dots;
 pub(crate) mod forest;
 pub(crate) mod heatmap;
+pub(crate) mod heats;
 pub(crate) mod levels;
 pub(crate) mod over_time;
 pub(crate) mod percentiles;

@@ -12,6 +12,7 @@
 pub mod ci;
 pub mod digest;
 pub mod gate;
+pub mod heat;
 pub mod picture;
 pub mod stats;
 pub mod student;

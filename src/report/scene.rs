@@ -10,6 +10,8 @@ pub use ink::Theme;
 
 pub(crate) use ink::Ink;
 pub(crate) use ink::LEVELS;
+pub(crate) use ink::Shades;
+pub(crate) use ink::change_level;
 pub(crate) use ink::heat_level;
 
 /// A rectangle in drawing units.
@@ -149,8 +151,8 @@ pub(crate) enum Shape {
     },
     /// A mark: outline, place, radius.
     Mark(Mark, f64, f64, f64, Ink),
-    /// A grid of levels, column by column from left, each from low to high.
-    Cells(Rect, Vec<Vec<u8>>),
+    /// A grid of levels, column by column from left, each from low to high. Level 0 is not drawn.
+    Cells(Rect, Vec<Vec<u8>>, Shades),
     /// What follows until `Close` belongs to a group that can be hidden.
     Open(String),
     /// The end of a group.

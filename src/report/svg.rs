@@ -16,6 +16,7 @@ use super::scene::LEVELS;
 use super::scene::Mark;
 use super::scene::Rect;
 use super::scene::Scene;
+use super::scene::Shades;
 use super::scene::Shape;
 use super::scene::Theme;
 
@@ -135,7 +136,7 @@ impl Pen {
             }
             Shape::Text { .. } => self.text(out, shape),
             Shape::Mark(mark, x, y, r, ink) => self::mark(out, *mark, (*x, *y, *r), &self.fill(*ink)),
-            Shape::Cells(rect, columns) => self.cells(out, rect, columns),
+            Shape::Cells(rect, columns, shades) => self.cells(out, rect, columns, *shades),
             Shape::Open(group) => put(out, format_args!("<g data-group=\"{}\">\n", html(group))),
             Shape::Close => out.push_str("</g>\n"),
         }
@@ -162,7 +163,7 @@ impl Pen {
     }
 
     /// Cells as one path a level: equal neighbours along time are one stroke as high as a row.
-    fn cells(self, out: &mut String, rect: &Rect, columns: &[Vec<u8>]) {
+    fn cells(self, out: &mut String, rect: &Rect, columns: &[Vec<u8>], shades: Shades) {
         let rows = columns.first().map_or(0, Vec::len);
         if rows == 0 {
             return;
@@ -178,7 +179,7 @@ impl Pen {
             ),
         );
         for (level, d) in strokes(columns, rows).iter().enumerate().filter(|(_, d)| !d.is_empty()) {
-            put(out, format_args!("<path {} d=\"{d}\"/>\n", self.stroke(Ink::Heat(level as u8))));
+            put(out, format_args!("<path {} d=\"{d}\"/>\n", self.stroke(shades.ink(level as u8))));
         }
         out.push_str("</g>\n");
     }

@@ -212,6 +212,8 @@ fn counts(view: &View) -> Vec<String> {
         ("unsolicited", c.unsolicited),
         ("replayed", c.replayed),
         ("recovered by replay", c.recovered),
+        ("waited", c.waited),
+        ("unasked", c.unasked),
     ];
     let counts = always.into_iter().chain(sometimes.into_iter().filter(|(_, n)| *n > 0));
     let k = &view.summary.connections;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::profile::Class;
 use crate::record::FleetRecord;
+use crate::record::TraceRecord;
 use crate::record::packed::Bundle;
 
 /// Schema of `summary.json`.
@@ -82,6 +83,9 @@ pub struct SummaryRun {
     pub started: String,
     /// Virtual clients.
     pub clients: u64,
+    /// The trace that was played in the place of a load at a rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceRecord>,
     /// Measured time.
     pub duration_ns: u64,
     /// Warm-up.
@@ -122,6 +126,12 @@ pub struct SummaryCounts {
     /// Sights of sends that came only so.
     #[serde(default)]
     pub recovered: u64,
+    /// Sends of a trace that waited for what had to come first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: u64,
+    /// Sends of a trace that nobody asked for, so that they were not due.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasked: u64,
     /// All messages sent, by kind.
     pub messages_out: BTreeMap<String, u64>,
     /// All messages received, by kind.
@@ -134,6 +144,10 @@ pub struct SummaryCounts {
     pub faults: BTreeMap<String, u64>,
     /// Close frames by code.
     pub closes: BTreeMap<String, u64>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Connections over the whole run.

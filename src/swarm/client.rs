@@ -6,6 +6,7 @@
 mod acts;
 mod closing;
 mod outbox;
+mod steps;
 
 use std::io;
 
@@ -93,7 +94,7 @@ impl Client {
 
     /// Exchanges of the load that await answers within the timeout, queued ones included.
     pub(super) fn outstanding(&self) -> u32 {
-        self.dialogue.outstanding()
+        self.dialogue.outstanding() + u32::from(self.dialogue.is_stalled())
     }
 
     /// The connection was not made.
@@ -202,15 +203,6 @@ impl Client {
         }
     }
 
-    /// A WebSocket ping falls due.
-    pub(super) fn ping_due(&mut self, desk: &mut Desk, due: u64) {
-        if self.state == State::Open && self.outbox.is_none() {
-            desk.payload.clear();
-            desk.payload.extend_from_slice(&self.dialogue.ping_payload());
-            self.transmit(desk, Carried::Ping { due });
-        }
-    }
-
     /// Writes the frame of the payload laid down, or what of it the socket takes.
     #[inline]
     fn transmit(&mut self, desk: &mut Desk, carried: Carried) {
@@ -249,6 +241,8 @@ impl Client {
     fn unsend(&mut self, desk: &mut Desk, carried: Carried) {
         if let Carried::Load { seq, .. } = carried {
             self.dialogue.load_failed(seq);
+        }
+        if let Carried::Load { .. } | Carried::Played { .. } = carried {
             desk.tally.counts.not_offered[NotOffered::Disconnected as usize] += 1;
         }
     }
@@ -387,6 +381,9 @@ impl Client {
                 desk.answered += u32::from(next == Next::Answered);
                 if !desk.effects.is_empty() {
                     self.act(desk, done);
+                }
+                if desk.pages.is_some() {
+                    self.play_on(desk);
                 }
             }
             Heard::Ping(payload) => {

@@ -20,6 +20,7 @@ use crate::tally::Connections;
 use crate::tally::Fault;
 use crate::tally::FaultTexts;
 use crate::tally::Tally;
+use crate::trace::Pages;
 use crate::units::printable;
 use crate::wire::Clock;
 use crate::wire::frames::Encoder;
@@ -36,6 +37,8 @@ const TEXT_LENGTH: usize = 200;
 pub(super) enum Carried {
     /// A send of the load.
     Load { seq: u64, due: u64, binary: bool },
+    /// A step of a trace that is no send of a load, by what it is.
+    Played { said: u16, due: u64, binary: bool },
     /// A WebSocket ping.
     Ping { due: u64 },
     /// Something said: because a message received at `due` asked for it, or because it was due then.
@@ -49,8 +52,8 @@ pub(super) enum Carried {
 impl Carried {
     fn kind(self) -> Kind {
         match self {
-            Carried::Load { binary: true, .. } | Carried::Said { binary: true, .. } => Kind::Binary,
-            Carried::Load { .. } | Carried::Said { .. } => Kind::Text,
+            Carried::Load { binary: true, .. } | Carried::Said { binary: true, .. } | Carried::Played { binary: true, .. } => Kind::Binary,
+            Carried::Load { .. } | Carried::Said { .. } | Carried::Played { .. } => Kind::Text,
             Carried::Ping { .. } => Kind::Ping,
             Carried::Pong { .. } => Kind::Pong,
             Carried::Close => Kind::Close,
@@ -71,6 +74,11 @@ pub(super) enum Note {
         from: u64,
         /// When the first comes.
         after: u64,
+    },
+    /// The next step of the trace is due at `at`, or given up then.
+    Step {
+        /// The instant.
+        at: u64,
     },
     /// The load may be sent since `at`.
     Ready {
@@ -175,6 +183,10 @@ pub(super) struct Desk {
     pub(super) fault_texts: FaultTexts,
     /// Frames are written here.
     pub(super) encoder: Encoder,
+    /// The trace that is played, and the line of it at hand.
+    pub(super) pages: Option<Pages>,
+    /// See `pages`.
+    pub(super) line: Vec<u8>,
     /// A payload on its way into a frame.
     pub(super) payload: Vec<u8>,
     /// Reads land here.
@@ -186,7 +198,7 @@ impl Desk {
     #[cold]
     pub(super) fn tap_out(&self, client: u64, carried: Carried) {
         let (said, is_binary) = match carried {
-            Carried::Load { binary, .. } => (Said::Load, binary),
+            Carried::Load { binary, .. } | Carried::Played { binary, .. } => (Said::Load, binary),
             Carried::Said { reply, asked: true, binary, .. } => (Said::Reply(usize::from(reply)), binary),
             Carried::Said { reply, binary, .. } => (Said::Beat(usize::from(reply)), binary),
             Carried::Ping { .. } | Carried::Pong { .. } | Carried::Close => return,
@@ -231,6 +243,7 @@ impl Desk {
         let mut stage = self.stage();
         match carried {
             Carried::Load { seq, due, .. } => dialogue.load_sent(&mut stage, seq, due, at),
+            Carried::Played { said, due, .. } => dialogue.step_sent(&mut stage, said, due, at),
             Carried::Ping { due } => dialogue.ping_sent(&mut stage, due, at),
             Carried::Said { reply, due, asked, .. } => dialogue.reply_sent(&mut stage, usize::from(reply), due, asked, at),
             Carried::Pong { asked } => dialogue.pong_sent(&mut stage, asked, at),

@@ -155,8 +155,14 @@ impl Dialer {
         // All shards together keep the pace that one machine would.
         let (pace, own) = (if is_here { PACE_HERE } else { PACE_AWAY * u64::from(plan.part.shards.max(1)) }, plan.own_clients());
         let [places, calls] = [(); 2].map(|()| Arc::new(Semaphore::new(plan.dials as usize)));
-        let (tasks, again) = (JoinSet::new(), BinaryHeap::new());
-        Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, is_here, own, first: 0, again, paced: 0 }
+        // Clients of a trace are not in the order in which they come.
+        let dial = |n| {
+            let client = plan.share().nth(n);
+            Reverse(Dial { at: plan.opens_at(client).0, client, dial: 0, again: false })
+        };
+        let (first, again) = if plan.trace.is_some() { (own, (0..own).map(dial).collect()) } else { (0, BinaryHeap::new()) };
+        let tasks = JoinSet::new();
+        Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, is_here, own, first, again, paced: 0 }
     }
 
     /// Dials until nobody can ask any more, or the load is over.
@@ -202,10 +208,10 @@ impl Dialer {
         if self.is_paced(dial) { dial.at.max(self.paced) } else { dial.at }
     }
 
-    /// Clients that come back by themselves are paced; and where a jump in the number of clients would meet a host that is not
-    /// this machine, all are.
+    /// Clients that come back by themselves are paced; and where a jump in the number of clients, or a trace, would meet a host that
+    /// is not this machine, all are.
     fn is_paced(&self, dial: &Dial) -> bool {
-        dial.again || (self.plan.presence.is_some() && !self.is_here)
+        dial.again || ((self.plan.presence.is_some() || self.plan.trace.is_some()) && !self.is_here)
     }
 
     /// The next connection to be begun; first ones come before those made again.

@@ -132,8 +132,8 @@ impl Lane {
     ) -> io::Result<Self> {
         let shape = plan.shape();
         let numbers = || plan.share().clients_of(number, plan.clients);
-        let clients: Vec<Client> = numbers().map(|c| Client::new(c, &script, shape.map_or(0.0, |s| s.first(c)))).collect();
-        let wheel = timetable(&plan, &script, &clients, numbers());
+        let mut clients: Vec<Client> = numbers().map(|c| Client::new(c, &script, shape.map_or(0.0, |s| s.first(c)))).collect();
+        let wheel = timetable(&plan, &script, &mut clients, numbers());
         let tally = Box::new(Tally::new(script.width()));
         let desk = Desk {
             plan: plan.clone(),
@@ -155,6 +155,8 @@ impl Lane {
             notes: Vec::new(),
             fault_texts: FaultTexts::new(),
             encoder: Encoder::new(plan.seed.wrapping_add(number as u64)),
+            pages: plan.trace.as_ref().map(|trace| trace.tape.pages()),
+            line: Vec::new(),
             payload: Vec::with_capacity(4_096),
             scratch: vec![0; SCRATCH],
         };
@@ -194,6 +196,7 @@ impl Lane {
             self.turn();
         }
         self.never_back();
+        self.never_played();
         self.close_all();
         self.slice(true);
     }
@@ -249,15 +252,6 @@ impl Lane {
         }
     }
 
-    /// Adopts the connections that were made since the last turn.
-    fn take_dialed(&mut self) {
-        while self.dialing + self.calling > 0
-            && let Ok(dialed) = self.lines.dialed.try_recv()
-        {
-            self.adopt(dialed);
-        }
-    }
-
     fn listen_to(&mut self, place: usize) {
         let Some(socket) = self.clients[place].socket() else { return };
         if let Err(e) = self.epoll.add(socket, EpollEvent::new(INTEREST, place as u64)) {
@@ -275,6 +269,7 @@ impl Lane {
                 }
                 let (place, due) = (entry.place, entry.due());
                 match entry.beat {
+                    Beat::Load if self.desk.pages.is_some() => self.step(place, due, now),
                     Beat::Load => self.send(place, due, now),
                     Beat::Ping => self.ping(place, due),
                     Beat::Deadline => self.deadline(place as usize, due),

@@ -93,12 +93,12 @@ impl Hist {
 
     /// Takes in what [`Hist::buckets`] and [`Hist::exact`] gave of another histogram; the same as merging that one, and
     /// its buckets need less memory while they wait.
-    pub fn merge_buckets(&mut self, buckets: &[(u64, u64)], exact: &Exact) {
+    pub fn merge_buckets(&mut self, buckets: impl IntoIterator<Item = (u64, u64)>, exact: &Exact) {
         if exact.count == 0 {
             return;
         }
         let counts = self.counts.get_or_insert_with(zeros);
-        buckets.iter().for_each(|&(ns, n)| counts.saturating_record_n(ns, n));
+        buckets.into_iter().for_each(|(ns, n)| counts.saturating_record_n(ns, n));
         self.exact.merge(exact);
     }
 
@@ -161,7 +161,7 @@ mod tests {
             values.iter().for_each(|&v| hist.record(v));
             let (mut merged, mut rebuilt) = (Hist::new(), Hist::new());
             merged.merge(&hist);
-            rebuilt.merge_buckets(&hist.buckets().collect::<Vec<_>>(), &hist.exact());
+            rebuilt.merge_buckets(hist.buckets(), &hist.exact());
             prop_assert_eq!(merged.exact(), rebuilt.exact());
             prop_assert!(merged.buckets().eq(rebuilt.buckets()));
         }

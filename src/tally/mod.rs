@@ -24,7 +24,10 @@ pub use slice::Gap;
 pub use slice::LaneHealth;
 pub use slice::Second;
 pub use slice::Slice;
+pub use sparse::BUCKETS;
+pub use sparse::Buckets;
 pub use sparse::Sparse;
+pub use sparse::Summing;
 
 /// How wide a [`Tally`] is: the numbers of series and message kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +109,10 @@ pub struct Counts {
     pub recovered: u64,
     /// Groups whose answers could not be told by their keys and were taken in order instead.
     pub fallbacks: u64,
+    /// Sends of a trace that waited for what had to come first.
+    pub waited: u64,
+    /// Sends of a trace that nobody asked for, so that they were not due.
+    pub unasked: u64,
     /// Messages sent by kind.
     pub messages_out: Vec<u64>,
     /// Messages received by kind.
@@ -147,6 +154,8 @@ impl Counts {
             replayed: 0,
             recovered: 0,
             fallbacks: 0,
+            waited: 0,
+            unasked: 0,
             messages_out: vec![0; width.out_kinds],
             messages_in: vec![0; width.in_kinds],
             bytes_out: 0,
@@ -194,6 +203,8 @@ impl Counts {
         self.replayed += other.replayed;
         self.recovered += other.recovered;
         self.fallbacks += other.fallbacks;
+        self.waited += other.waited;
+        self.unasked += other.unasked;
         self.bytes_out += other.bytes_out;
         self.bytes_in += other.bytes_in;
         self.late_wakeups += other.late_wakeups;

@@ -180,6 +180,8 @@ named_enum! {
         Files => "files",
         /// No local port was left for this client.
         Ports => "ports",
+        /// What it had to wait for did not come within the timeout.
+        Awaited => "awaited",
         /// A storm of the plan had ended the client's connection, and it had not tried in vain to come back.
         Storm => "storm",
     }

@@ -1,10 +1,12 @@
 //! Runs in the order in which they were made, and how a quantile went.
 //!
 //! Each row stands against the median of the rows before it that were the same experiment and can be believed, up to
-//! ten of them. This shows, and accuses nobody; `compare` and `ab` do.
+//! ten of them. Where the level changes for good is marked by the rule of [`change`]. This shows, and accuses nobody;
+//! `compare` and `ab` do.
 
 use serde::Serialize;
 
+use super::change;
 use crate::report::compare::digest::Digest;
 use crate::report::compare::gate::Gate;
 
@@ -24,6 +26,21 @@ pub struct Trend {
     pub metrics: Vec<String>,
     /// The runs.
     pub runs: Vec<Row>,
+    /// Where the level of a metric changes, in order of the runs.
+    pub changes: Vec<Change>,
+}
+
+/// A change of level.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// Number of the first run of the new level, from 1.
+    pub run: usize,
+    /// The metric.
+    pub metric: String,
+    /// New level / old level.
+    pub ratio: f64,
+    /// How often runs in an order by chance show a change as clear, 0 to 1.
+    pub p: f64,
 }
 
 /// A run.
@@ -70,7 +87,34 @@ pub fn trend(runs: &[Digest], gates: &[Gate]) -> Trend {
         profile: runs.first().map(|run| run.plan.profile.clone()).unwrap_or_default(),
         metrics: gates.iter().map(Gate::name).collect(),
         runs: (0..runs.len()).map(row).collect(),
+        changes: changes(runs, gates, &logs),
     }
+}
+
+/// Changes among the runs of each experiment that can be believed.
+fn changes(runs: &[Digest], gates: &[Gate], logs: &[Vec<Option<f64>>]) -> Vec<Change> {
+    let mut experiments: Vec<Vec<usize>> = Vec::new();
+    for (at, run) in runs.iter().enumerate().filter(|(_, run)| run.is_sound()) {
+        match experiments.iter_mut().find(|same| runs[same[0]].differences(run).is_empty()) {
+            Some(same) => same.push(at),
+            None => experiments.push(vec![at]),
+        }
+    }
+    let mut found = Vec::new();
+    for same in &experiments {
+        for (gate, logs) in gates.iter().zip(logs) {
+            let (places, row): (Vec<usize>, Vec<f64>) = same.iter().filter_map(|&at| Some((at, logs[at]?))).unzip();
+            let told = |change: change::Change| Change {
+                run: places[change.at] + 1,
+                metric: gate.name(),
+                ratio: change.log_ratio.exp(),
+                p: change.p,
+            };
+            found.extend(change::changes(&row).into_iter().map(told));
+        }
+    }
+    found.sort_by_key(|change| change.run);
+    found
 }
 
 /// A value against the median of the last of those before it, all as logarithms.

@@ -6,6 +6,7 @@ pub mod frames;
 pub mod http;
 pub mod pages;
 pub mod socket;
+pub mod through;
 pub mod tls;
 mod tunnel;
 mod unverified;

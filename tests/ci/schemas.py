@@ -38,7 +38,7 @@ def read(name):
     return Draft202012Validator(strict(schema))
 
 
-VALIDATORS = {name: read(name) for name in ("run", "summary", "counters", "events")}
+VALIDATORS = {name: read(name) for name in ("run", "summary", "counters", "events", "trace")}
 
 
 def check(name, value):
@@ -54,11 +54,15 @@ def record(parts):
 
 
 def stored():
-    """The records and summaries that are kept with the tests; how many there are."""
+    """The records and summaries that are kept with the tests, and the traces that are shipped; how many there are."""
     whole = (ROOT / "fuzz/corpus/record/whole").read_text()
     record(dict(part.split("\n", 1) for part in whole.split("=== ")[1:]))
     summaries = [path for path in sorted((ROOT / "tests/report").glob("*.json")) if path.suffixes == [".json"]]
     assert summaries, "no summary is kept"
     for path in summaries:
         check("summary", json.loads(path.read_text()))
-    return 1 + len(summaries)
+    traces = sorted((ROOT / "examples").glob("*.trace.ndjson"))
+    assert traces, "no trace is shipped"
+    for line in "".join(path.read_text() for path in traces).splitlines():
+        check("trace", json.loads(line))
+    return 1 + len(summaries) + len(traces)

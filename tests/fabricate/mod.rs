@@ -267,6 +267,7 @@ fn tell(story: Story, seed: u64) -> View {
             target: "ws://staging.internal:8080/1/ws/live/4e0c".into(),
             started: "2026-11-22T17:01:12Z".into(),
             clients: 1000,
+            trace: None,
             duration_ns: story.seconds * SECOND,
             warmup_ns: story.warmup_s * SECOND,
             lanes: 4,

@@ -108,6 +108,7 @@ impl Fab {
             rows: self.rows.clone(),
             intervals: Vec::new(),
             totals: BTreeMap::new(),
+            sections: BTreeMap::new(),
             events: self.events.clone(),
             missing: Vec::new(),
         };
@@ -178,6 +179,7 @@ fn manifest() -> Manifest {
 
 fn plan() -> PlanRecord {
     PlanRecord {
+        trace: None,
         profile: "echo".into(),
         dialect: Some("docs".into()),
         target: "ws://127.0.0.1:9000/".into(),

@@ -15,6 +15,7 @@ use super::OnInconclusive;
 use super::RunArgs;
 use crate::trial::ab::Looks;
 use crate::units::Nanos;
+use crate::units::Rate;
 
 /// Flags of `volley run` that a command of several runs has not, or has in its own way.
 const NOT_HANDED_ON: [&str; 17] = [
@@ -198,6 +199,8 @@ pub(crate) enum Over {
     Clients,
     /// The rate of each client.
     Rate,
+    /// The number of clients, at one rate after the other: the frontier of what is held.
+    Both,
 }
 
 /// `volley search`.
@@ -206,6 +209,7 @@ pub(crate) enum Over {
 Examples:
   volley search echo --target ws://127.0.0.1:9001/ --over clients --limit 'echo p(99) < 20ms'
   volley search echo --over rate --clients 50 --from 10 --to 2000 --limit 'echo p(99) < 20ms' --limit 'errors count == 0'
+  volley search echo --over both --rates 1/s,5/s,20/s --limit 'echo p(99) < 20ms'
 
 The load is doubled until a limit breaks or the server does not take it, what lies between is halved until it
 is within 5 %, what was found is run twice more, then half of it. A step that the generator or its machine
@@ -225,6 +229,9 @@ pub(crate) struct SearchArgs {
     /// A limit that has to hold, as `echo p(99) < 10ms`; repeat for more.
     #[arg(long, value_name = "EXPR", required = true, help_heading = "Judge")]
     pub(crate) limit: Vec<String>,
+    /// With --over both: the rates of each client, rising; more clients are never tried than broke at the rate before.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_values = ["1/s", "2/s", "5/s", "10/s"], help_heading = "Load")]
+    pub(crate) rates: Vec<Rate>,
     /// The lowest load [default: 10 clients, or 1/s].
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub(crate) from: Option<f64>,

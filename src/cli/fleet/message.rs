@@ -173,6 +173,7 @@ pub(super) fn plan(
         group: load.group,
         drops: load.drops.clone(),
         storm: load.storm,
+        trace: None,
         pacing: load.pacing,
         count: load.count,
         poisson: load.poisson,

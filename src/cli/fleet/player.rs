@@ -114,7 +114,7 @@ impl Agent<'_> {
         let redactor = redact::install(secrets.redactor());
         guard::judge_harm(&plan, args.allow_harm)?;
         let tls = route::protections(&args, Some(&plan.target.clone()))?;
-        let rehearsed = run::script(&plan)?;
+        let rehearsed = run::script(&plan, None)?;
         if rehearsed.cast.group() != plan.group {
             return Err(Trouble::usage("its clients play in groups of another size than its profile says"));
         }
@@ -124,7 +124,7 @@ impl Agent<'_> {
         if plan.ramp != ramp {
             return Err(Trouble::usage("its ramp is faster than connects from here to there may be; --over-limit lifts this"));
         }
-        let script = Arc::new(run::script(&plan)?);
+        let script = Arc::new(run::script(&plan, None)?);
         Ok(Ready { plan: Arc::new(plan), script, routes, redactor: Some(redactor) })
     }
 

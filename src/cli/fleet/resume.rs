@@ -82,7 +82,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<u8, Trouble> {
     let bus = connect(&args.at.cluster, &args.at.nats, "controller")?;
     let message = plan_of(bus.as_ref(), run)?;
     let plan = plan(&message)?;
-    let script = Arc::new(run::script(&plan)?);
+    let script = Arc::new(run::script(&plan, None)?);
     let plan = Arc::new(plan);
     let words = ["volley", "run", "resumed", "--progress", "line", "--report", "html,png"];
     let Ok(Cli { command: Command::Run(run_args) }) = <Cli as clap::Parser>::try_parse_from(words) else {

@@ -10,16 +10,18 @@ pub(super) struct Form {
     pub(super) bytes: Vec<u8>,
     /// Whether it is Base64, whose neighbours belong to it.
     pub(super) is_base64: bool,
+    /// Number of the secret.
+    pub(super) secret: usize,
 }
 
-/// All forms of `secret`: as it stands, hexadecimal in both cases, Base64 in both alphabets at all
+/// All forms of `value`, which is secret number `secret`: as it stands, hexadecimal in both cases, Base64 in both alphabets at all
 /// three alignments. Escapes are undone in the text instead, since they may be mixed.
-pub(super) fn of(secret: &str) -> Vec<Form> {
-    let plain = |bytes: Vec<u8>| Form { bytes, is_base64: false };
-    let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
-    let mut forms = vec![plain(secret.into()), plain(hex.to_uppercase().into()), plain(hex.into())];
+pub(super) fn of(secret: usize, value: &[u8]) -> Vec<Form> {
+    let plain = |bytes: Vec<u8>| Form { bytes, is_base64: false, secret };
+    let hex: String = value.iter().map(|b| format!("{b:02x}")).collect();
+    let mut forms = vec![plain(value.into()), plain(hex.to_uppercase().into()), plain(hex.into())];
     for shift in 0..3 {
-        let standard = core(secret.as_bytes(), shift);
+        let standard = core(value, shift);
         let url: Vec<u8> = standard
             .iter()
             .map(|b| {
@@ -32,7 +34,7 @@ pub(super) fn of(secret: &str) -> Vec<Form> {
                 }
             })
             .collect();
-        forms.extend([standard, url].map(|bytes| Form { bytes, is_base64: true }));
+        forms.extend([standard, url].map(|bytes| Form { bytes, is_base64: true, secret }));
     }
     forms
 }

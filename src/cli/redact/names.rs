@@ -1,6 +1,8 @@
 //! What is secret by its name: `Authorization: ..`, `token=..`, `"api_key":".."`. Told from the name
 //! alone, so it finds what others sent to a server that now says it to us.
 
+use std::ops::Range;
+
 use super::REDACTED;
 
 /// Words that make a name secret wherever they stand in it.
@@ -54,31 +56,93 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
+/// A value that is secret by its name.
+pub(super) struct Named<'t> {
+    /// The name.
+    pub(super) name: &'t str,
+    /// Where the value stands.
+    pub(super) value: Range<usize>,
+    /// Whether it is more than a word that may be prose: `invalid token: expired` says no token.
+    pub(super) is_sure: bool,
+}
+
+/// The values of the names of which `is_secret` says so, in order. With `deep` also all texts of a JSON value that is no text.
+pub(super) fn named<'t>(text: &'t str, deep: bool, is_secret: impl Fn(&str) -> bool) -> Vec<Named<'t>> {
+    let mut all = Vec::new();
+    // Everything before `known` was looked at; names do not reach back beyond `begin`.
+    let (mut begin, mut known) = (0, 0);
+    while let Some(at) = text[known..].find([':', '=']) {
+        let separator = known + at;
+        known = separator + 1;
+        let name = name_at_the_end(&text[begin..separator]);
+        if !is_secret(name) {
+            continue;
+        }
+        let is_strict =
+            text[separator..].starts_with('=') || !["token", "sig", "key"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+        let (lead, value) = value_of(name, &text[known..]);
+        // Where quotes are escaped a view without the escapes finds the same.
+        let is_plain = !text[begin..separator].trim_end().ends_with("\\\"");
+        if deep && is_plain && value.is_empty() && text[known + lead..].starts_with(['{', '[']) {
+            let (inside, end) = texts_inside(text, known + lead);
+            all.extend(inside.into_iter().map(|value| Named { name, value, is_sure: true }));
+            (begin, known) = (end, end);
+            continue;
+        }
+        if value.is_empty() || value == REDACTED {
+            continue;
+        }
+        let is_word = value.len() < 24 && value.bytes().all(|b| b.is_ascii_lowercase());
+        let is_sure = !is_word || is_strict;
+        let is_quoted = text[known..known + lead].ends_with(['"', '\'']);
+        if is_sure || is_quoted {
+            let start = known + lead;
+            all.push(Named { name, value: start..start + value.len(), is_sure });
+            (begin, known) = (start + value.len(), start + value.len());
+        }
+    }
+    all
+}
+
 /// `text` with the values of secret names replaced.
 pub(super) fn blank(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find([':', '=']) {
-        let (before, behind) = rest.split_at(at + 1);
-        out.push_str(before);
-        rest = behind;
-        let name = name_at_the_end(&out[..out.len() - 1]);
-        if !looks_secret(name) {
-            continue;
-        }
-        let is_strict = before.ends_with('=') || !["token", "sig", "key"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
-        let (lead, value) = value_of(name, behind);
-        let is_word = value.len() < 24 && value.bytes().all(|b| b.is_ascii_lowercase());
-        // `invalid token: expired` says no token.
-        if value.is_empty() || value == REDACTED || (is_word && !is_strict) {
-            continue;
-        }
-        out.push_str(&behind[..lead]);
+    let mut at = 0;
+    for named in named(text, false, looks_secret).iter().filter(|named| named.is_sure) {
+        out.push_str(&text[at..named.value.start]);
         out.push_str(REDACTED);
-        rest = &behind[lead + value.len()..];
+        at = named.value.end;
     }
-    out.push_str(rest);
+    out.push_str(&text[at..]);
     out
+}
+
+/// The texts inside the JSON object or list that begins at `from`, without names, and where it ends.
+fn texts_inside(text: &str, from: usize) -> (Vec<Range<usize>>, usize) {
+    let bytes = text.as_bytes();
+    let (mut found, mut depth, mut at) = (Vec::new(), 0usize, from);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 1 => return (found, at + 1),
+            b'}' | b']' => depth -= 1,
+            b'"' => {
+                let start = at + 1;
+                at = start;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                let end = at.min(bytes.len());
+                let is_name = text[(end + 1).min(text.len())..].trim_start_matches(' ').starts_with(':');
+                if !is_name && end > start {
+                    found.push(start..end);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    (found, bytes.len())
 }
 
 /// The name that ends `text`, without the quotes and spaces between it and what follows.

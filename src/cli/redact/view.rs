@@ -19,10 +19,9 @@ const WAYS: [(u8, Undo); 4] = [(b'%', percent), (b'+', form), (b'\\', json), (b'
 
 impl View {
     /// The text as it stands, and as it reads in each of the ways that it may be escaped.
-    pub(super) fn all(text: &str) -> impl Iterator<Item = View> {
-        let plain = View { bytes: text.as_bytes().to_vec(), at: (0..=text.len()).collect() };
-        let undone =
-            WAYS.into_iter().filter(|(mark, _)| text.as_bytes().contains(mark)).map(|(_, undo)| View::undone(text.as_bytes(), undo));
+    pub(super) fn all(text: &[u8]) -> impl Iterator<Item = View> {
+        let plain = View { bytes: text.to_vec(), at: (0..=text.len()).collect() };
+        let undone = WAYS.into_iter().filter(|(mark, _)| text.contains(mark)).map(|(_, undo)| View::undone(text, undo));
         std::iter::once(plain).chain(undone)
     }
 

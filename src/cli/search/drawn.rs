@@ -40,7 +40,7 @@ pub(super) fn drawn(outcome: &Outcome, profile: &str) -> Steps {
 }
 
 /// The largest figure at each load, from the lowest load to the highest.
-fn line(outcome: &Outcome, of: impl Fn(&Step) -> Option<u64>) -> Vec<(f64, u64)> {
+pub(super) fn line(outcome: &Outcome, of: impl Fn(&Step) -> Option<u64>) -> Vec<(f64, u64)> {
     let mut points: Vec<(f64, u64)> = outcome.steps.iter().filter_map(|step| Some((step.load, of(step)?))).collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
     points.dedup_by(|next, kept| (next.0 - kept.0).abs() < f64::EPSILON);

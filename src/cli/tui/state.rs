@@ -394,7 +394,7 @@ fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
 fn merged(recent: &VecDeque<Brief>, seconds: usize) -> (Hist, u64) {
     let (mut hist, mut unanswered) = (Hist::new(), 0);
     for brief in recent.iter().rev().take(seconds) {
-        hist.merge_buckets(&brief.buckets, &brief.exact);
+        hist.merge_buckets(brief.buckets.iter().copied(), &brief.exact);
         unanswered += brief.unanswered;
     }
     (hist, unanswered)

@@ -25,6 +25,7 @@ fn recipe(manifest: &Manifest) -> Vec<(&'static str, String)> {
     let target = format!("{}{}", plan.target, if plan.reference_server { " (reference server)" } else { "" });
     let load = match (plan.closed, &plan.rate) {
         (Some(n), _) => format!("closed loop, {n} outstanding a client"),
+        (None, Some(rate)) if plan.trace.is_some() => rate.clone(),
         (None, Some(rate)) => format!("{rate} a client"),
         (None, None) => "connections only".into(),
     };

@@ -15,7 +15,6 @@ use crate::report::limit::LimitFigures;
 use crate::report::limit::SeriesFigures;
 use crate::report::quantile::SHOW_BEYOND;
 use crate::report::words;
-use crate::tally::Hist;
 
 /// Quantiles of lag, the highest with enough samples is judged.
 const LAG_QUANTILES: [(&str, f64); 3] = [("p99", 0.99), ("p90", 0.9), ("p50", 0.5)];
@@ -62,12 +61,10 @@ fn lag(parts: &Parts<'_>) -> Option<Lag> {
 
 /// Share of planned sends that were later than allowed in seconds in which that was our doing.
 fn own_late_share(parts: &Parts<'_>, allowed_ns: u64) -> f64 {
-    let (mut late, mut all, mut second) = (0, 0, Hist::new());
+    let (mut late, mut all) = (0, 0);
     for interval in parts.run.intervals.iter().filter(|i| i.tag == "lag") {
         all += interval.hist.len();
-        second.reset();
-        second.add(&interval.hist);
-        let lag_ns = second.quantile(0.99).unwrap_or(0);
+        let lag_ns = interval.hist.quantile(0.99).unwrap_or(0);
         if rows_of(parts, interval).iter().any(|row| lag_is_ours(row, lag_ns)) {
             late += interval.hist.buckets().filter(|(ns, _)| *ns > allowed_ns).map(|(_, n)| n).sum::<u64>();
         }

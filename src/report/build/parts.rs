@@ -128,6 +128,8 @@ fn counts(run: &Run) -> SummaryCounts {
             (&mut c.unsolicited, row.unsolicited),
             (&mut c.replayed, row.replayed),
             (&mut c.recovered, row.recovered),
+            (&mut c.waited, row.waited),
+            (&mut c.unasked, row.unasked),
             (&mut c.bytes_out, row.bytes_out),
             (&mut c.bytes_in, row.bytes_in),
             (&mut given_up, row.unanswered),

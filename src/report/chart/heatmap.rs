@@ -22,9 +22,9 @@ use crate::report::scale::time_ticks;
 use crate::report::scene::Anchor;
 use crate::report::scene::Dash;
 use crate::report::scene::Ink;
-use crate::report::scene::LEVELS;
 use crate::report::scene::Rect;
 use crate::report::scene::Scene;
+use crate::report::scene::Shades;
 use crate::report::scene::Shape;
 use crate::report::scene::heat_level;
 use crate::report::scene::text_width;
@@ -57,7 +57,7 @@ pub(crate) fn draw(scene: &mut Scene, heat: &Heat, area: Rect, look: Look, most_
 
     scene.fill(plot, Ink::Heat(0), 1.0);
     let levels = merged.iter().map(|c| c.iter().map(|n| heat_level(*n, most)).collect()).collect();
-    scene.shapes.push(Shape::Cells(plot, levels));
+    scene.shapes.push(Shape::Cells(plot, levels, Shades::Heat));
     axis(scene, plot, &draft_ticks(from, to, plot, look), look);
     minor_rows(scene, plot, &y.map, look);
     scene.text(area.x, area.y + look.text, &format!("Latency ({}, log scale)", draft.unit()), Ink::Muted, look.text, Anchor::Start);
@@ -86,22 +86,22 @@ fn merge(heat: &Heat, low: usize, high: usize, most: usize) -> Vec<Vec<u64>> {
 }
 
 /// The latency axis of a heat map: it ends where the rows end, so that cells and lines agree.
-struct Exactly {
-    map: Linear,
+pub(super) struct Exactly {
+    pub(super) map: Linear,
 }
 
 impl Exactly {
-    fn new(from: u64, to: u64, plot: Rect) -> Self {
+    pub(super) fn new(from: u64, to: u64, plot: Rect) -> Self {
         Exactly { map: Linear::new((from.max(1) as f64).log10(), (to.max(2) as f64).log10(), plot.bottom(), plot.y) }
     }
 
-    fn at(&self, ns: u64) -> f64 {
+    pub(super) fn at(&self, ns: u64) -> f64 {
         self.map.held((ns.max(1) as f64).log10())
     }
 }
 
 /// 1-2-5 ticks that lie inside the rows.
-fn draft_ticks(from: u64, to: u64, plot: Rect, look: Look) -> Vec<Tick> {
+pub(super) fn draft_ticks(from: u64, to: u64, plot: Rect, look: Look) -> Vec<Tick> {
     let y = Exactly::new(from, to, plot);
     let wide = Latency::new(from, to, plot.bottom(), plot.y);
     let mut ticks = wide.ticks_by(|ns| y.map.at((ns.max(1.0)).log10()), look.text * 1.5);
@@ -109,7 +109,7 @@ fn draft_ticks(from: u64, to: u64, plot: Rect, look: Look) -> Vec<Tick> {
     ticks
 }
 
-fn axis(scene: &mut Scene, plot: Rect, ticks: &[Tick], look: Look) {
+pub(super) fn axis(scene: &mut Scene, plot: Rect, ticks: &[Tick], look: Look) {
     for tick in ticks.iter().filter(|t| !t.label.is_empty()) {
         scene.line(vec![(plot.x - look.text * 0.4, tick.at), (plot.x, tick.at)], Ink::Axis, look.line / 2.0, Dash::Solid);
         scene.text(plot.x - look.text * 0.6, tick.at + look.text * 0.36, &tick.label, Ink::Muted, look.text, Anchor::End);
@@ -118,25 +118,30 @@ fn axis(scene: &mut Scene, plot: Rect, ticks: &[Tick], look: Look) {
 
 /// The colours from one answer to the most, at the top right.
 fn scale_legend(scene: &mut Scene, head: Rect, most: u64, look: Look) {
+    shades_legend(scene, head, Shades::Heat, ["1", &grouped(most)], "answers per cell", look);
+}
+
+/// The colours of cells from one end to the other, at the top right, with what they stand for where there is room.
+pub(super) fn shades_legend(scene: &mut Scene, head: Rect, shades: Shades, ends: [&str; 2], words: &str, look: Look) {
     let bar = (head.w * 0.3).min(220.0 * look.text / 12.0);
-    let words = "answers per cell";
-    let last = grouped(most);
-    let right = head.right() - text_width(&last, look.text) - look.text * 0.6;
+    let right = head.right() - text_width(ends[1], look.text) - look.text * 0.6;
     let (x, y, h) = (right - bar, head.y + look.text * 0.15, look.text * 1.0);
-    let step = bar / f64::from(LEVELS);
+    let levels = shades.levels();
+    let step = bar / levels.len() as f64;
     scene.fill(
         Rect { x: x - look.text * 0.2, y: y - look.text * 0.2, w: bar + look.text * 0.4, h: h + look.text * 0.4 },
         Ink::Heat(0),
         1.0,
     );
-    for level in 1..=LEVELS {
-        scene.fill(Rect { x: x + step * f64::from(level - 1), y, w: step + 0.3, h }, Ink::Heat(level), 1.0);
+    for (place, level) in levels.into_iter().enumerate() {
+        scene.fill(Rect { x: x + step * place as f64, y, w: step + 0.3, h }, shades.ink(level), 1.0);
     }
     let base = head.y + look.text;
-    scene.text(right + look.text * 0.5, base, &last, Ink::Muted, look.text, Anchor::Start);
-    scene.text(x - look.text * 0.6, base, "1", Ink::Muted, look.text, Anchor::End);
-    if x - text_width(words, look.text) - look.text * 2.5 > head.x + text_width("Latency (ms, log scale)", look.text) - look.text * 3.0 {
-        scene.text(x - look.text * 1.9, base, words, Ink::Muted, look.text, Anchor::End);
+    scene.text(right + look.text * 0.5, base, ends[1], Ink::Muted, look.text, Anchor::Start);
+    scene.text(x - look.text * 0.6, base, ends[0], Ink::Muted, look.text, Anchor::End);
+    let left = x - look.text * 1.2 - text_width(ends[0], look.text);
+    if left - text_width(words, look.text) > head.x + text_width("Latency (ms, log scale)", look.text) - look.text * 1.5 {
+        scene.text(left, base, words, Ink::Muted, look.text, Anchor::End);
     }
 }
 

@@ -1,9 +1,15 @@
 //! What a comparison keeps of a run: a few histograms, not its seconds.
 
 use super::gate::Gate;
+use super::heat;
+use super::heat::Counts;
+use crate::record::Interval;
+use crate::record::Known;
 use crate::record::Machine;
 use crate::record::PlanRecord;
 use crate::record::Run;
+use crate::record::SECTION_MARK;
+use crate::record::SECTIONS;
 use crate::report::build;
 use crate::report::quantile::Answers;
 use crate::report::quantile::GATE_BEYOND;
@@ -11,9 +17,7 @@ use crate::report::quantile::SHOW_BEYOND;
 use crate::report::quantile::Shown;
 use crate::report::view::Verdict;
 use crate::tally::Hist;
-
-/// Contiguous sections of one run.
-const SECTIONS: usize = 6;
+use crate::tally::Sparse;
 
 /// A run, reduced.
 #[derive(Clone, Debug)]
@@ -44,6 +48,7 @@ struct Measured {
     name: String,
     load: bool,
     times: [Times; 2],
+    heat: Counts,
 }
 
 /// Response or service of a series.
@@ -51,11 +56,17 @@ struct Measured {
 struct Times {
     hist: Option<Hist>,
     unanswered: u64,
-    sections: Vec<Hist>,
+    sections: Vec<Sparse>,
 }
 
 impl Digest {
-    /// Reduces a run.
+    /// Whether [`Digest::of`] needs the seconds of a tag: those of `lag` for the verdict; all of them when a limit holds for
+    /// stretches of the run, or when the record has no sections. Heat maps want all of them, too.
+    pub fn needs(known: Known<'_>, tag: &str) -> bool {
+        tag == "lag" || !known.has_sections || known.manifest.plan.limits.iter().any(|limit| limit.contains("over="))
+    }
+
+    /// Reduces a run. A run without the seconds of a series has no heat map of it.
     pub fn of(place: &str, run: &Run) -> Digest {
         let view = build::view(run);
         let manifest = &run.manifest;
@@ -63,6 +74,7 @@ impl Digest {
             name: record.name.clone(),
             load: record.load,
             times: [times(run, &record.name, &response), times(run, &format!("{}/service", record.name), &service)],
+            heat: heat::counts(manifest.plan.measure_from_ns(), manifest.plan.duration_ns, seconds(run, &record.name)),
         });
         Digest {
             place: place.to_owned(),
@@ -119,6 +131,11 @@ impl Digest {
         build::curve_of(Answers::censored(times.hist.as_ref(), times.unanswered, self.plan.timeout_ns))
     }
 
+    /// Answers over time and latency, for a heat map; without any when the seconds were not read.
+    pub(super) fn heat(&self, series: &str) -> Option<&Counts> {
+        self.series.iter().find(|s| s.name == series).map(|s| &s.heat)
+    }
+
     /// Logarithms of the gated quantile in six contiguous sections; fewer when some are empty.
     pub fn log_sections(&self, gate: &Gate) -> Vec<f64> {
         let sections = self.times(gate).map_or(&[][..], |times| &times.sections);
@@ -147,13 +164,26 @@ impl Digest {
     }
 }
 
+/// The seconds of a tag.
+fn seconds<'a>(run: &'a Run, tag: &'a str) -> impl Iterator<Item = &'a Interval> {
+    run.intervals.iter().filter(move |interval| interval.tag == tag)
+}
+
 fn times(run: &Run, tag: &str, answers: &Answers<'_>) -> Times {
+    let stored: Vec<Sparse> =
+        (1..=SECTIONS).filter_map(|number| run.sections.get(&format!("{tag}{SECTION_MARK}{number}")).cloned()).collect();
+    let sections = if stored.is_empty() { sections(run, tag) } else { stored };
+    Times { hist: answers.hist().cloned(), unanswered: answers.unanswered(), sections }
+}
+
+/// Six sections made of the seconds, for a record that was not closed.
+fn sections(run: &Run, tag: &str) -> Vec<Sparse> {
     let plan = &run.manifest.plan;
-    let mut sections = vec![Hist::new(); SECTIONS];
-    for interval in run.intervals.iter().filter(|interval| interval.tag == tag) {
+    let mut sections = vec![Sparse::default(); SECTIONS as usize];
+    for interval in seconds(run, tag) {
         let into = interval.t_ns.saturating_add(interval.span_ns / 2).saturating_sub(plan.measure_from_ns());
         let number = (into as f64 / plan.duration_ns.max(1) as f64 * SECTIONS as f64) as usize;
-        sections[number.min(SECTIONS - 1)].add(&interval.hist);
+        sections[number.min(SECTIONS as usize - 1)].merge(&interval.hist);
     }
-    Times { hist: answers.hist().cloned(), unanswered: answers.unanswered(), sections }
+    sections
 }

@@ -11,6 +11,8 @@
 //! leaves 1 in more than one comparison of ten.
 
 use super::digest::Digest;
+use super::heat;
+use super::heat::Heats;
 use super::stats;
 use super::stats::Estimate;
 
@@ -32,6 +34,8 @@ pub struct Picture {
     pub curves: [Vec<Vec<(f64, u64)>>; 2],
     /// The shift function; quantiles that some run cannot show are left out.
     pub shift: Vec<Shift>,
+    /// Both sides over time and latency; `None` when the seconds were not read.
+    pub heats: Option<Heats>,
 }
 
 /// The ratio of the two sides at a quantile.
@@ -50,7 +54,12 @@ pub struct Shift {
 /// Draws a series.
 pub(super) fn picture(series: &str, base: &[Digest], new: &[Digest]) -> Picture {
     let curves = [base, new].map(|side| side.iter().map(|run| run.curve(series)).collect());
-    Picture { series: series.to_owned(), curves, shift: shift(series, base, new) }
+    Picture { series: series.to_owned(), curves, shift: shift(series, base, new), heats: heats(series, base, new) }
+}
+
+fn heats(series: &str, base: &[Digest], new: &[Digest]) -> Option<Heats> {
+    let [base_counts, new_counts] = [base, new].map(|side| side.iter().filter_map(|run| run.heat(series)).collect::<Vec<_>>());
+    heat::heats(base.first()?.plan.duration_ns, &base_counts, &new_counts)
 }
 
 fn shift(series: &str, base: &[Digest], new: &[Digest]) -> Vec<Shift> {
@@ -89,7 +98,7 @@ fn t(both: &[Vec<f64>; 2], deal: &[usize]) -> f64 {
     for (place, value) in all.iter().enumerate() {
         if deal.contains(&place) { base.push(*value) } else { new.push(*value) }
     }
-    stats::welch(&base, &new).map_or(0.0, |e| if e.error > 0.0 { (e.log_ratio / e.error).abs() } else { 0.0 })
+    stats::welch_t(&base, &new).abs()
 }
 
 /// All ways to choose `k` of `n` places, or every so manieth of them.

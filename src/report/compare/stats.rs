@@ -82,6 +82,12 @@ fn variance(x: &[f64]) -> f64 {
     x.iter().map(|v| (v - m).powi(2)).sum::<f64>() / (x.len() as f64 - 1.0)
 }
 
+/// Welch's t of two sets of at least two values each, without its interval; 0 without any spread.
+pub(super) fn welch_t(base: &[f64], new: &[f64]) -> f64 {
+    let error = (variance(base) / base.len() as f64 + variance(new) / new.len() as f64).sqrt();
+    if error > 0.0 { (mean(new) - mean(base)) / error } else { 0.0 }
+}
+
 /// Welch's comparison of two sets of at least two values each.
 pub fn welch(base: &[f64], new: &[f64]) -> Option<Estimate> {
     if base.len() < 2 || new.len() < 2 {

@@ -12,10 +12,12 @@ use super::tables::row;
 use super::tables::table;
 use crate::report::chart::Look;
 use crate::report::chart::forest;
+use crate::report::chart::heats;
 use crate::report::chart::shift;
 use crate::report::chart::sides;
 use crate::report::compare::Comparison;
 use crate::report::compare::Metric;
+use crate::report::compare::heat::Heats;
 use crate::report::compare::picture::Picture;
 use crate::report::compare::stats::Answer;
 use crate::report::compare::text::answer;
@@ -163,7 +165,42 @@ fn series(i: usize, picture: &Picture) -> String {
         shift::draw(scene, picture, area, Look { right: if wide { 40.0 } else { 20.0 }, ..look });
         None
     });
-    section(&format!("series-{i}"), &format!("How did {name} change?"), &format!("{curves}<h3>Shift function</h3>\n{shifts}"))
+    let heats = picture.heats.as_ref().map_or(String::new(), |found| heat_maps(i, picture, found));
+    section(&format!("series-{i}"), &format!("How did {name} change?"), &format!("{curves}<h3>Shift function</h3>\n{shifts}{heats}"))
+}
+
+/// Both sides over time on one scale, and their difference.
+fn heat_maps(i: usize, picture: &Picture, heats: &Heats) -> String {
+    let described = Figure {
+        id: &format!("heats-{i}"),
+        title: &format!("{} over time, base, new and difference", picture.series),
+        caption: "Answers by measured time and latency, the mean of each side's runs, both on one scale; beneath, where the new runs have more and where fewer.",
+        legend: String::new(),
+        table: heat_table(heats),
+        heights: (620.0, 620.0),
+    };
+    let drawing = figure(&described, |scene, area, look, wide| {
+        heats::draw(scene, heats, area, Look { right: if wide { 40.0 } else { 20.0 }, ..look });
+        None
+    });
+    format!("<h3>Over time</h3>\n{drawing}")
+}
+
+/// Median of each side in each column.
+fn heat_table(heats: &Heats) -> String {
+    let median = |column: &[f64]| {
+        let half = column.iter().sum::<f64>() / 2.0;
+        let mut sum = 0.0;
+        let row = column.iter().position(|n| {
+            sum += n;
+            sum >= half && half > 0.0
+        });
+        words::time_or_na(row.map(|row| heats.edges_ns[row + 1]))
+    };
+    let from = |column: usize| scale::clock((column as u64 * heats.column_ns) as f64 / 1e9);
+    let [base, new] = [0, 1].map(|side| heats.sides[side].iter().map(|column| median(column)).collect::<Vec<_>>());
+    let columns = [(0..base.len()).map(from).collect(), base, new];
+    number_table("Median by measured time", &["#From", "#Median of base at most", "#Median of new at most"], &columns)
 }
 
 fn shift_table(picture: &Picture) -> String {

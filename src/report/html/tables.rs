@@ -284,7 +284,12 @@ fn traffic(view: &View) -> String {
     row(&mut body, &[("", "Bytes read"), ("n", &bytes_text(counts.bytes_in))]);
     row(&mut body, &[("", "Duplicate answers"), ("n", &grouped(counts.duplicate))]);
     row(&mut body, &[("", "Unsolicited answers"), ("n", &grouped(counts.unsolicited))]);
-    for (name, n) in [("Replayed after a loss", counts.replayed), ("Recovered by replay alone", counts.recovered)] {
+    for (name, n) in [
+        ("Replayed after a loss", counts.replayed),
+        ("Recovered by replay alone", counts.recovered),
+        ("Sends of the trace that waited for what had to come first", counts.waited),
+        ("Sends of the trace that nobody asked for", counts.unasked),
+    ] {
         if n > 0 {
             row(&mut body, &[("", name), ("n", &grouped(n))]);
         }

@@ -25,6 +25,7 @@ use crate::report::scene::Dash;
 use crate::report::scene::Ink;
 use crate::report::scene::Rect;
 use crate::report::scene::Scene;
+use crate::report::scene::Shades;
 use crate::report::scene::Shape;
 use crate::report::scene::Theme;
 
@@ -75,7 +76,7 @@ impl Canvas<'_> {
                     self.polygon(&corners, self.style(*ink, 1.0))
                 }
             }
-            Shape::Cells(rect, columns) => self.cells(rect, columns),
+            Shape::Cells(rect, columns, shades) => self.cells(rect, columns, *shades),
             Shape::Open(_) | Shape::Close => Ok(()),
         }
     }
@@ -132,13 +133,13 @@ impl Canvas<'_> {
         Ok(())
     }
 
-    fn cells(&self, rect: &Rect, columns: &[Vec<u8>]) -> Done {
+    fn cells(&self, rect: &Rect, columns: &[Vec<u8>], shades: Shades) -> Done {
         let rows = columns.first().map_or(0, Vec::len);
         let (w, h) = (rect.w / columns.len().max(1) as f64, rect.h / rows.max(1) as f64);
         for (i, column) in columns.iter().enumerate() {
             for (j, level) in column.iter().enumerate().filter(|(_, level)| **level > 0) {
                 let cell = Rect { x: rect.x + w * i as f64, y: rect.bottom() - h * (j + 1) as f64, w, h };
-                self.fill(&cell, self.style(Ink::Heat(*level), 1.0))?;
+                self.fill(&cell, self.style(shades.ink(*level), 1.0))?;
             }
         }
         Ok(())

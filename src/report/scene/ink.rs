@@ -17,6 +17,8 @@ pub(crate) enum Ink {
     Series(usize),
     /// A level of the heat map, 1 to [`LEVELS`]; 0 is the empty ground.
     Heat(u8),
+    /// A level of a map of differences: 1 to 12 rising for fewer, 13 to [`LEVELS`] rising for more; 0 is the ground of the heat map.
+    Change(u8),
     /// p50 over a heat map.
     OverP50,
     /// p99 over a heat map.
@@ -41,6 +43,33 @@ pub(crate) enum Ink {
     Good,
 }
 
+/// What the levels of a grid of cells stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shades {
+    /// Counts.
+    Heat,
+    /// Differences of counts.
+    Change,
+}
+
+impl Shades {
+    /// The ink of a level.
+    pub(crate) fn ink(self, level: u8) -> Ink {
+        match self {
+            Shades::Heat => Ink::Heat(level),
+            Shades::Change => Ink::Change(level),
+        }
+    }
+
+    /// The levels from one end of the scale to the other.
+    pub(crate) fn levels(self) -> Vec<u8> {
+        match self {
+            Shades::Heat => (1..=LEVELS).collect(),
+            Shades::Change => (1..=HALF).rev().chain([0]).chain(HALF + 1..=LEVELS).collect(),
+        }
+    }
+}
+
 /// What a drawing lies on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
@@ -53,6 +82,8 @@ pub enum Theme {
 
 /// Levels of the heat map above the empty ground.
 pub(crate) const LEVELS: u8 = 24;
+/// Levels of a map of differences on either side.
+pub(crate) const HALF: u8 = LEVELS / 2;
 
 impl Ink {
     /// The class that themes address.
@@ -60,6 +91,7 @@ impl Ink {
         match self {
             Ink::Series(i) => format!("k-s{}", i % 6),
             Ink::Heat(level) => format!("k-h{level}"),
+            Ink::Change(level) => format!("k-d{level}"),
             Ink::Text => "k-text".into(),
             Ink::Muted => "k-muted".into(),
             Ink::Grid => "k-grid".into(),
@@ -84,7 +116,8 @@ impl Ink {
     /// the same in both themes.
     pub(crate) fn rgb(self, theme: Theme) -> [u8; 3] {
         match (self, theme) {
-            (Ink::Heat(0), _) => [0x06, 0x1B, 0x3A],
+            (Ink::Heat(0) | Ink::Change(0), _) => [0x06, 0x1B, 0x3A],
+            (Ink::Change(level), _) => change(level.min(LEVELS)),
             (Ink::Heat(level), _) => cividis(0.16 + 0.84 * f64::from(level.min(LEVELS) - 1) / f64::from(LEVELS - 1)),
             (Ink::OverP50, _) => [0xFF, 0xFF, 0xFF],
             (Ink::OverP99, _) => [0xFF, 0x7A, 0x3D],
@@ -151,6 +184,21 @@ fn cividis(t: f64) -> [u8; 3] {
     [r, g, b].map(|v| v.round().clamp(0.0, 255.0) as u8)
 }
 
+/// From the ground towards light blue for fewer, towards light orange for more: the pair of hues that all kinds of colour vision tell
+/// apart (Okabe and Ito).
+fn change(level: u8) -> [u8; 3] {
+    let (far, step) = if level > HALF { ([0xFF, 0xB0, 0x4D], level - HALF) } else { ([0x7F, 0xD0, 0xFF], level) };
+    let share = 0.18 + 0.82 * f64::from(step) / f64::from(HALF);
+    let ground = Ink::Heat(0).rgb(Theme::Light);
+    std::array::from_fn(|i| (f64::from(ground[i]) + (f64::from(far[i]) - f64::from(ground[i])) * share).round() as u8)
+}
+
+/// The level of a difference when the largest is `most`: linear, 0 for what is less than half a level.
+pub(crate) fn change_level(difference: f64, most: f64) -> u8 {
+    let step = if most > 0.0 { (difference.abs() / most * f64::from(HALF)).round().clamp(0.0, f64::from(HALF)) as u8 } else { 0 };
+    if difference > 0.0 && step > 0 { HALF + step } else { step }
+}
+
 /// The level of a count when the largest count is `most`: logarithmic, 0 only for none.
 pub(crate) fn heat_level(count: u64, most: u64) -> u8 {
     match count {
@@ -170,6 +218,14 @@ mod tests {
         assert_eq!(heat_level(1, 100), 1);
         assert_eq!(heat_level(100, 100), LEVELS);
         assert_eq!(heat_level(1, 1), LEVELS);
+    }
+
+    #[test]
+    fn differences_go_both_ways() {
+        assert_eq!([-10.0, -0.1, 0.0, 0.1, 5.0, 10.0].map(|d| change_level(d, 10.0)), [HALF, 0, 0, 0, HALF + 6, LEVELS]);
+        assert_eq!(change_level(0.0, 0.0), 0);
+        let [fewer, more] = [Ink::Change(HALF), Ink::Change(LEVELS)].map(|ink| ink.rgb(Theme::Dark));
+        assert!(fewer[2] > fewer[0] && more[0] > more[2], "{fewer:?} {more:?}");
     }
 
     #[test]

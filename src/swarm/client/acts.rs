@@ -66,6 +66,15 @@ impl Client {
         }
     }
 
+    /// A WebSocket ping falls due.
+    pub(in crate::swarm) fn ping_due(&mut self, desk: &mut Desk, due: u64) {
+        if self.state == State::Open && self.outbox.is_none() {
+            desk.payload.clear();
+            desk.payload.extend_from_slice(&self.dialogue.ping_payload());
+            self.transmit(desk, Carried::Ping { due });
+        }
+    }
+
     /// Which connection of the client this is, within 16 bits.
     pub(in crate::swarm) fn life(&self) -> u16 {
         self.dialogue.attempt() as u16
@@ -94,6 +103,7 @@ impl Client {
                 }
                 self.begin(desk);
             }
+            Effect::Say(reply) if self.dialogue.leaves_to_trace(reply) => self.play_held(desk, reply),
             Effect::Say(reply) => self.say(desk, reply, at, true),
             Effect::Flooded => self.flooded(desk, at),
             Effect::Beat(beat, after) => desk.note(client, Note::Beat { beat, from: at, after }),

@@ -46,6 +46,7 @@ impl Outbox {
 
     /// Sends of the load that have not left.
     pub(super) fn load_frames(&self) -> u64 {
-        self.frames.iter().filter(|(_, carried)| matches!(carried, Carried::Load { .. })).count() as u64
+        let is_load = |carried: &Carried| matches!(carried, Carried::Load { .. } | Carried::Played { .. });
+        self.frames.iter().filter(|(_, carried)| is_load(carried)).count() as u64
     }
 }

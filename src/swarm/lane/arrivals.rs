@@ -20,6 +20,15 @@ use crate::wire::Opened;
 const CLOSE_WAIT: u64 = 5 * SECOND;
 
 impl Lane {
+    /// Adopts the connections that were made since the last turn.
+    pub(super) fn take_dialed(&mut self) {
+        while self.dialing + self.calling > 0
+            && let Ok(dialed) = self.lines.dialed.try_recv()
+        {
+            self.adopt(dialed);
+        }
+    }
+
     /// Takes what became of what was asked for a client.
     pub(super) fn adopt(&mut self, Dialed { place, what }: Dialed) {
         match what {
@@ -71,22 +80,30 @@ impl Lane {
     /// answered, or the timeout is over, or the client is wanted again.
     pub(super) fn leave(&mut self, place: usize, due: u64) {
         let now = self.desk.clock.now();
+        if self.desk.pages.is_some() {
+            // What is due in the same millisecond goes before the close.
+            self.clients[place].steps_due(&mut self.desk, now);
+        }
+        let client = self.plan.share().client_at(self.number, place);
+        let code = self.plan.trace.as_ref().map_or(Some(1000), |trace| trace.close_code(client));
         let next = self.span(place).map_or(u64::MAX, |span| span.from.0);
         let until = due.saturating_add(self.plan.timeout.0).min(next);
         if self.clients[place].outstanding() > 0 && now < until && !self.desk.is_draining {
             return self.lingering.push((place as u32, until));
         }
-        self.clients[place].close(&mut self.desk, Some(1000));
+        self.clients[place].close(&mut self.desk, code);
     }
 
     /// Closes the connections of those who left and have nothing to wait for any more.
     pub(super) fn see_off(&mut self, now: u64) {
-        let (clients, desk) = (&mut self.clients, &mut self.desk);
+        let (clients, desk, plan, number) = (&mut self.clients, &mut self.desk, &self.plan, self.number);
         self.lingering.retain(|&(place, until)| {
             let client = &mut clients[place as usize];
             let stays = client.outstanding() > 0 && now < until && client.is_connected();
             if !stays {
-                client.close(desk, Some(1000));
+                let trace = plan.trace.as_ref();
+                let code = trace.map_or(Some(1000), |trace| trace.close_code(plan.share().client_at(number, place as usize)));
+                client.close(desk, code);
             }
             stays
         });
@@ -117,6 +134,7 @@ impl Lane {
                     self.wheel.enter(place as u32, Beat::Deadline, self.courses[place].set_deadline(until));
                 }
                 Note::Ready { at } => self.back(place, at),
+                Note::Step { at } => self.wheel.enter(place as u32, Beat::Load, at),
                 Note::Beat { beat, from, after } => {
                     let due = (from + after).next_multiple_of(MILLI);
                     self.wheel.enter(place as u32, Beat::Said { beat: beat as u8, life: self.clients[place].life() }, due);

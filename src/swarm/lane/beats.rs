@@ -22,6 +22,25 @@ impl Lane {
         }
     }
 
+    /// Steps of the trace fall due for a client.
+    pub(super) fn step(&mut self, place: u32, due: u64, now: u64) {
+        let client = &mut self.clients[place as usize];
+        if self.desk.is_draining || client.wakes_at() != due {
+            return;
+        }
+        if let Some(next) = client.steps_due(&mut self.desk, now) {
+            self.wheel.enter(place, Beat::Load, next);
+        }
+    }
+
+    /// The load is over: what of the trace fell due and was not sent.
+    pub(super) fn never_played(&mut self) {
+        let until = self.desk.clock.now().min(self.plan.measure_until().0);
+        if self.desk.pages.is_some() && !self.control.is_stopping() {
+            self.clients.iter_mut().for_each(|client| client.never_played(&mut self.desk, until));
+        }
+    }
+
     /// Beats go on while the last answers are awaited: a connection without its heartbeat would be closed.
     pub(super) fn said(&mut self, place: u32, beat: u8, life: u16, due: u64) {
         if let Some(again) = self.clients[place as usize].beat_due(&mut self.desk, usize::from(beat), life, due) {
@@ -32,16 +51,19 @@ impl Lane {
 }
 
 /// The first beats of every client.
-pub(super) fn timetable(plan: &Plan, script: &Script, clients: &[Client], numbers: impl Iterator<Item = u64>) -> Wheel {
+pub(super) fn timetable(plan: &Plan, script: &Script, clients: &mut [Client], numbers: impl Iterator<Item = u64>) -> Wheel {
     let mut wheel = Wheel::new();
-    for (place, (client, number)) in clients.iter().zip(numbers).enumerate() {
+    for (place, (client, number)) in clients.iter_mut().zip(numbers).enumerate() {
         for (_, at) in plan.drops.iter().filter(|(role, _)| *role == client.role()) {
             wheel.enter(place as u32, Beat::Drop, plan.measure_from().plus(*at).0.next_multiple_of(MILLI));
         }
         if let Some(storm) = plan.storm.filter(|storm| storm.strikes(number)) {
             wheel.enter(place as u32, Beat::Storm, plan.measure_from().plus(storm.at).0.next_multiple_of(MILLI));
         }
-        if script.has_load(client.role())
+        if let Some(due) = client.first_step(plan, script) {
+            wheel.enter(place as u32, Beat::Load, due);
+        } else if plan.trace.is_none()
+            && script.has_load(client.role())
             && let Some(due) = plan.shape().and_then(|s| s.due_from(client.place, 0))
         {
             wheel.enter(place as u32, Beat::Load, due.0);
