@@ -1,6 +1,7 @@
 //! `volley run`: from the command line to a record and its reports.
 
-use std::path::Path;
+mod engine;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
@@ -11,6 +12,8 @@ use std::time::UNIX_EPOCH;
 
 use nix::sys::signal::Signal;
 
+pub(super) use engine::Engine;
+
 use super::Trouble;
 use super::args::RunArgs;
 use super::child::Server;
@@ -18,7 +21,6 @@ use super::data::Data;
 use super::dry;
 use super::fleet;
 use super::fleet::lead::Lead;
-use super::fleet::lead::Leading;
 use super::guard;
 use super::limits;
 use super::live;
@@ -45,7 +47,6 @@ use crate::dialogue::Cast;
 use crate::dialogue::Score;
 use crate::dialogue::Script;
 use crate::dialogue::Values;
-use crate::fleet::controller::Fleet;
 use crate::plan::Plan;
 use crate::plan::Target;
 use crate::record::Event;
@@ -53,12 +54,10 @@ use crate::record::Manifest;
 use crate::record::Writer;
 use crate::record::row;
 use crate::report::limit::Live;
-use crate::swarm;
 use crate::swarm::Control;
 use crate::swarm::Sink;
 use crate::tally::Second;
 use crate::units::Nanos;
-use crate::wire::Clock;
 use crate::wire::Routes;
 
 /// Runs a load test; the exit code.
@@ -151,16 +150,6 @@ fn prepare(args: &RunArgs, look: &outcome::Look) -> Result<Prepared, Trouble> {
     Ok(Prepared { plan, score, dialect, target, secrets, redactor, tls, limits })
 }
 
-/// Who plays the clients.
-pub(super) enum Engine {
-    /// This process.
-    Here,
-    /// Agents, or shards of this process that are merged as theirs.
-    Fleet(Box<Lead>),
-    /// The same, of a run that has started already.
-    Resumed(Box<Leading>),
-}
-
 /// All that a measurement needs.
 pub(super) struct Measurement {
     pub(super) engine: Engine,
@@ -193,7 +182,7 @@ pub(super) fn measure(mut m: Measurement) -> Result<u8, Trouble> {
     let stop = stopper(&control, &signal);
     signals::on_stop(stop.clone())?;
     let stop = move || stop(Signal::SIGINT as i32);
-    let begun = begin(m.engine, &m.plan, &m.script, &m.routes, &m.dir, &mut m.manifest, &control)?;
+    let begun = engine::begin(m.engine, &m.plan, &m.script, &m.routes, &m.dir, &mut m.manifest, &control)?;
     let mut writer = begun.writer(&m.dir, &m.manifest)?;
     let mut sink = Recorder {
         script: &m.script,
@@ -238,53 +227,6 @@ pub(super) fn measure(mut m: Measurement) -> Result<u8, Trouble> {
         look: &m.look,
         redactor: m.redactor,
     })
-}
-
-/// Brings whoever plays to the start.
-fn begin(
-    engine: Engine,
-    plan: &Arc<Plan>,
-    script: &Arc<Script>,
-    routes: &Routes,
-    dir: &Path,
-    manifest: &mut Manifest,
-    control: &Arc<Control>,
-) -> Result<Begun, Trouble> {
-    match engine {
-        Engine::Here => Ok(Begun::Here),
-        Engine::Fleet(lead) => lead.start(plan, script, routes, dir, manifest, control).map(|leading| Begun::Fleet(Box::new(leading))),
-        Engine::Resumed(leading) => Ok(Begun::Fleet(leading)),
-    }
-}
-
-/// A run that has begun, or is about to.
-enum Begun {
-    Here,
-    Fleet(Box<Leading>),
-}
-
-impl Begun {
-    fn writer(&self, dir: &Path, manifest: &Manifest) -> Result<Writer, Trouble> {
-        let is_again = matches!(self, Begun::Fleet(leading) if leading.is_resumed());
-        let writer = if is_again { Writer::anew(dir, manifest) } else { Writer::create(dir, manifest) };
-        writer.map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))
-    }
-
-    fn play(
-        self,
-        plan: &Arc<Plan>,
-        script: &Arc<Script>,
-        routes: &Routes,
-        control: &Arc<Control>,
-        sink: &mut Recorder<'_>,
-    ) -> Result<(swarm::Outcome, Option<Fleet>), String> {
-        match self {
-            Begun::Here => {
-                swarm::run(plan, script, routes, Clock::start(), control, sink).map(|swarm| (swarm, None)).map_err(|e| e.to_string())
-            }
-            Begun::Fleet(leading) => leading.collect(control, sink).map(|fleet| (fleet.outcome.clone(), Some(fleet))),
-        }
-    }
 }
 
 /// What stops the run, with the number of the signal that asked; a key of the live view asks as Ctrl-C does.
