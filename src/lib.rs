@@ -2,14 +2,15 @@
 //! [`swarm`] plays the plan with virtual clients ([`dialogue`] over [`wire`]) and notes what happened
 //! in a [`tally`]; slices of it become a [`record`] on disk; every [`report`] is made from records
 //! alone; a [`trial`] judges several runs together, and while a run goes on its figures can be fetched ([`export`]). [`mock`] is
-//! the reference server, [`tap`] records what others say as a [`trace`]; [`cli`] is what the program does when called.
+//! the reference server, [`tap`] records what others say as a [`trace`]; a [`fleet`] plays one plan on many machines; [`cli`] is what the
+//! program does when called.
 //!
 //! Modules know only modules on lower floors (`tests/house.rs` checks it):
 //!
 //! ```text
 //!  6  cli
 //!  5  trial
-//!  4  report    export
+//!  4  report    export    fleet
 //!  3  swarm     record    mock      tap
 //!  2  plan      dialogue  wire
 //!  1  profile   tally     trace
@@ -19,6 +20,7 @@
 pub mod cli;
 pub mod dialogue;
 pub mod export;
+pub mod fleet;
 pub mod mock;
 pub mod plan;
 pub mod profile;

@@ -144,6 +144,7 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
         dials: 256,
         seed: 1,
         lanes: 1,
+        part: volley::plan::Part::WHOLE,
         precise: false,
         stamps: Stamps::Kernel,
         message_cap: 256 << 10,
@@ -161,7 +162,7 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
     let script = Arc::new(Script::compile(&plan.profile, plan.dialect.as_deref(), &values, bounds).expect("it compiles"));
     let mut sink = Watching { before: 0, seconds: Vec::new() };
     let routes = Routes { target: Route::plain(server.addr()), http: None };
-    swarm::run(&plan, &script, &routes, &Arc::default(), &mut sink).expect("it runs");
+    swarm::run(&plan, &script, &routes, volley::wire::Clock::start(), &Arc::default(), &mut sink).expect("it runs");
     assert_eq!(server.stop().expect("an account").violations_total, 0);
     sink.seconds
 }

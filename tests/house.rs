@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("tap", 3),
     ("report", 4),
     ("export", 4),
+    ("fleet", 4),
     ("trial", 5),
     ("cli", 6),
 ];
@@ -37,9 +38,14 @@ const DOORS: &[(&str, &[&str])] = &[
     ("cozy_chess", &["mock/chess"]),
     ("annotate_snippets", &["profile/diagnose"]),
     ("simd_json", &["dialogue/read"]),
-    ("serde_json", &["trace", "dialogue/score", "record", "mock", "report", "cli"]),
+    ("serde_json", &["trace", "dialogue/score", "record", "mock", "report", "fleet", "cli"]),
     ("hdrhistogram", &["tally", "record/hlog"]),
-    ("flate2", &["record/hlog", "record/packed"]),
+    ("flate2", &["record/hlog", "record/packed", "fleet/snapshot"]),
+    ("crc32fast", &["fleet"]),
+    ("async_nats", &["fleet/nats"]),
+    ("nkeys", &["cli/fleet/keys"]),
+    ("bytes", &["fleet/nats"]),
+    ("futures_util", &["fleet/nats"]),
     ("httparse", &["tap/head"]),
     ("rustix", &["tap/scribe"]),
     ("saphyr_parser", &["cli/imports/asyncapi/tree"]),
@@ -52,7 +58,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("image", &["report/png"]),
     ("ab_glyph", &["report/png"]),
     ("dejavu", &["report/png"]),
-    ("tokio", &["wire", "swarm", "mock", "tap", "cli"]),
+    ("tokio", &["wire", "swarm", "mock", "tap", "fleet/nats", "cli"]),
     ("tokio_metrics", &["swarm/health"]),
     ("tokio_rustls", &["wire"]),
     ("webpki_roots", &["wire/tls"]),
@@ -63,7 +69,25 @@ const DOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no I/O and read no clock: time is an argument.
-const PURE: &[&str] = &["units", "profile", "plan", "dialogue", "tally", "report/view", "report/build", "report/judge", "export", "trial"];
+const PURE: &[&str] = &[
+    "units",
+    "profile",
+    "plan",
+    "dialogue",
+    "tally",
+    "report/view",
+    "report/build",
+    "report/judge",
+    "export",
+    "trial",
+    "fleet/message",
+    "fleet/snapshot",
+    "fleet/second",
+    "fleet/merge",
+    "fleet/cover",
+    "fleet/probe",
+    "fleet/roster",
+];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] =

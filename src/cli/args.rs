@@ -1,8 +1,10 @@
 //! What was typed. Nothing here is stored; `cli::plan` turns it into a plan.
 
+mod fleet;
 mod probe;
 pub(super) mod profiles;
 mod records;
+mod serve;
 mod show;
 mod tap;
 mod trace;
@@ -72,6 +74,16 @@ pub(super) enum Command {
     Search(Box<SearchArgs>),
     /// Show quantiles of the records in a folder, in order of time.
     Trend(TrendArgs),
+    /// Play shards of runs that others control, on this machine.
+    Agent(Box<AgentArgs>),
+    /// Prepare a NATS server for runs with many machines, and look after it.
+    #[cfg(feature = "cluster")]
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// End a run with many machines.
+    Abort(AbortArgs),
+    /// Go on with a run with many machines whose controller died.
+    Resume(ResumeArgs),
     /// Look at, check and print profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -137,6 +149,8 @@ Examples:
       the report so far at http://127.0.0.1:8090/, a JSON object a second in the file
   volley run echo --duration 1h --metrics 127.0.0.1:9464
       counters and histograms for Prometheus at http://127.0.0.1:9464/metrics
+  volley run echo --cluster nats://127.0.0.1:4222 --agents 2
+      played by two `volley agent` together, merged to one record
 
 Phases: connections are begun over --ramp (plus one second for the last of them), then --warmup,
 then --duration is measured, then answers are awaited for at most --timeout.")]
@@ -318,8 +332,20 @@ pub(super) struct RunArgs {
     /// Send secrets over ws:// to a host that is not this machine.
     #[arg(long, help_heading = "Safety")]
     pub(super) plaintext_secrets: bool,
+    #[command(flatten, next_help_heading = "Fleet")]
+    pub(super) fleet: FleetArgs,
 }
 
+pub(super) use fleet::AbortArgs;
+pub(super) use fleet::AgentArgs;
+#[cfg(feature = "cluster")]
+pub(super) use fleet::AtArgs;
+#[cfg(feature = "cluster")]
+pub(super) use fleet::ClusterCommand;
+pub(super) use fleet::FleetArgs;
+pub(super) use fleet::NatsArgs;
+pub(super) use fleet::OnLoss;
+pub(super) use fleet::ResumeArgs;
 pub(super) use probe::ProbeArgs;
 pub(super) use profiles::ProfilesCommand;
 pub(super) use records::CompareArgs;
@@ -328,6 +354,7 @@ pub(super) use records::ImportArgs;
 pub(super) use records::OnInconclusive;
 pub(super) use records::ReportArgs;
 pub(super) use records::TrendArgs;
+pub(super) use serve::ServeArgs;
 pub(super) use show::Format;
 pub(super) use show::PlotArgs;
 pub(super) use show::Progress;
@@ -338,68 +365,6 @@ pub(super) use trial::AbArgs;
 pub(super) use trial::CalibrateArgs;
 pub(super) use trial::Over;
 pub(super) use trial::SearchArgs;
-
-/// `volley serve`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  volley serve echo --listen 127.0.0.1:9001
-  volley serve openshock-live --dialect server --delay lognormal:5ms:0.7
-  volley serve echo --stall 500ms/5s --fault no_ack:5%
-  volley serve --list-faults
-
-A fault is NAME[=ARG][:SHARE]: no_ack, no_ack:5%, close_code=4000@10, drop_midstream=10@rst:0.1.
-Of N handshakes, connections or answers exactly that share is struck; the account says how many.
-
-Prints its address as one JSON line when ready, and its account as one JSON line when it is
-stopped by SIGTERM or SIGINT.")]
-pub(super) struct ServeArgs {
-    /// A shipped profile.
-    #[arg(required_unless_present = "list_faults")]
-    pub(super) profile: Option<String>,
-    /// Address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub(super) listen: std::net::SocketAddr,
-    /// Which of the profile's dialects to speak.
-    #[arg(long, value_name = "NAME")]
-    pub(super) dialect: Option<String>,
-    /// Give a variable of the server a value; repeat for more.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = words::pair)]
-    pub(super) set: Vec<(String, String)>,
-    /// Seed of everything random.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) seed: u64,
-    /// Hold each answer: fixed:5ms, lognormal:MEDIAN:SIGMA, uniform:1ms..9ms, bimodal:1ms:200ms:5%.
-    #[arg(long, value_name = "LAW")]
-    pub(super) delay: Option<String>,
-    /// Answer nothing for the end of each period, as 500ms/5s.
-    #[arg(long, value_name = "TIME/PERIOD")]
-    pub(super) stall: Option<String>,
-    /// Misbehave: NAME[=ARG][:SHARE]; repeat for more. --list-faults shows the names.
-    #[arg(long, value_name = "FAULT")]
-    pub(super) fault: Vec<String>,
-    /// Print every fault there is, or those that PROFILE can show, and end.
-    #[arg(long)]
-    pub(super) list_faults: bool,
-    /// Most connections open at once; more are refused with 503.
-    #[arg(long, value_name = "N")]
-    pub(super) capacity: Option<usize>,
-    /// Connections the server is at ease with: beyond N every answer takes 20 ms more, plus 20 ms x (open - N) / N.
-    #[arg(long, value_name = "N")]
-    pub(super) knee: Option<u64>,
-    /// Answer at most so many handshakes a second; others wait for their turn.
-    #[arg(long, value_name = "RATE")]
-    pub(super) accept_rate: Option<crate::units::Rate>,
-    /// Largest message read, as 32MiB; a larger one gets Close 1009. 1MiB unless said.
-    #[arg(long, value_name = "SIZE", value_parser = crate::units::bytes_from)]
-    pub(super) message_cap: Option<u64>,
-    /// Lanes, a thread each.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub(super) lanes: u32,
-    /// Stop when standard input ends, as a child of another program.
-    #[arg(long, hide = true)]
-    pub(super) with_parent: bool,
-}
 
 /// `volley doctor`.
 #[derive(Debug, Args)]

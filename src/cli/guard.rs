@@ -203,7 +203,7 @@ fn plain(host: &str) -> String {
 }
 
 /// Whether `host` is among `named`: itself, or below a `*.name`.
-fn is_named(host: &str, named: &[String]) -> bool {
+pub(super) fn is_named(host: &str, named: &[String]) -> bool {
     let host = plain(host);
     named.iter().map(|name| plain(name)).any(|name| match name.strip_prefix('*') {
         Some(below) => host.strip_suffix(below).is_some_and(|rest| !rest.is_empty()),

@@ -10,6 +10,7 @@ mod config;
 mod data;
 mod doctor;
 mod dry;
+mod fleet;
 mod github;
 mod guard;
 mod import;
@@ -132,6 +133,11 @@ fn obey(command: Command) -> Result<u8, Trouble> {
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Search(args) => search::search(&args),
         Command::Trend(args) => trend::trend(&args),
+        Command::Agent(args) => fleet::agent::agent(&args),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(command) => fleet::cluster::cluster(&command),
+        Command::Abort(args) => fleet::resume::abort(&args),
+        Command::Resume(args) => fleet::resume::resume(&args),
         Command::Profiles(command) => profiles::profiles(&command),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Selftest(args) => selftest::selftest(&args),

@@ -16,6 +16,7 @@ use super::tell;
 use super::trace;
 use super::typed;
 use crate::dialogue::Script;
+use crate::fleet::controller::Fleet;
 use crate::plan::Pacing;
 use crate::plan::Plan;
 use crate::plan::Target;
@@ -137,6 +138,8 @@ pub(super) struct Ended<'a> {
     pub(super) manifest: Manifest,
     pub(super) writer: Writer,
     pub(super) swarm: Outcome,
+    /// What became of the agents, when there were some.
+    pub(super) fleet: Option<Fleet>,
     pub(super) pauses: Vec<Pause>,
     pub(super) generator: GeneratorSum,
     pub(super) account: Option<serde_json::Value>,
@@ -210,6 +213,7 @@ pub(super) fn manifest(
         shards: 1,
         coverage: 1.0,
         agents: Vec::new(),
+        fleet: None,
     }
 }
 
@@ -242,16 +246,23 @@ fn sayer(profile: &Profile, series: usize) -> Option<&str> {
 
 /// Closes the record, then reads, judges and shows it; the exit code.
 pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
-    let stop = match (ended.signal, ended.broke, ended.swarm.gave_up) {
+    let aborted = ended.fleet.as_ref().and_then(|fleet| fleet.aborted.clone());
+    let stop = match (ended.signal, ended.broke, ended.swarm.gave_up, aborted) {
         (Some(signal), ..) => Some(Stop::Signal(signal)),
-        (None, Some(why), _) => Some(Stop::Limit(why)),
-        (None, None, Some(GaveUp::Failing)) => Some(Stop::Failing),
+        (None, Some(why), ..) => Some(Stop::Limit(why)),
+        (None, None, Some(GaveUp::Failing), _) => Some(Stop::Failing),
+        (None, None, _, Some(why)) => Some(Stop::Abort(ended.redactor.ours(&why))),
         _ => None,
     };
     let dir = ended.writer.dir().to_owned();
     let lost = ended.writer.lost().map(|lost| lost.why.clone());
     let gave_up = ended.swarm.gave_up;
     let mut manifest = ended.manifest;
+    if let Some(fleet) = ended.fleet {
+        manifest.coverage = fleet.coverage;
+        manifest.agents = fleet.record.agents.iter().map(|a| a.agent.clone()).filter(|name| !name.is_empty()).collect();
+        manifest.fleet = Some(fleet.record);
+    }
     manifest.state = if stop.is_some() { State::Stopped } else { State::Complete };
     let texts = ended.redactor.counted(ended.swarm.fault_texts);
     let mut account = ended.account;

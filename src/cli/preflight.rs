@@ -29,23 +29,24 @@ pub(super) fn local_ports() -> u64 {
 
 /// Refuses a plan that this machine cannot make.
 pub(super) fn check(plan: &Plan, sources: usize, files: u64) -> Result<(), Trouble> {
-    let needed = plan.clients + OWN_FILES;
+    let clients = plan.own_clients();
+    let needed = clients + OWN_FILES;
     if needed > files {
         let fits = files.saturating_sub(OWN_FILES);
         let fewer = if fits > 0 { format!(", or pass --clients {fits}") } else { String::new() };
         return Err(Trouble::usage(format!(
             "this process may open {} files; {} clients need {}. Raise the hard limit (ulimit -Hn, or LimitNOFILE= of a service){fewer}",
             grouped(files),
-            grouped(plan.clients),
+            grouped(clients),
             grouped(needed)
         )));
     }
     let ports = local_ports() * sources.max(1) as u64;
-    if plan.clients > ports {
+    if clients > ports {
         return Err(Trouble::usage(format!(
             "one source address has {} ports towards a server; {} clients need more. Give more addresses with --source-addr, widen net.ipv4.ip_local_port_range, or pass --clients {ports}",
             grouped(local_ports()),
-            grouped(plan.clients)
+            grouped(clients)
         )));
     }
     Ok(())

@@ -17,6 +17,7 @@ use super::tell;
 use crate::plan::Curve;
 use crate::plan::OPENING;
 use crate::plan::Pacing;
+use crate::plan::Part;
 use crate::plan::Plan;
 use crate::plan::Stamps;
 use crate::plan::Storm;
@@ -227,6 +228,7 @@ pub(super) fn plan(
         dials: 256,
         seed: args.seed,
         lanes: lanes.min(u32::try_from(clients).unwrap_or(u32::MAX)),
+        part: Part::WHOLE,
         precise: args.precise,
         stamps: match args.stamps {
             StampsArg::Kernel => Stamps::Kernel,

@@ -1,5 +1,7 @@
 //! `volley run`: from the command line to a record and its reports.
 
+mod engine;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
@@ -10,11 +12,15 @@ use std::time::UNIX_EPOCH;
 
 use nix::sys::signal::Signal;
 
+pub(super) use engine::Engine;
+
 use super::Trouble;
 use super::args::RunArgs;
 use super::child::Server;
 use super::data::Data;
 use super::dry;
+use super::fleet;
+use super::fleet::lead::Lead;
 use super::guard;
 use super::limits;
 use super::live;
@@ -48,7 +54,6 @@ use crate::record::Manifest;
 use crate::record::Writer;
 use crate::record::row;
 use crate::report::limit::Live;
-use crate::swarm;
 use crate::swarm::Control;
 use crate::swarm::Sink;
 use crate::tally::Second;
@@ -68,9 +73,47 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let look = outcome::Look::of_run(args)?;
     let way = progress::way(args, tap.is_some())?;
     let places = Places::take(args)?;
+    let mut prepared = prepare(args, &look)?;
+    if args.dry_run {
+        return dry::run(&mut prepared.plan, prepared.score.as_deref(), prepared.target.is_none(), &prepared.secrets, args);
+    }
+    fleet::can_be_reached(args)?;
+    let Prepared { mut plan, score, dialect, target, secrets, redactor, tls, limits } = prepared;
+    let server = if target.is_none() { Some(Server::start(&args.profile, dialect.as_deref(), &[])?) } else { None };
+    let routes = route::routes(&mut plan, server.as_ref(), tls, &secrets, args)?;
+    let engine = if args.fleet.is_asked() { Engine::Fleet(Box::new(Lead::new(args, &mut plan, &secrets)?)) } else { Engine::Here };
+    let script = Arc::new(script(&plan, score.as_ref())?);
+    let plan = Arc::new(plan);
+    let mut manifest = outcome::manifest(&plan, &script, &routes, server.is_some(), &limits, redactor);
+    if let Engine::Fleet(lead) = &engine {
+        lead.name(&mut manifest);
+    }
+    let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
+    if args.progress != super::args::Progress::None {
+        tell!("{} -> {} ({}), {}", plan.profile.name, plan.target, routes.target.address, amount(&plan));
+    }
+    measure(Measurement { engine, plan, script, routes, server, manifest, dir, look, way, places, redactor, tap: tap.cloned() })
+}
+
+/// A run that could begin.
+struct Prepared {
+    plan: Plan,
+    /// The trace that is played, if one is.
+    score: Option<Arc<Score>>,
+    dialect: Option<String>,
+    target: Option<Target>,
+    secrets: Secrets,
+    redactor: &'static Redactor,
+    tls: route::Protections,
+    limits: Vec<String>,
+}
+
+/// Everything that can be wrong with the plan is said before a server is started or looked for.
+fn prepare(args: &RunArgs, look: &outcome::Look) -> Result<Prepared, Trouble> {
     let files = preflight::raise_files();
     let profile = resolve::profile(&args.profile, look.colour_err)?;
     let sets = resolve::sets(&profile, &resolve::typed_values(args, &profile)?)?;
+    let sets = fleet::without_secrets(args, &profile, sets)?;
     let dialect = profile.dialect(args.dialect.as_deref()).map_err(Trouble::usage)?.map(str::to_owned);
     let data = resolve::data(args, &profile)?;
     let values = resolve::variables(&profile, dialect.as_deref(), &with_row(&sets, &data))?;
@@ -79,7 +122,6 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
         guard::judge_name(&target.host, args)?;
     }
     let lanes = args.lanes.unwrap_or_else(default_lanes);
-    // Everything that can be wrong with the plan is said before a server is started or looked for.
     let placeholder = Target { host: "127.0.0.1".into(), port: 1, tls: false, path_and_query: "/".into() };
     let mut plan = resolve::plan(args, profile, values, target.as_ref().unwrap_or(&placeholder), lanes)?;
     plan.columns.clone_from(&data.columns);
@@ -102,42 +144,33 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let limits = limits::gather(args, &plan.profile)?;
     plan.play_in_groups(rehearsed.cast.group());
     whole_groups(&plan, &rehearsed.cast)?;
-    preflight::check(&plan, args.source_addr.len(), files)?;
-    if args.dry_run {
-        return dry::run(&mut plan, score.as_deref(), target.is_none(), &secrets, args);
+    if args.fleet.cluster.is_none() {
+        preflight::check(&plan, args.source_addr.len(), files)?;
     }
-    let server = if target.is_none() { Some(Server::start(&args.profile, dialect.as_deref(), &[])?) } else { None };
-    let routes = route::routes(&mut plan, server.as_ref(), tls, &secrets, args)?;
-    let script = Arc::new(script(&plan, score.as_ref())?);
-    let plan = Arc::new(plan);
-    let manifest = outcome::manifest(&plan, &script, &routes, server.is_some(), &limits, redactor);
-    let dir = args.out.clone().unwrap_or_else(|| default_dir(&manifest));
-    let writer = Writer::create(&dir, &manifest)
-        .map_err(|e| Trouble::usage(format!("the record cannot be written: {e}. Choose another folder with --out")))?;
-    if args.progress != super::args::Progress::None {
-        tell!("{} -> {} ({}), {}", plan.profile.name, plan.target, routes.target.address, amount(&plan));
-    }
-    measure(Measurement { plan, script, routes, server, manifest, writer, look, way, places, redactor, tap: tap.cloned() })
+    Ok(Prepared { plan, score, dialect, target, secrets, redactor, tls, limits })
 }
 
 /// All that a measurement needs.
-struct Measurement {
-    plan: Arc<Plan>,
-    script: Arc<Script>,
-    routes: Routes,
-    server: Option<Server>,
-    manifest: Manifest,
-    writer: Writer,
-    look: outcome::Look,
-    way: progress::Way,
+pub(super) struct Measurement {
+    pub(super) engine: Engine,
+    pub(super) plan: Arc<Plan>,
+    pub(super) script: Arc<Script>,
+    pub(super) routes: Routes,
+    pub(super) server: Option<Server>,
+    pub(super) manifest: Manifest,
+    /// Where the record goes.
+    pub(super) dir: PathBuf,
+    pub(super) look: outcome::Look,
+    pub(super) way: progress::Way,
     /// Where the run is watched over HTTP.
-    places: Places,
-    redactor: &'static Redactor,
+    pub(super) places: Places,
+    pub(super) redactor: &'static Redactor,
     /// Whether messages are printed, and the file they are written to.
-    tap: Option<Option<PathBuf>>,
+    pub(super) tap: Option<Option<PathBuf>>,
 }
 
-fn measure(mut m: Measurement) -> Result<u8, Trouble> {
+/// Measures, and shows what came of it; the exit code.
+pub(super) fn measure(mut m: Measurement) -> Result<u8, Trouble> {
     let (mut control, mut printer) = (Control::default(), None);
     if let Some(transcript) = m.tap.take() {
         let (tap, tapped) = mpsc::channel();
@@ -149,10 +182,11 @@ fn measure(mut m: Measurement) -> Result<u8, Trouble> {
     let stop = stopper(&control, &signal);
     signals::on_stop(stop.clone())?;
     let stop = move || stop(Signal::SIGINT as i32);
-    let dir = m.writer.dir().display().to_string();
+    let begun = engine::begin(m.engine, &m.plan, &m.script, &m.routes, &m.dir, &mut m.manifest, &control)?;
+    let mut writer = begun.writer(&m.dir, &m.manifest)?;
     let mut sink = Recorder {
         script: &m.script,
-        writer: &mut m.writer,
+        writer: &mut writer,
         redactor: m.redactor,
         show: Show::new(m.way, &m.manifest, &m.script, m.look.colour_err, stop)?,
         live: Live::of(&m.manifest),
@@ -162,10 +196,11 @@ fn measure(mut m: Measurement) -> Result<u8, Trouble> {
         generator: outcome::GeneratorSum::default(),
         phase: "",
     };
-    let live = m.places.live.take().map(|place| live::Live::open(place, PathBuf::from(&dir))).transpose()?;
+    let live = m.places.live.take().map(|place| live::Live::open(place, m.dir.clone())).transpose()?;
     let metrics = m.places.metrics.take().map(|place| Metrics::open(place, &m.manifest, &m.script)).transpose()?;
     sink.show.also(live, metrics);
-    let swarm = swarm::run(&m.plan, &m.script, &m.routes, &control, &mut sink).map_err(|e| {
+    let (swarm, fleet) = begun.play(&m.plan, &m.script, &m.routes, &control, &mut sink).map_err(|e| {
+        let dir = m.dir.display();
         Trouble::internal(format!("the run could not go on: {e}. What was recorded so far is in {dir}; `volley report {dir}` shows it"))
     })?;
     let (pauses, generator, broke) = (sink.pauses, sink.generator, sink.broke);
@@ -181,8 +216,9 @@ fn measure(mut m: Measurement) -> Result<u8, Trouble> {
         plan: &m.plan,
         script: &m.script,
         manifest: m.manifest,
-        writer: m.writer,
+        writer,
         swarm,
+        fleet,
         pauses,
         generator,
         account,
@@ -303,7 +339,7 @@ fn whole_groups(plan: &Plan, cast: &Cast) -> Result<(), Trouble> {
     )))
 }
 
-fn default_lanes() -> u32 {
+pub(super) fn default_lanes() -> u32 {
     let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     cpus.saturating_sub(1).max(1)
 }

@@ -5,13 +5,24 @@ use nix::sys::signal::Signal;
 
 use super::Trouble;
 
-/// Blocks SIGINT and SIGTERM in this thread and those it will start, and calls `asked` with the
-/// signal's number each time one comes.
-pub(super) fn on_stop(mut asked: impl FnMut(i32) + Send + 'static) -> Result<(), Trouble> {
+/// Blocks SIGINT and SIGTERM in this thread and those it will start; to be called before threads are started that begin earlier
+/// than [`on_stop`] is called.
+pub(super) fn hold() -> Result<(), Trouble> {
+    stops().thread_block().map_err(|e| Trouble::internal(format!("blocking signals: {e}")))
+}
+
+fn stops() -> SigSet {
     let mut set = SigSet::empty();
     set.add(Signal::SIGINT);
     set.add(Signal::SIGTERM);
-    set.thread_block().map_err(|e| Trouble::internal(format!("blocking signals: {e}")))?;
+    set
+}
+
+/// Blocks SIGINT and SIGTERM in this thread and those it will start, and calls `asked` with the
+/// signal's number each time one comes.
+pub(super) fn on_stop(mut asked: impl FnMut(i32) + Send + 'static) -> Result<(), Trouble> {
+    hold()?;
+    let set = stops();
     let waiting = move || {
         while let Ok(signal) = set.wait() {
             asked(signal as i32);

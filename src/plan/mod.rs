@@ -14,6 +14,9 @@ mod target;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::profile::Profile;
 use crate::tally::Phase;
 use crate::units::MILLI;
@@ -31,6 +34,7 @@ pub use redial::nonce;
 pub use shape::Curve;
 pub use shape::OPENING;
 pub use shape::Shape;
+pub use share::Part;
 pub use share::Share;
 pub use storm::Ending;
 pub use storm::Storm;
@@ -40,7 +44,8 @@ pub use target::Target;
 pub const WINDOW_MAX: u32 = 1_024;
 
 /// Where `done` comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stamps {
     /// The kernel's receive stamp.
     Kernel,
@@ -59,7 +64,8 @@ impl Stamps {
 }
 
 /// How the load is offered.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "there is one in a run")]
 pub enum Pacing {
     /// A timetable that never depends on answers.
@@ -123,6 +129,8 @@ pub struct Plan {
     pub seed: u64,
     /// Lanes.
     pub lanes: u32,
+    /// Which of the clients are played here; each does what it does in the whole run.
+    pub part: Part,
     /// Whether lanes wake early and spin to each tick.
     pub precise: bool,
     /// Where `done` comes from.
@@ -132,9 +140,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How clients are split over lanes.
+    /// How clients are split over shards and lanes.
     pub fn share(&self) -> Share {
-        Share::new(self.lanes, self.group)
+        Share::new(self.lanes, self.group, self.part)
+    }
+
+    /// How many clients are played here.
+    pub fn own_clients(&self) -> u64 {
+        self.share().count(self.clients)
     }
 
     /// Clients play in groups of so many.
@@ -268,10 +281,10 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(super) fn plan(ramp: Nanos, warmup: Nanos, duration: Nanos) -> Plan {
+    pub(crate) fn plan(ramp: Nanos, warmup: Nanos, duration: Nanos) -> Plan {
         let load = crate::profile::LoadRule { name: "x".into(), ..Default::default() };
         let profile = Profile {
             name: "x".into(),
@@ -324,6 +337,7 @@ mod tests {
             dials: 256,
             seed: 1,
             lanes: 1,
+            part: Part::WHOLE,
             precise: false,
             stamps: Stamps::Kernel,
             message_cap: 262_144,

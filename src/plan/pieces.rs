@@ -79,6 +79,13 @@ impl Pieces {
         self
     }
 
+    /// Whether it is as [`Pieces::new`] makes them, which what came from elsewhere need not be.
+    pub(super) fn is_sound(&self) -> bool {
+        let good = |n: f64| n.is_finite() && (0.0..=1e12).contains(&n);
+        let piece = |p: &Piece| [p.at_s, p.sends, p.from, p.to, p.over_s].into_iter().all(good) && p.over_s > 0.0;
+        (1..=MOST).contains(&self.count) && self.all().iter().all(piece) && self.all().last().is_some_and(|p| p.to > 0.0)
+    }
+
     fn all(&self) -> &[Piece] {
         self.pieces.get(..self.count).unwrap_or_default()
     }

@@ -100,6 +100,13 @@ impl Presence {
         self
     }
 
+    /// Whether it is as [`Presence::new`] makes them, which what came from elsewhere need not be.
+    pub fn is_sound(&self) -> bool {
+        let good = |n: f64| n.is_finite() && (0.0..=1e12).contains(&n);
+        let piece = |p: &Piece| [p.from, p.to, p.at_s, p.over_s].into_iter().all(good) && p.over_s > 0.0;
+        (1..=MOST).contains(&self.count) && self.all().iter().all(piece) && self.most() > 0 && self.group > 0
+    }
+
     fn all(&self) -> &[Piece] {
         self.pieces.get(..self.count).unwrap_or_default()
     }

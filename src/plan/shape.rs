@@ -96,6 +96,16 @@ impl Curve {
         Nanos((end_s * 1e9).ceil() as u64).since(start)
     }
 
+    /// Whether it can be a timetable, which one that came from elsewhere need not be.
+    pub fn is_sound(&self) -> bool {
+        let good = |rate: &Rate| (f64::MIN_POSITIVE..=1e9).contains(&rate.per_s());
+        match self {
+            Curve::Constant { rate } => good(rate),
+            Curve::Ramp { from, to, over } => good(from) && good(to) && over.0 > 0,
+            Curve::Pieces(pieces) => pieces.is_sound(),
+        }
+    }
+
     /// The highest rate it ever reaches.
     pub fn peak(&self) -> Rate {
         match *self {

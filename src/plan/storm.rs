@@ -3,13 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::units::Nanos;
 
 /// Parts in the whole of a share.
 const WHOLE: u64 = 1_000_000;
 
 /// How the connections of a storm end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// Reset, as when a machine on the way dies: nothing is said.
     Cut,
@@ -18,7 +22,7 @@ pub enum Ending {
 }
 
 /// When which share of the clients loses its connection, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Storm {
     /// How.
     pub ending: Ending,

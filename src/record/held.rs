@@ -28,7 +28,7 @@ impl Held {
     }
 
     /// Begins with steps of this length.
-    pub(super) fn from_step(self, step_ns: u64) -> Self {
+    pub(super) fn with_step(self, step_ns: u64) -> Self {
         Held { step_ns, ..self }
     }
 
@@ -94,7 +94,7 @@ mod tests {
         };
         for most in [10, 500, 3_000, 100_000] {
             let buckets = (0..600).map(|at| 5 + second(at).hist.filled()).sum();
-            let mut known = Held::at_most(most, 5).from_step(Held::step_for(most, buckets));
+            let mut known = Held::at_most(most, 5).with_step(Held::step_for(most, buckets));
             let mut found = Held::at_most(most, 5);
             (0..600).for_each(|at| known.add(second(at)));
             (0..600).for_each(|at| found.add(second(at)));

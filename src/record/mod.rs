@@ -17,6 +17,8 @@
 //! short; [`machine`] says where it was made. [`packed`] makes a run small enough to travel inside a page, [`whole`] writes such a
 //! one down again. `schemas/` has JSON Schemas for others; `tests/ci/run.sh` holds them to what is written.
 
+mod fleet;
+mod generator;
 mod held;
 mod hlog;
 mod lines;
@@ -39,6 +41,10 @@ use serde::Serialize;
 use crate::profile::Class;
 use crate::tally::Connections;
 use crate::tally::Exact;
+pub use fleet::AgentRecord;
+pub use fleet::FleetRecord;
+pub use generator::Generator;
+pub use generator::Pause;
 pub use read::Known;
 pub use read::ReadError;
 pub use read::read;
@@ -75,6 +81,8 @@ pub enum Stop {
     Failing,
     /// A limit that ends a run broke: which, and how.
     Limit(String),
+    /// A run with many machines was ended: why.
+    Abort(String),
 }
 
 /// `run.json`.
@@ -113,6 +121,9 @@ pub struct Manifest {
     pub coverage: f64,
     /// Agents that took part; empty on one machine.
     pub agents: Vec<String>,
+    /// How each of them fared; `None` on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetRecord>,
 }
 
 /// A trace that was played.
@@ -273,34 +284,6 @@ pub struct Finish {
     pub generator: Generator,
     /// Account of the reference server, when it was a child of this run.
     pub server_account: Option<serde_json::Value>,
-}
-
-/// The generator's own account over the measure phase.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Generator {
-    /// CPU time of the process.
-    pub cpu_ns: u64,
-    /// Peak resident memory in bytes, over the whole run.
-    pub rss_peak_bytes: u64,
-    /// Largest share of a core that one lane used in any second, 0 to 1.
-    pub lane_busy_max: f64,
-    /// Longest stretch in seconds that a lane stayed above 90 %.
-    pub lane_busy_over_s: u64,
-    /// Wake-ups more than half a tick late.
-    pub late_wakeups: u64,
-    /// Pauses of the whole process above 50 ms: start on the run clock and length.
-    pub pauses: Vec<Pause>,
-    /// Busy share of the dialer's runtime over the run, 0 to 1.
-    pub dialer_busy: f64,
-}
-
-/// A pause of the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pause {
-    /// Start on the run clock in nanoseconds.
-    pub at_ns: u64,
-    /// Length in nanoseconds.
-    pub length_ns: u64,
 }
 
 /// A line of `counters.ndjson`: increments of one stretch of about a second, all lanes together.

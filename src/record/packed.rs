@@ -108,7 +108,7 @@ fn merged<'a>(intervals: impl Iterator<Item = &'a Interval> + Clone) -> Vec<Inte
         interval.hist.buckets().filter(|(ns, _)| last.replace(coarse(*ns)) != Some(coarse(*ns))).count()
     };
     let step_ns = Held::step_for(BUCKETS_MOST, intervals.clone().map(|interval| WEIGHT + filled(interval)).sum());
-    let mut held = Held::at_most(BUCKETS_MOST, WEIGHT).from_step(step_ns);
+    let mut held = Held::at_most(BUCKETS_MOST, WEIGHT).with_step(step_ns);
     let (mut summing, mut steps) = (Summing::default(), BTreeMap::<(u64, &str), Vec<&Interval>>::new());
     intervals.for_each(|interval| steps.entry((Held::step_of(interval.t_ns, step_ns), &interval.tag)).or_default().push(interval));
     for ((_, tag), mine) in steps {

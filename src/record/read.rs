@@ -160,7 +160,7 @@ pub fn read_some(dir: &Path, wants: impl Fn(Known<'_>, &str) -> bool + Sync) -> 
     let mut joined = Joined::new(&rows.0);
     let ending = file(dir, INTERVALS, INTERVALS_MAX, || hlog_line(&wanted), |line| joined.take(line))?;
     missing.extend(closed.words(INTERVALS, ending.as_ref()));
-    missing.extend(joined.words(&wanted));
+    missing.extend(joined.words(wanted));
     let mut events: Vec<Event> = Vec::new();
     let ending = file(dir, EVENTS, NDJSON_MAX, json_line, |event| {
         events.push(event);

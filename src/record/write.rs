@@ -97,6 +97,24 @@ impl Writer {
             let taken = io::Error::new(io::ErrorKind::AlreadyExists, "holds a record already; choose another folder with --out");
             return Err(at(dir, &taken));
         }
+        Writer::begin(dir, manifest)
+    }
+
+    /// Writes the record in the folder once more from its beginning: what was appended goes, what else is there stays.
+    ///
+    /// # Errors
+    /// When a file cannot be made anew; the text names the path.
+    pub fn anew(dir: &Path, manifest: &Manifest) -> io::Result<Writer> {
+        for name in [INTERVALS, COUNTERS, EVENTS, TOTALS] {
+            let path = dir.join(name);
+            if path.exists() {
+                std::fs::remove_file(&path).map_err(|e| at(&path, &e))?;
+            }
+        }
+        Writer::begin(dir, manifest)
+    }
+
+    fn begin(dir: &Path, manifest: &Manifest) -> io::Result<Writer> {
         let mut writer = Writer {
             dir: dir.to_owned(),
             intervals: Append::create(dir, INTERVALS)?,

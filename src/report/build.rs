@@ -113,6 +113,7 @@ fn summary(parts: &Parts<'_>, verdict: Verdict, reasons: Vec<String>, limits: Ve
         counts: parts.counts.clone(),
         connections: connections(parts),
         storm: storm::summary(parts),
+        fleet: parts.run.manifest.fleet.clone(),
         series: parts.series.iter().map(|s| summary_series(parts, s)).collect(),
         lag: own_times(parts.own("lag")),
         reaction: own_times(parts.own("reaction")),

@@ -7,6 +7,7 @@
 mod comparison;
 mod data;
 mod figures;
+mod fleet;
 mod panels;
 mod protocol;
 mod shell;
@@ -35,7 +36,7 @@ const SCRIPT: &str = concat!(include_str!("html/page.js"), include_str!("html/ex
 const LIVE: &str = include_str!("html/live.js");
 
 /// Sections in order: anchor and name in the contents.
-const CONTENTS: [(&str, &str); 15] = [
+const CONTENTS: [(&str, &str); 16] = [
     ("verdict", "Verdict"),
     ("trust", "Trust"),
     ("latency", "Latency"),
@@ -45,6 +46,7 @@ const CONTENTS: [(&str, &str); 15] = [
     ("distribution", "Distribution"),
     ("levels", "Capacity"),
     ("storm", "Storm"),
+    ("fleet", "Fleet"),
     ("errors", "Errors"),
     ("connections", "Connections"),
     ("protocol", "Protocol"),
@@ -88,6 +90,9 @@ fn page(view: &View, is_live: bool) -> Vec<u8> {
     }
     if let Some(panel) = storm::panel(view, &mut charts) {
         page.push_str(&section("storm", "Did everybody come back?", &panel));
+    }
+    if let Some(panel) = fleet::panel(view) {
+        page.push_str(&section("fleet", "Who played it?", &panel));
     }
     page.push_str(&section("errors", "What went wrong?", &tables::errors(view)));
     page.push_str(&section("connections", "How did connections fare?", &protocol::connections(view)));
@@ -137,6 +142,7 @@ fn opening(view: &View, is_live: bool) -> String {
     let run = &view.summary.run;
     let there = |id: &str| match id {
         "storm" => view.summary.storm.is_some(),
+        "fleet" => view.summary.fleet.is_some(),
         "levels" => !view.levels.is_empty(),
         "data" => !is_live,
         _ => true,

@@ -15,9 +15,11 @@
 
 use std::collections::BTreeMap;
 
+use super::fleet;
 use super::view::SummaryLimit;
 use super::view::Verdict;
 use super::words;
+use crate::record::AgentRecord;
 use crate::record::CounterRow;
 use crate::record::Pause;
 use crate::record::Stop;
@@ -71,6 +73,8 @@ pub struct Figures {
     pub unfinished: bool,
     /// Share of the plan covered.
     pub coverage: f64,
+    /// The machines of a fleet.
+    pub agents: Vec<AgentRecord>,
 }
 
 /// Lag against its bound.
@@ -130,6 +134,7 @@ fn aborted(figures: &Figures) -> Option<String> {
         Some(Stop::Signal(n)) => Some(format!("stopped by signal {n}; the figures are of the time until then")),
         Some(Stop::Failing) => Some(format!("stopped: more than half of everything failed for 10 s{}", common(figures))),
         Some(Stop::Limit(_)) => None,
+        Some(Stop::Abort(why)) => Some(format!("the run was ended: {why}; the figures are of the time until then")),
         None => figures.unfinished.then(|| "the record has no end; the figures are of what was recorded".into()),
     }
 }
@@ -205,8 +210,12 @@ fn undecided(limits: &[SummaryLimit]) -> impl Iterator<Item = String> {
 }
 
 fn degraded(figures: &Figures) -> Option<String> {
-    (figures.coverage < 1.0)
-        .then(|| format!("part of the fleet was lost: the record covers {} of the plan", words::share(figures.coverage)))
+    let agents = || figures.agents.iter().filter(|agent| agent.state != "done").map(fleet::lost).collect::<Vec<_>>().join("; ");
+    let named = || Some(agents()).filter(|named| !named.is_empty()).map_or(String::new(), |named| format!(" ({named})"));
+    (figures.coverage < 1.0).then(|| {
+        let share = words::share(figures.coverage);
+        format!("part of the fleet was lost: the record covers {share} of the plan{}; its figures are of that part alone", named())
+    })
 }
 
 /// Whether nothing could be measured: no connection, or none on which the load could begin.
@@ -259,7 +268,7 @@ fn notes(figures: &Figures) -> Vec<String> {
     let busy = (!figures.open_loop && figures.lane_busy_over_s > BUSY_ALLOWED_S).then(|| {
         format!("a lane was more than 90 % busy for {} s: in closed loop the rate found may be this machine's", figures.lane_busy_over_s)
     });
-    lag.into_iter().chain(busy).collect()
+    lag.into_iter().chain(busy).chain(figures.agents.iter().flat_map(fleet::notes)).collect()
 }
 
 /// How a command ended, for the exit code.

@@ -8,6 +8,7 @@ mod chart;
 pub mod compare;
 mod escape;
 mod findings;
+mod fleet;
 pub mod hgrm;
 pub mod html;
 pub mod json;

@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use anstyle::AnsiColor;
 use anstyle::Style;
 
+use super::fleet;
 use super::view::ErrorLine;
 use super::view::Heat;
 use super::view::SummaryLimit;
@@ -122,6 +123,7 @@ fn columns(view: &View, look: &Look) -> String {
     tokens(&mut out, "  ", &counts(view));
     tokens(&mut out, "  ", &own(view));
     view.summary.storm.iter().for_each(|storm| wrap(&mut out, "  ", 4, &words::storm(storm)));
+    view.summary.fleet.iter().for_each(|f| wrap(&mut out, "  ", 4, &fleet::line(&f.agents)));
     distribution(&mut out, view);
     limits(&mut out, view, look);
     errors(&mut out, view);

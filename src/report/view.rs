@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::profile::Class;
+use crate::record::FleetRecord;
 use crate::record::TraceRecord;
 use crate::record::packed::Bundle;
 
@@ -48,6 +49,9 @@ pub struct Summary {
     /// What a storm did, in a run that had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm: Option<SummaryStorm>,
+    /// The machines of a fleet and how each fared; `None` on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetRecord>,
     /// Series of the measure phase.
     pub series: Vec<SummarySeries>,
     /// sent - due in the measure phase.

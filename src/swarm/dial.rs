@@ -88,7 +88,8 @@ pub(super) struct Dial {
     pub(super) again: bool,
 }
 
-/// Dials for all clients of `plan`, and again as `asked`; the busy share of the dialer's runtime.
+/// Dials for all clients of `plan` that are played here, and again as `asked`; the busy share of the dialer's runtime, and
+/// how long after the start of the run clock it began, in nanoseconds.
 ///
 /// # Errors
 /// When the runtime cannot be made.
@@ -100,14 +101,17 @@ pub(super) fn dial_all(
     lanes: Vec<Sender<Dialed>>,
     asked: UnboundedReceiver<Order>,
     control: &Control,
-) -> std::io::Result<f64> {
+) -> std::io::Result<(f64, u64)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         let mut watch = DialerWatch::new();
         let mut dialer = Dialer::new(plan, script, routes, clock, lanes);
+        // Nobody can ask for anything before the run clock starts.
+        clock.sleep_until(0);
+        let began = clock.now();
         dialer.serve(asked, control).await;
         dialer.finish(control).await;
-        watch.busy()
+        (watch.busy(), began)
     }))
 }
 
@@ -128,11 +132,15 @@ struct Dialer {
     openings: Vec<Openings>,
     /// Time between two connections that are made again.
     pace: u64,
+    /// Whether the target is this machine.
+    is_here: bool,
     places: Arc<Semaphore>,
     /// Requests over HTTP that belong to no connection are bounded by themselves, and keep none waiting.
     calls: Arc<Semaphore>,
     tasks: JoinSet<()>,
-    /// The next client whose first connection is to be made.
+    /// Clients that are dialed here.
+    own: u64,
+    /// The next of them whose first connection is to be made.
     first: u64,
     /// Connections to be made again.
     again: BinaryHeap<Reverse<Dial>>,
@@ -143,14 +151,18 @@ struct Dialer {
 impl Dialer {
     fn new(plan: Arc<Plan>, script: Arc<Script>, routes: &Routes, clock: Clock, lanes: Vec<Sender<Dialed>>) -> Self {
         let openings = openings(&plan, routes, clock);
-        let pace = if routes.target.address.ip().is_loopback() { PACE_HERE } else { PACE_AWAY };
+        let is_here = routes.target.address.ip().is_loopback();
+        // All shards together keep the pace that one machine would.
+        let (pace, own) = (if is_here { PACE_HERE } else { PACE_AWAY * u64::from(plan.part.shards.max(1)) }, plan.own_clients());
         let [places, calls] = [(); 2].map(|()| Arc::new(Semaphore::new(plan.dials as usize)));
         // Clients of a trace are not in the order in which they come.
-        let dial = |client| Reverse(Dial { at: plan.opens_at(client).0, client, dial: 0, again: false });
-        let (first, again) =
-            if plan.trace.is_some() { (plan.clients, (0..plan.clients).map(dial).collect()) } else { (0, BinaryHeap::new()) };
+        let dial = |n| {
+            let client = plan.share().nth(n);
+            Reverse(Dial { at: plan.opens_at(client).0, client, dial: 0, again: false })
+        };
+        let (first, again) = if plan.trace.is_some() { (own, (0..own).map(dial).collect()) } else { (0, BinaryHeap::new()) };
         let tasks = JoinSet::new();
-        Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, first, again, paced: 0 }
+        Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, is_here, own, first, again, paced: 0 }
     }
 
     /// Dials until nobody can ask any more, or the load is over.
@@ -183,11 +195,12 @@ impl Dialer {
     }
 
     fn first_at(&self) -> Option<u64> {
-        (self.first < self.plan.clients).then(|| self.not_before(&self.first_dial()))
+        (self.first < self.own).then(|| self.not_before(&self.first_dial()))
     }
 
     fn first_dial(&self) -> Dial {
-        Dial { at: self.plan.opens_at(self.first).0, client: self.first, dial: 0, again: false }
+        let client = self.plan.share().nth(self.first);
+        Dial { at: self.plan.opens_at(client).0, client, dial: 0, again: false }
     }
 
     /// When a dial may begin.
@@ -198,7 +211,7 @@ impl Dialer {
     /// Clients that come back by themselves are paced; and where a jump in the number of clients, or a trace, would meet a host that
     /// is not this machine, all are.
     fn is_paced(&self, dial: &Dial) -> bool {
-        dial.again || ((self.plan.presence.is_some() || self.plan.trace.is_some()) && self.pace == PACE_AWAY)
+        dial.again || ((self.plan.presence.is_some() || self.plan.trace.is_some()) && !self.is_here)
     }
 
     /// The next connection to be begun; first ones come before those made again.

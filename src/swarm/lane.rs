@@ -190,6 +190,8 @@ impl Lane {
         // Without this the kernel may be 50 us late with every tick. It can only fail for a number
         // that is not one.
         let _ = nix::sys::prctl::set_timerslack(1);
+        self.desk.clock.sleep_until(0);
+        self.watch = Watch::new(self.desk.clock.now());
         while !self.is_over() {
             self.turn();
         }

@@ -104,11 +104,13 @@ impl Control {
         let _ = self.asked.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| Some(n.saturating_add(1)));
     }
 
-    fn is_stopping(&self) -> bool {
+    /// Whether the run was asked to stop.
+    pub fn is_stopping(&self) -> bool {
         self.asked.load(Ordering::Relaxed) > 0
     }
 
-    fn must_leave(&self) -> bool {
+    /// Whether it was asked twice.
+    pub fn must_leave(&self) -> bool {
         self.asked.load(Ordering::Relaxed) > 1
     }
 }
@@ -141,16 +143,24 @@ pub struct Outcome {
     pub fault_texts: FaultTexts,
     /// Busy share of the dialer's runtime, 0 to 1.
     pub dialer_busy: f64,
+    /// How long after the start of the run clock the first connection could be begun, in nanoseconds.
+    pub began_ns: u64,
     /// Peak resident memory of the process in bytes.
     pub rss_peak_bytes: u64,
 }
 
-/// Plays `plan` against the server at the end of `routes`, handing each second to `sink`.
+/// Plays `plan` against the server at the end of `routes`, handing each second to `sink`. It begins when `clock` starts.
 ///
 /// # Errors
 /// When threads or their kernel objects cannot be made.
-pub fn run(plan: &Arc<Plan>, script: &Arc<Script>, routes: &Routes, control: &Arc<Control>, sink: &mut dyn Sink) -> io::Result<Outcome> {
-    let clock = Clock::start();
+pub fn run(
+    plan: &Arc<Plan>,
+    script: &Arc<Script>,
+    routes: &Routes,
+    clock: Clock,
+    control: &Arc<Control>,
+    sink: &mut dyn Sink,
+) -> io::Result<Outcome> {
     let (slices_in, slices) = mpsc::channel();
     let (to_dialer, dials) = tokio::sync::mpsc::unbounded_channel();
     let crowd = Arc::new(Crowd::default());
@@ -185,8 +195,7 @@ pub fn run(plan: &Arc<Plan>, script: &Arc<Script>, routes: &Routes, control: &Ar
     for lane in lanes {
         lane.join().map_err(|_| io::Error::other("a lane has panicked"))??;
     }
-    control.stop();
-    outcome.dialer_busy = dialer.join().map_err(|_| io::Error::other("the dialer has panicked"))??;
+    (outcome.dialer_busy, outcome.began_ns) = dialer.join().map_err(|_| io::Error::other("the dialer has panicked"))??;
     Ok(outcome)
 }
 
@@ -309,11 +318,13 @@ impl<'a> Collector<'a> {
         let counts = &second.tally.counts;
         let connections = &second.connections;
         // A few that are refused again and again are not half of everything.
-        let wanted = self.plan.presence.map_or(self.plan.clients, |presence| presence.at(Nanos(second.end_ns)) as u64);
+        let own = self.plan.own_clients();
+        let shards = u64::from(self.plan.part.shards.max(1));
+        let wanted = self.plan.presence.map_or(own, |presence| presence.at(Nanos(second.end_ns)) as u64 / shards);
         let few_connected = connections.open * 2 < wanted;
         let is_failing = counts.not_offered_total() * 2 > counts.planned || (connections.failed > connections.opened && few_connected);
         self.failing = if is_failing { self.failing + 1 } else { 0 };
-        let all_tried = self.ever.failed >= self.plan.clients && second.end_ns >= self.plan.ramp.0;
+        let all_tried = self.ever.failed >= own && second.end_ns >= self.plan.ramp.0;
         if self.ever.opened == 0 && all_tried {
             self.outcome.gave_up = Some(GaveUp::NoConnection);
         } else if self.failing >= FAILING_SECONDS {

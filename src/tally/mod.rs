@@ -67,8 +67,13 @@ impl PhaseHists {
         PhaseHists { series: vec![SeriesHists::default(); series], lag: Hist::new(), reaction: Hist::new(), read_delay: Hist::new() }
     }
 
-    /// All histograms with their tag in the interval log.
-    fn each_mut(&mut self) -> impl Iterator<Item = &mut Hist> {
+    /// All histograms, in the order of [`PhaseHists::each_mut`].
+    pub fn each(&self) -> impl Iterator<Item = &Hist> {
+        self.series.iter().flat_map(|s| [&s.response, &s.service]).chain([&self.lag, &self.reaction, &self.read_delay])
+    }
+
+    /// All histograms: response and service of each series, then lag, reaction and read delay.
+    pub fn each_mut(&mut self) -> impl Iterator<Item = &mut Hist> {
         self.series.iter_mut().flat_map(|s| [&mut s.response, &mut s.service]).chain([
             &mut self.lag,
             &mut self.reaction,

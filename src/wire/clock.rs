@@ -21,6 +21,11 @@ impl Clock {
         Clock { origin: read(ClockId::CLOCK_MONOTONIC) }
     }
 
+    /// A clock that starts, or started, at the instant `origin` of [`monotonic`]. Until then it stands at 0.
+    pub fn from_instant(origin: u64) -> Self {
+        Clock { origin }
+    }
+
     /// Nanoseconds since the origin.
     #[inline]
     pub fn now(&self) -> u64 {
@@ -50,6 +55,16 @@ impl Clock {
             std::hint::spin_loop();
         }
     }
+}
+
+/// The machine's monotonic clock in nanoseconds: an instant that no change of the date moves.
+pub fn monotonic() -> u64 {
+    read(ClockId::CLOCK_MONOTONIC)
+}
+
+/// The date in nanoseconds since 1970, as this machine believes.
+pub fn realtime() -> u64 {
+    read(ClockId::CLOCK_REALTIME)
 }
 
 /// CPU time of the calling thread in nanoseconds.

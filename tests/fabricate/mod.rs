@@ -285,6 +285,7 @@ fn tell(story: Story, seed: u64) -> View {
             ..SummaryCounts::default()
         },
         storm: None,
+        fleet: None,
         connections: SummaryConnections { asked: 1000, opened: 1000, failed: 0, reconnects: 0, peak: 1000 },
         series: rolled.iter().map(|r| r.series.clone()).collect(),
         lag: BTreeMap::from([

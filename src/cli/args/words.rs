@@ -26,6 +26,13 @@ pub(super) fn drop_at(text: &str) -> Result<(String, Nanos), String> {
     Ok((role.to_owned(), time.parse()?))
 }
 
+/// A name as Kubernetes takes it for things and labels.
+pub(super) fn dns_label(text: &str) -> Result<String, String> {
+    let is_good = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    let is_label = (1..=52).contains(&text.len()) && text.bytes().all(is_good) && !text.starts_with('-') && !text.ends_with('-');
+    if is_label { Ok(text.to_owned()) } else { Err("a name here has up to 52 small letters, digits and - within".into()) }
+}
+
 /// A share, as `50%`.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());

@@ -33,6 +33,7 @@ fn manifest() -> Manifest {
         shards: 1,
         coverage: 1.0,
         agents: Vec::new(),
+        fleet: None,
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) fn figures(parts: &Parts<'_>) -> Figures {
         stop: manifest.finish.as_ref().and_then(|f| f.stop.clone()),
         unfinished: manifest.state == State::Running || manifest.finish.is_none(),
         coverage: manifest.coverage,
+        agents: manifest.fleet.as_ref().map_or(Vec::new(), |fleet| fleet.agents.clone()),
     }
 }
 

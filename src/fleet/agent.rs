@@ -1,0 +1,190 @@
+//! An agent: it takes a shard of a run, readies itself, starts at the agreed instant, and sends each second as it closes.
+//!
+//! It stops when the run is aborted, when its shard is given up, and when it reached nobody for the grace of the plan: no
+//! agent goes on for ever alone. Without `go` at the instant of the start it does not start. How a shard is played it does
+//! not know; whoever starts it hands in a [`Player`].
+
+mod play;
+mod take;
+
+use std::io;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::RunId;
+use super::bus::Bus;
+use super::bus::Key;
+use super::message::Message;
+use super::message::Phase;
+use super::message::PlanMessage;
+use super::message::StateMessage;
+use super::probe::Estimate;
+use super::probe::Probe;
+use crate::swarm::Control;
+use crate::swarm::Outcome;
+use crate::swarm::Sink;
+use crate::wire::Clock;
+use crate::wire::clock;
+
+/// Between two looks for something to do; a thousand agents look, too.
+const LOOK: Duration = Duration::from_millis(500);
+/// Round trips from which the controller's clock is estimated.
+const PROBES: usize = 16;
+
+/// Plays shards.
+pub trait Player {
+    /// Readies itself to play shard number `shard` of a plan.
+    ///
+    /// # Errors
+    /// Why that cannot or must not be done here.
+    fn ready(&mut self, plan: &PlanMessage, shard: u32) -> Result<Box<dyn Play>, String>;
+}
+
+/// A shard that could be played now.
+pub trait Play {
+    /// Clients in it.
+    fn clients(&self) -> u64;
+
+    /// Plays it from the start of `clock` on.
+    ///
+    /// # Errors
+    /// When threads or their kernel objects cannot be made.
+    fn play(self: Box<Self>, clock: Clock, control: &Arc<Control>, sink: &mut dyn Sink) -> io::Result<Outcome>;
+
+    /// What takes secrets out of texts.
+    fn hidden(&self) -> Box<dyn Fn(&str) -> String>;
+}
+
+/// Who an agent is.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// A name that no other agent has.
+    pub name: String,
+    /// Its host.
+    pub host: String,
+    /// Version of the program.
+    pub version: String,
+    /// Processors it may use.
+    pub cpus: u32,
+    /// Files it may open.
+    pub files: u64,
+    /// The pool it works for.
+    pub pool: String,
+    /// The shard it would like.
+    pub prefers: Option<u32>,
+    /// The only run that it plays in; any of its pool without.
+    pub only: Option<RunId>,
+}
+
+/// How an agent's part in a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// To the end of the plan.
+    Played,
+    /// Before its time, because the run was ended: why.
+    Aborted(String),
+    /// Its shard was given up while it played.
+    Fenced,
+    /// What it measured could not be sent for too long: why.
+    Orphaned(String),
+    /// It cannot play this plan: why.
+    Refused(String),
+    /// There was no shard left.
+    Full,
+    /// The run was never started, or without it: why.
+    NotStarted(String),
+}
+
+/// Waits for a run of the pool that has not `been` played, and plays in it. `None` when asked to stop before there was one.
+///
+/// # Errors
+/// When the bus refuses what an agent needs.
+pub fn serve(
+    bus: &Arc<dyn Bus>,
+    about: &About,
+    player: &mut dyn Player,
+    control: &Arc<Control>,
+    been: &mut Vec<RunId>,
+) -> Result<Option<(RunId, Ending)>, String> {
+    loop {
+        if control.is_stopping() {
+            return Ok(None);
+        }
+        match open(bus.as_ref(), about)? {
+            Some(run) if !been.contains(&run) => {
+                been.push(run);
+                return join(bus, about, player, control, run).map(|ending| Some((run, ending)));
+            }
+            _ => sleep(LOOK),
+        }
+    }
+}
+
+/// The run of the pool that gathers now.
+fn open(bus: &dyn Bus, about: &About) -> Result<Option<RunId>, String> {
+    let found = match about.only {
+        Some(run) => Some(run),
+        None => match bus.get(&Key::Open(about.pool.clone())) {
+            Ok(entry) => entry.and_then(|entry| RunId::parse(std::str::from_utf8(&entry.value).ok()?).ok()),
+            Err(super::Failed::Refused(why)) => return Err(why),
+            Err(_) => None,
+        },
+    };
+    let Some(run) = found else { return Ok(None) };
+    Ok(state(bus, run).filter(|state| state.phase == Phase::Gather).map(|_| run))
+}
+
+/// Where a run stands, as far as is known.
+fn state(bus: &dyn Bus, run: RunId) -> Option<StateMessage> {
+    let entry = bus.get(&Key::State(run)).ok()??;
+    StateMessage::decode(&entry.value).ok()
+}
+
+/// Plays in a run.
+fn join(bus: &Arc<dyn Bus>, about: &About, player: &mut dyn Player, control: &Arc<Control>, run: RunId) -> Result<Ending, String> {
+    let Some(entry) = bus.get(&Key::Plan(run)).map_err(|e| e.to_string())? else {
+        return Ok(Ending::Refused("the run has no plan".into()));
+    };
+    let plan = match PlanMessage::decode(&entry.value) {
+        Ok(plan) if plan.run != run => return Ok(Ending::Refused("the plan is of another run".into())),
+        Ok(plan) => plan,
+        Err(why) => return Ok(Ending::Refused(format!("the plan: {why}"))),
+    };
+    if plan.shards == 0 || plan.shards > 65_536 {
+        return Ok(Ending::Refused(format!("the plan has {} shards", plan.shards)));
+    }
+    let Some(mut claim) = take::take(bus.as_ref(), about, &plan)? else { return Ok(Ending::Full) };
+    let ready = take::versions(about, &plan).and_then(|()| player.ready(&plan, claim.shard));
+    let ready = match ready {
+        Ok(ready) => ready,
+        Err(why) => {
+            claim.refuse(bus.as_ref(), &why);
+            return Ok(Ending::Refused(why));
+        }
+    };
+    let Some(estimate) = estimate(bus.as_ref(), run) else {
+        claim.refuse(bus.as_ref(), "the controller does not answer after the time");
+        return Ok(Ending::NotStarted("the controller does not answer after the time".into()));
+    };
+    claim.ready(bus.as_ref(), ready.clients(), estimate);
+    let start = match take::await_start(bus.as_ref(), run, &mut claim, &estimate, control) {
+        Ok(start) => start,
+        Err(why) => return Ok(Ending::NotStarted(why)),
+    };
+    play::play(bus, &plan, &claim, ready, start, &estimate, control)
+}
+
+/// What is known of the controller's clock.
+fn estimate(bus: &dyn Bus, run: RunId) -> Option<Estimate> {
+    let mut probes = Vec::new();
+    for _ in 0..PROBES {
+        let sent = clock::monotonic();
+        if let Ok(date) = bus.ask_time(run) {
+            probes.push(Probe { sent, heard: clock::monotonic(), date });
+        } else if probes.is_empty() {
+            sleep(LOOK);
+        }
+    }
+    Estimate::of(&probes)
+}
