@@ -50,7 +50,11 @@ use crate::record::packed;
 
 /// Computes everything a report shows, and packs the run for pages that carry it.
 pub fn with_data(run: &Run) -> View {
-    View { data: packed::pack(run), ..view(run) }
+    std::thread::scope(|scope| {
+        let packing = scope.spawn(|| packed::pack(run));
+        let view = view(run);
+        View { data: packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), ..view }
+    })
 }
 
 /// Computes everything a report shows.
