@@ -14,8 +14,10 @@ prepare() {
 manifests() {
     local kept=$PWD/target/fleet version
     mkdir -p "$kept"
-    [[ -x $kept/venv/bin/kubernetes-validate ]] ||
-        { python3 -m venv "$kept/venv" && "$kept/venv/bin/pip" install -q kubernetes-validate; }
+    if [[ ! -x $kept/venv/bin/kubernetes-validate ]]; then
+        python3 -m venv "$kept/venv" || { apt-get update -q && apt-get install -y -q python3-venv && python3 -m venv "$kept/venv"; }
+        "$kept/venv/bin/pip" install --quiet --disable-pip-version-check kubernetes-validate==1.37.0
+    fi
     cargo run --quiet -- cluster manifest --agents 40 --cluster tls://nats.example.com:4222 --allow-target staging.example.com \
         >"$kept/job.yaml"
     sed 's/completionMode/completionModus/' "$kept/job.yaml" >"$kept/broken.yaml"
