@@ -120,6 +120,7 @@ fn the_page_says_what_the_comparison_says() {
         let bands = page.matches("% to +").count();
         assert!(if name == "one" { page.contains("fewer than four runs a side") } else { bands >= 8 }, "{bands}");
         assert_eq!(page.matches("<script").count(), 2);
+        assert!(page.contains("new less base") && page.contains("Median by measured time"), "both sides over time");
         let png = std::fs::read(out.join("compare.png")).expect("a plot");
         assert_eq!(png[16..24], [1280u32.to_be_bytes(), 720u32.to_be_bytes()].concat());
         std::fs::create_dir_all(&shown).expect("a folder");

@@ -14,6 +14,7 @@ use volley::record::Run;
 use volley::record::State;
 use volley::record::Writer;
 use volley::record::read;
+use volley::record::read_some;
 use volley::tally::Hist;
 
 const FILES: [&str; 5] = ["run.json", "intervals.hlog", "counters.ndjson", "events.ndjson", "totals.hlog"];
@@ -148,6 +149,36 @@ fn totals_are_computed_when_not_stored() {
     let back = read(dir.path()).expect("readable");
     assert_same(&back, &fab);
     assert!(back.missing[0].contains("totals.hlog is not there"), "{:?}", back.missing);
+}
+
+#[test]
+fn seconds_are_read_of_the_tags_that_are_wanted() {
+    let (dir, fab) = (folder(), Fab::calm());
+    fab.write(dir.path());
+    let all = fab.run();
+    let back = read_some(dir.path(), |known, tag| known.has_sections && tag == "echo").expect("readable");
+    assert_eq!(back.missing, Vec::<String>::new());
+    assert!(back.intervals.iter().map(|i| i.t_ns).eq(all.intervals.iter().filter(|i| i.tag == "echo").map(|i| i.t_ns)));
+    assert!(back.intervals.len() < all.intervals.len() && back.intervals.iter().all(|i| i.tag == "echo"));
+    assert_eq!(back.rows, all.rows);
+    assert!(all.totals.iter().all(|(tag, total)| same_hist(&back.totals[tag], total)));
+}
+
+#[test]
+fn all_seconds_are_read_where_the_totals_cannot_be_trusted() {
+    let (dir, short, fab) = (folder(), folder(), Fab::calm());
+    fab.write(dir.path());
+    let mut less = Fab::new(1);
+    less.second(&[("echo", &[1_000_000])]);
+    less.finish().elapsed_ns = 1_000_000_000;
+    less.write(short.path());
+    let totals = dir.path().join("totals.hlog");
+    fs::copy(short.path().join("totals.hlog"), &totals).expect("can be copied");
+    let back = read_some(dir.path(), |_, tag| tag == "echo").expect("readable");
+    assert_same(&back, &fab);
+    assert!(back.missing.iter().any(|words| words.contains("knows less")), "{:?}", back.missing);
+    fs::remove_file(&totals).expect("was there");
+    assert_same(&read_some(dir.path(), |_, _| false).expect("readable"), &fab);
 }
 
 #[test]
