@@ -65,11 +65,11 @@ impl Sparse {
         Sparse::from_values(hist.buckets(), hist.exact())
     }
 
-    /// Values in ascending order with their counts, each for the bucket that holds it, and exact figures.
+    /// Values in ascending order with their counts, each for the bucket that holds it, and exact figures. A count of 0 is no bucket.
     pub fn from_values(values: impl IntoIterator<Item = (u64, u64)>, exact: Exact) -> Self {
         let mut buckets = Buckets::default();
         let mut open = None;
-        for (ns, n) in values {
+        for (ns, n) in values.into_iter().filter(|(_, n)| *n > 0) {
             match (index_of(ns), &mut open) {
                 (index, Some((last, sum))) if *last == index => *sum = n.saturating_add(*sum),
                 (index, open) => {
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn values_of_one_bucket_are_one_bucket_and_any_count_fits() {
         let exact = Exact { count: u64::MAX, min: 1, max: 5_000_000, sum: u64::MAX, clipped: 0 };
-        let sparse = Sparse::from_values([(1, 100), (2, u64::MAX / 2), (5_000_000, u64::MAX / 2 - 99)], exact);
+        let sparse = Sparse::from_values([(1, 100), (2, u64::MAX / 2), (9_000, 0), (5_000_000, u64::MAX / 2 - 99)], exact);
         assert_eq!(sparse.filled(), 2);
         let counts: Vec<u64> = sparse.buckets().map(|(_, n)| n).collect();
         assert_eq!(counts, [u64::MAX / 2 + 100, u64::MAX / 2 - 99]);
