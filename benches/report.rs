@@ -67,6 +67,7 @@ fn write(dir: &Path, seconds: u64, series: usize) -> Result<(), String> {
         about: String::new(),
         role: "client".into(),
         load: name == "echo",
+        receivers: 0,
     };
     manifest.series = names.iter().map(about).collect();
     let mut running = manifest.clone();

@@ -370,6 +370,39 @@ fn keys_that_do_not_come_back_are_not_trusted() {
     assert_eq!(leaked, account.figures["leaked"], "{:#}", summary["counts"]);
 }
 
+/// Three subscribers are told 20 ms after each other, and the first of them misses one message in five.
+#[test]
+fn a_fan_out_is_told_by_receiver() {
+    let notify = Family { serve: &[("fanout_step", "20ms"), ("fanout_miss", "5")], ..family("channel-notify", None, "5", "10/s") };
+    let (summary, account) = play(&notify, "6s", &["--limit", "fanout.last p(50) > 39ms", "--limit", "fanout.spread min > 39ms"]);
+    // The first falls due before the measured time.
+    let fan_out = &summary["fan_out"]["series"][0];
+    let (measured, published) = (fan_out["messages"].as_u64().expect("a count"), account.figures["published"]);
+    let missed = published / 5;
+    assert!(measured + 1 >= published && measured <= published && missed > 8, "{published}: {fan_out:#}");
+    for (name, truth) in [("receivers", 3), ("reached_one", measured), ("reached_all", measured - missed)] {
+        assert_eq!(fan_out[name], truth, "{name}: {fan_out:#}");
+    }
+    let time = |of: &str, key: &str| fan_out[of][key].as_u64().expect("enough messages");
+    assert!(time("median", "p50") >= 19_000_000 && time("last", "p50") >= 39_000_000, "{fan_out:#}");
+    assert!(time("first", "p50") < time("median", "p50") && time("median", "p50") < time("last", "p50"), "{fan_out:#}");
+    assert!(time("spread", "min") >= 39_000_000, "{fan_out:#}");
+    assert_eq!(series(&summary, "fanout.last")["unanswered"], missed);
+    assert_eq!(series(&summary, "fanout")["unanswered"], missed, "copies");
+
+    let receivers = summary["fan_out"]["receivers"].as_array().expect("receivers");
+    let names: Vec<&str> = receivers.iter().map(|receiver| receiver["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["subscriber 3", "subscriber 2", "subscriber 1"], "the slowest first");
+    for (receiver, missed) in receivers.iter().zip([0, 0, missed]) {
+        assert_eq!((&receiver["seen"], &receiver["missed"]), (&(measured - missed).into(), &missed.into()), "{receiver:#}");
+    }
+    assert_eq!(receivers[0]["last_share"], 1.0, "{receivers:#?}");
+    // Four times in five 20 and 40 ms behind the first; else the second is the first.
+    for (receiver, least) in receivers.iter().zip([35_000_000, 15_000_000]) {
+        assert!(receiver["behind_ns"].as_u64().expect("a time") >= least, "{receiver:#}");
+    }
+}
+
 /// Faults of Terra: whatever the server does, what is sent is accounted for and nothing hangs.
 #[test]
 fn odd_servers_of_terra_break_nothing() {

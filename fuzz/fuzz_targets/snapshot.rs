@@ -16,7 +16,7 @@ use volley::fleet::snapshot::Snapshot;
 use volley::fleet::snapshot::of_second;
 use volley::tally::Width;
 
-const WIDTH: Width = Width { series: 2, out_kinds: 2, in_kinds: 2 };
+const WIDTH: Width = Width { series: 2, out_kinds: 2, in_kinds: 2, places: 2 };
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, body)) = data.split_first() else { return };

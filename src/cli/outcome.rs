@@ -231,6 +231,7 @@ fn series(plan: &Plan, script: &Script) -> Vec<SeriesRecord> {
         about: s.about.clone(),
         role: script.role_of(i).or_else(|| sayer(&plan.profile, i)).unwrap_or("client").to_owned(),
         load: script.load_series == Some(i),
+        receivers: Some(script.reach(i)).filter(|reach| *reach > 1).map_or(0, u64::from),
     };
     script.series.iter().enumerate().filter(|(i, _)| exists(*i)).map(record).collect()
 }

@@ -65,6 +65,13 @@ impl Cast {
         (client % self.group()) as usize
     }
 
+    /// What the client at a place of the group is called: its role, and its number among those of that role when there are several.
+    pub fn label(&self, place: usize) -> String {
+        let (role, member) = self.places[place];
+        let name = &self.names[usize::from(role)];
+        if self.count(|r| r == usize::from(role)) > 1 { format!("{name} {}", u32::from(member) + 1) } else { name.clone() }
+    }
+
     /// The next client of the group; the first, for the last.
     pub fn peer(&self, client: u64) -> u64 {
         let (size, place) = (self.group(), client % self.group());

@@ -1,6 +1,7 @@
 //! From a profile to a [`Script`]: names become indices, what another dialect or nobody says is left out.
 
 use super::cast::Cast;
+use super::fanout;
 use super::script::BUILT_IN_KINDS;
 use super::script::BUILT_IN_SERIES;
 use super::script::Beat;
@@ -52,9 +53,10 @@ pub(super) fn script(profile: &Profile, dialect: Option<&str>, values: &Values, 
     let replies = profile.replies.iter().map(|rule| compiler.reply(rule)).collect::<Result<Vec<_>, _>>()?;
     let https = compiler.https()?;
     let singles = compiler.singles();
-    Ok(Script {
+    let mut script = Script {
         bounds,
-        series: Series::all(profile),
+        series: Series::always(profile),
+        own_series: profile.series.len(),
         load_series: roles.iter().find_map(|role| role.load.as_ref()?.series),
         score: None,
         opens: compiler.present(&profile.endpoint.opens),
@@ -73,7 +75,9 @@ pub(super) fn script(profile: &Profile, dialect: Option<&str>, values: &Values, 
         singles,
         out_kinds: compiler.out_kinds,
         in_kinds: compiler.in_kinds,
-    })
+    };
+    script.fan_out();
+    Ok(script)
 }
 
 /// Binds what a profile says to the values of a run.
@@ -232,6 +236,7 @@ impl<'a> Compiler<'a> {
             http: rule.http,
             series: expects.first().copied(),
             also: expects.iter().skip(1).copied().filter(|&series| class(series) != Class::Cross).collect(),
+            fan: None,
             cross: expects.iter().copied().find(|&series| class(series) == Class::Cross),
             states: rule.only.states.iter().map(|state| *state as u8).collect(),
             next: rule.next,
@@ -325,8 +330,16 @@ fn beat(rule: &profile::BeatRule) -> Beat {
 }
 
 impl Series {
-    /// What a run of a profile measures: its own series in the order of the file, then the built-in ones.
+    /// All that a run of a profile may measure, in the order of [`Script::series`].
     pub fn all(profile: &Profile) -> Vec<Series> {
+        let mut all = Series::always(profile);
+        let derived = fanout::derived(all[..profile.series.len()].iter().filter(|series| series.class == Class::Cross));
+        all.extend(derived);
+        all
+    }
+
+    /// What every run of a profile measures: its own series in the order of the file, then the built-in ones.
+    fn always(profile: &Profile) -> Vec<Series> {
         let own = profile.series.iter().map(|s| Series { name: s.name.clone(), class: s.class, about: s.about.clone() });
         let built_in = BUILT_IN_SERIES.iter().map(|(name, about)| Series {
             name: (*name).to_owned(),

@@ -276,7 +276,7 @@ impl Dialogue {
             return true;
         }
         let (Some(crossing), Some(seq)) = (&mut self.seldom.crossing, seq) else { return false };
-        match crossing.seen(seq, place) {
+        match crossing.seen(seq, place, cross.done, !cross.replayed) {
             Sight::First { seq, due, sent, complete } => {
                 self.first_seen(stage, cross, Sample { due, sent, done: cross.done }, complete.then_some(seq));
                 true
@@ -298,6 +298,9 @@ impl Dialogue {
             stage.tally.answered(script.phase_of(sample.due), cross.series, cross.kind, sample);
         }
         let is_primary = script.roles[usize::from(self.role)].load.as_ref().is_some_and(|load| load.series == Some(cross.series));
+        if complete.is_some() {
+            self.seldom.tell_fates(stage, usize::from(self.role));
+        }
         let Some(seq) = complete.filter(|_| is_primary) else { return };
         if let Match::Answers(waiting) = self.pending.answer_to(seq) {
             let is_late = cross.done.saturating_sub(waiting.due) > script.bounds.timeout;

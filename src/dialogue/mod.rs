@@ -8,6 +8,7 @@ mod cast;
 mod compile;
 mod crossing;
 mod draw;
+mod fanout;
 mod flood;
 mod hear;
 mod pending;
@@ -107,7 +108,7 @@ impl Dialogue {
     /// When the number does not fit 32 bits; no machine has so many connections.
     pub fn new(client: u64, script: &Script) -> Self {
         let role = script.cast.role(client);
-        let mut seldom = Box::new(Seldom::new(script, role));
+        let mut seldom = Box::new(Seldom::new(script, client));
         seldom.replay = script.score.as_ref().map(|score| Box::new(Replay::new(score, client, script.captures)));
         let client = u32::try_from(client).expect("fewer clients than 32 bits count");
         Dialogue { pending: Pending::default(), seldom, client, role: role as u8, state: 0, ready: false }
@@ -260,10 +261,9 @@ impl Dialogue {
     /// The connection is over: what was in flight will not be answered.
     pub fn ended(&mut self, stage: &mut Stage<'_>) {
         stage.tally.counts.unanswered += self.pending.abandon();
-        let counts = &mut stage.tally.counts;
-        self.seldom.ended(stage.script, usize::from(self.role), |series, n| counts.series_unanswered[series] += n);
+        self.seldom.ended(stage, usize::from(self.role));
         if std::mem::take(&mut self.seldom.ping).open {
-            counts.series_unanswered[stage.script.ws_ping()] += 1;
+            stage.tally.counts.series_unanswered[stage.script.ws_ping()] += 1;
         }
         self.ready = false;
         // They answered what was asked on this connection.

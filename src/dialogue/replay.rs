@@ -308,6 +308,7 @@ impl Script {
         if self.roles.len() > 1 || self.cast.group() > 1 {
             let roles: Vec<usize> = score.parts.iter().map(|part| part.role).collect();
             self.cast = Cast::of(std::mem::take(&mut self.cast.names), &roles)?;
+            self.fan_out();
         }
         self.score = Some(score);
         Ok(())

@@ -95,6 +95,7 @@ impl Dialogue {
             if let Some(crossing) = &mut self.seldom.crossing {
                 crossing.sent(seq, at);
             }
+            self.seldom.tell_fates(stage, usize::from(self.role));
         }
         self.state = load.then.unwrap_or(self.state);
         stage.effects.extend(load.next.map(Effect::Say));

@@ -165,6 +165,8 @@ pub(super) struct Load {
     pub(super) also: Vec<usize>,
     /// The series whose answers are seen by others of the group.
     pub(super) cross: Option<usize>,
+    /// The first of the series derived of it, when several others see them.
+    pub(super) fan: Option<usize>,
     pub(super) states: Vec<u8>,
     /// What is said right behind it.
     pub(super) next: Option<usize>,
@@ -243,8 +245,10 @@ pub struct Role {
 pub struct Script {
     /// Instants and bounds.
     pub bounds: Bounds,
-    /// All series: those of the profile, then the built-in ones.
+    /// All series: those of the profile, the built-in ones, then those derived of others.
     pub series: Vec<Series>,
+    /// Number of the profile's own series.
+    pub(super) own_series: usize,
     /// Kinds of messages sent: loads, replies, then the built-in ones.
     pub out_kinds: Vec<String>,
     /// Kinds of messages received: the profile's, answers of HTTP, then the built-in ones.
@@ -313,7 +317,8 @@ impl Script {
 
     /// Numbers of series and kinds.
     pub fn width(&self) -> Width {
-        Width { series: self.series.len(), out_kinds: self.out_kinds.len(), in_kinds: self.in_kinds.len() }
+        let places = if self.series.len() > self.derived_from() { self.cast.group() as usize } else { 0 };
+        Width { series: self.series.len(), out_kinds: self.out_kinds.len(), in_kinds: self.in_kinds.len(), places }
     }
 
     /// Whether clients of `role` have anything to send at their rate.
@@ -323,6 +328,7 @@ impl Script {
 
     /// The role whose load opens the exchanges of a series, if one does.
     pub fn role_of(&self, series: usize) -> Option<&str> {
+        let series = self.derived_of(series).unwrap_or(series);
         let opens = |load: &Load| load.series == Some(series) || load.cross == Some(series) || load.also.contains(&series);
         let role = self.roles.iter().position(|role| role.load.as_ref().is_some_and(opens))?;
         Some(&self.cast.names[role])
@@ -348,34 +354,39 @@ impl Script {
         turn.map_or(&[], |turn| &self.rows[turn as usize])
     }
 
+    /// Index of the first series that is derived of others; as many as there are series, when none is.
+    pub fn derived_from(&self) -> usize {
+        self.own_series + BUILT_IN_SERIES.len()
+    }
+
     /// Index of the series of recoveries from a storm.
     pub fn recovery(&self) -> usize {
-        self.series.len() - 6
+        self.own_series
     }
 
     /// Index of the series of WebSocket pings.
     pub fn ws_ping(&self) -> usize {
-        self.series.len() - 5
+        self.own_series + 1
     }
 
     /// Index of the series of TCP connections.
     pub fn tcp_connect(&self) -> usize {
-        self.series.len() - 4
+        self.own_series + 2
     }
 
     /// Index of the series of TLS handshakes.
     pub fn tls(&self) -> usize {
-        self.series.len() - 3
+        self.own_series + 3
     }
 
     /// Index of the series of upgrades.
     pub fn upgrade(&self) -> usize {
-        self.series.len() - 2
+        self.own_series + 4
     }
 
     /// Index of the series of openings.
     pub fn ready(&self) -> usize {
-        self.series.len() - 1
+        self.own_series + 5
     }
 
     /// Index of the kind of a sent WebSocket ping, pong, or close (0, 1, 2).

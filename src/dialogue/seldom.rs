@@ -1,6 +1,8 @@
 //! What is not looked at with every message, kept out of the way of what is.
 
+use super::Stage;
 use super::crossing::Crossing;
+use super::fanout;
 use super::flood::Flood;
 use super::pending::Pending;
 use super::replay::Replay;
@@ -67,13 +69,9 @@ pub(super) struct Seldom {
 }
 
 impl Seldom {
-    pub(super) fn new(script: &Script, role: usize) -> Self {
-        let load = script.roles[role].load.as_ref();
-        let receivers = |series: usize| {
-            let sees = |role: usize| script.sees(role, series);
-            // The sender does not see its own.
-            (script.cast.count(sees) - u64::from(sees(role))) as u32
-        };
+    pub(super) fn new(script: &Script, client: u64) -> Self {
+        let load = script.roles[script.cast.role(client)].load.as_ref();
+        let receivers = |series: usize| script.receivers(script.cast.place(client), series);
         let also = load.map_or(0, |load| load.also.len());
         Seldom {
             singles: vec![Single::default(); script.single_count].into_boxed_slice(),
@@ -96,8 +94,11 @@ impl Seldom {
         self.position.connected();
     }
 
-    /// The connection is over; `lost` is told of each series with exchanges that were open.
-    pub(super) fn ended(&mut self, script: &Script, role: usize, mut lost: impl FnMut(usize, u64)) {
+    /// The connection is over: what was open in its series is lost.
+    pub(super) fn ended(&mut self, stage: &mut Stage<'_>, role: usize) {
+        let script = stage.script;
+        let counts = &mut stage.tally.counts;
+        let mut lost = |series: usize, n: u64| counts.series_unanswered[series] += n;
         for (series, place) in script.singles.iter().enumerate() {
             if place.is_some_and(|place| std::mem::take(&mut self.singles[place]).open) {
                 lost(series, 1);
@@ -109,6 +110,16 @@ impl Seldom {
         }
         if let (Some(crossing), Some(series)) = (&mut self.crossing, load.cross) {
             lost(series, crossing.abandon());
+        }
+        self.tell_fates(stage, role);
+    }
+
+    /// Takes down what became of sends to several that are over.
+    pub(super) fn tell_fates(&mut self, stage: &mut Stage<'_>, role: usize) {
+        let fan = stage.script.roles[role].load.as_ref().and_then(|load| load.fan);
+        if let (Some(crossing), Some(fan)) = (&mut self.crossing, fan) {
+            let receivers = crossing.receivers();
+            crossing.fates(|fate| fanout::take_down(stage, fan, receivers, fate));
         }
     }
 }

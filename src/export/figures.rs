@@ -120,7 +120,7 @@ impl Keeper {
     /// Nothing known yet of a run.
     pub fn new(subject: Subject) -> Self {
         let series = subject.series.iter().map(|_| Default::default()).collect();
-        let width = Width { series: subject.series.len(), out_kinds: 0, in_kinds: 0 };
+        let width = Width { series: subject.series.len(), out_kinds: 0, in_kinds: 0, places: 0 };
         let figures = Figures {
             subject,
             counts: Counts::new(width),
@@ -184,7 +184,7 @@ pub(super) mod tests {
 
     /// A second with 100 answers after 0.99 to 99 ms.
     pub(in super::super) fn second(number: u64) -> Second {
-        let mut tally = Box::new(Tally::new(Width { series: 2, out_kinds: 1, in_kinds: 1 }));
+        let mut tally = Box::new(Tally::new(Width { series: 2, out_kinds: 1, in_kinds: 1, places: 0 }));
         for i in 1..=100 {
             tally.answered(Phase::Measure, 0, 0, Sample { due: 0, sent: MILLI / 2, done: i * 990_000 });
             tally.phase(Phase::Measure).lag.record(number * MILLI);

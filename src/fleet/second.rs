@@ -53,6 +53,10 @@ fn counts(out: &mut Out, counts: &Counts) {
     out.numbers(&counts.not_offered);
     out.numbers(&counts.faults);
     [&counts.messages_out, &counts.messages_in, &counts.outcomes, &counts.series_unanswered].into_iter().for_each(|n| out.numbers(n));
+    out.number(counts.receivers.len() as u64);
+    for r in &counts.receivers {
+        [r.seen, r.missed, r.behind_ns, r.last].into_iter().for_each(|n| out.number(n));
+    }
     out.number(counts.closes.len() as u64);
     for (code, n) in &counts.closes {
         out.number(u64::from(*code));
@@ -167,6 +171,15 @@ fn read_counts(input: &mut In<'_>, counts: &mut Counts) -> Result<(), String> {
         }
         for place in list {
             *place = input.up_to(COUNT_MOST, "count")?;
+        }
+    }
+    let n = input.number()?;
+    if n != counts.receivers.len() as u64 {
+        return Err(format!("{n} receivers where the plan has {}", counts.receivers.len()));
+    }
+    for r in &mut counts.receivers {
+        for place in [&mut r.seen, &mut r.missed, &mut r.behind_ns, &mut r.last] {
+            *place = input.up_to(INSTANT_MOST, "figure of a receiver")?;
         }
     }
     for _ in 0..input.up_to(CLOSES_MOST, "close codes")? {

@@ -192,9 +192,9 @@ impl Lane {
 
     /// Says what connections, and plain HTTP requests, have said to others.
     fn deliver(&mut self) {
-        while let Some(Post { to, what }) = self.desk.posts.pop_front() {
+        while let Some(Post { to, what, after }) = self.desk.posts.pop_front() {
             let Some(mut client) = self.take(to) else { continue };
-            client.talk.told(what, &mut self.desk);
+            client.talk.told(what, after, &mut self.desk);
             let result = client.flush(&mut self.desk, self.clock);
             self.back(client, result);
         }

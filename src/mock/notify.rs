@@ -33,6 +33,8 @@ pub(super) struct Channels {
     left: BTreeMap<String, BTreeSet<u64>>,
     everybody: BTreeSet<u64>,
     published: u64,
+    /// Messages published by HTTP.
+    asked: u64,
 }
 
 /// Who may connect.
@@ -67,12 +69,15 @@ pub(super) fn serve(world: &mut World, call: &Call<'_>) -> Option<(&'static str,
     }
     let message = json!({"type": call.body["type"], "data": call.body["data"], "timestamp": now()});
     let (told, leaked) = told(world, channel, call.settings);
-    let copies = call.settings.number("fanout_copies", 1);
-    for to in told.iter().chain(&leaked) {
-        (0..copies).for_each(|_| world.post(*to, kind, &message));
+    world.notify.asked += 1;
+    let misses = call.settings.number("fanout_miss", 0);
+    let skipped = usize::from(misses > 0 && world.notify.asked.is_multiple_of(misses));
+    let (copies, step) = (call.settings.number("fanout_copies", 1), call.settings.time("fanout_step", Nanos::ZERO));
+    for (to, turn) in told.iter().zip(0u64..).skip(skipped).chain(leaked.iter().map(|to| (to, 0))) {
+        (0..copies).for_each(|_| world.post(*to, kind, &message, turn * step.0));
     }
     world.count("published", 1);
-    world.count("delivered", told.len() as u64 * copies);
+    world.count("delivered", told.len().saturating_sub(skipped) as u64 * copies);
     world.count("leaked", leaked.len() as u64 * copies);
     Some((route, json(200, &json!({ "delivered": told.len() }))))
 }

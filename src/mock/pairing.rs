@@ -104,7 +104,7 @@ fn companion(world: &mut World, call: &Call<'_>, id: &str) -> Option<Refusal> {
             "connected_at": now()}}),
     };
     if let Some(socket) = session.socket {
-        world.post(socket, Kind::CompanionConnected, &said);
+        world.post(socket, Kind::CompanionConnected, &said, 0);
     }
     Some(json(200, &json!({"success": true})))
 }
@@ -120,8 +120,8 @@ fn complete(world: &mut World, call: &Call<'_>, id: &str) -> Option<Refusal> {
         (false, _) => (Kind::PairingFailed, json!({"type": "pairing_failed", "reason": "Invalid credentials"})),
     };
     if let Some(socket) = socket {
-        world.post(socket, Kind::Authenticating, &json!({"type": "authenticating"}));
-        world.post(socket, kind, &said);
+        world.post(socket, Kind::Authenticating, &json!({"type": "authenticating"}), 0);
+        world.post(socket, kind, &said, 0);
     }
     world.count(if good { "paired" } else { "not_paired" }, 1);
     Some(if good { json(200, &json!({"success": true})) } else { json(401, &json!({"detail": "Invalid credentials"})) })

@@ -194,6 +194,8 @@ const STORIES: &[&[Variable]] = &[
         "publish_every" time "time between messages that the server publishes by itself (default 0s: never)",
         "leak" flag "true: those who have unsubscribed are still told (default false)",
         "fanout_copies" number "copies of each message to each subscriber (default 1)",
+        "fanout_step" time "how much later each next subscriber of a channel is told (default 0s)",
+        "fanout_miss" number "one in so many messages does not reach the first subscriber of its channel (default 0: all do)",
     },
     &told! { Subtitles:
         "token" any "the only token accepted (default: any that is not empty)",

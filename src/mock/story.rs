@@ -28,6 +28,8 @@ pub(super) struct Post {
     pub(super) to: u64,
     /// What.
     pub(super) what: Posted,
+    /// How long it waits on its way, in nanoseconds.
+    pub(super) after: u64,
 }
 
 /// What a connection is told.
@@ -114,12 +116,12 @@ impl<'a> Scene<'a> {
     /// Says something to another connection; to this one too.
     pub(super) fn post(&mut self, to: u64, kind: Kind, message: &Value) {
         let what = Posted::Message(kind, codec::TEXT, message.to_string().into_bytes());
-        self.desk.posts.push_back(Post { to, what });
+        self.desk.posts.push_back(Post { to, what, after: 0 });
     }
 
     /// Closes another connection.
     pub(super) fn close_other(&mut self, to: u64, code: u16, reason: &'static str) {
-        self.desk.posts.push_back(Post { to, what: Posted::Close(code, reason) });
+        self.desk.posts.push_back(Post { to, what: Posted::Close(code, reason), after: 0 });
     }
 
     /// Closes, after everything said before.

@@ -74,8 +74,11 @@ impl Talk {
         }
     }
 
-    /// Another connection, or a plain HTTP request, has something to say to this one.
-    pub(super) fn told(&mut self, what: Posted, desk: &mut Desk) {
+    /// Another connection, or a plain HTTP request, has something to say to this one, so many nanoseconds from now.
+    pub(super) fn told(&mut self, what: Posted, after: u64, desk: &mut Desk) {
+        if after > 0 {
+            self.line.last_at = self.line.last_at.max(desk.now + after);
+        }
         match what {
             Posted::Message(kind, opcode, body) => desk.answer(&mut self.line, kind, opcode, &body),
             Posted::Close(code, reason) => desk.close(&mut self.line, Some(code), reason),

@@ -42,10 +42,10 @@ impl World {
         *self.figures.entry(figure).or_default() += n;
     }
 
-    /// Says something to a connection because of a plain HTTP request.
-    pub(super) fn post(&mut self, to: u64, kind: super::kinds::Kind, message: &serde_json::Value) {
+    /// Says something to a connection because of a plain HTTP request, so many nanoseconds later.
+    pub(super) fn post(&mut self, to: u64, kind: super::kinds::Kind, message: &serde_json::Value, after: u64) {
         let what = Posted::Message(kind, super::codec::TEXT, message.to_string().into_bytes());
-        self.posts.push(Post { to, what });
+        self.posts.push(Post { to, what, after });
     }
 
     /// What a protocol counted.

@@ -41,6 +41,7 @@ use serde::Serialize;
 use crate::profile::Class;
 use crate::tally::Connections;
 use crate::tally::Exact;
+use crate::tally::Receiver;
 pub use fleet::AgentRecord;
 pub use fleet::FleetRecord;
 pub use generator::Generator;
@@ -244,6 +245,17 @@ pub struct SeriesRecord {
     pub role: String,
     /// Whether the load opens its exchanges.
     pub load: bool,
+    /// How many receivers each message has, where there are several; 0 otherwise.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub receivers: u64,
+}
+
+impl SeriesRecord {
+    /// Whether sends of the load without an answer are exchanges of this series. Where others see a send, it counts their sights,
+    /// and those that never came by itself.
+    pub fn counts_sends(&self) -> bool {
+        self.load && self.class != Class::Cross
+    }
 }
 
 /// The machine a run was made on.
@@ -361,6 +373,9 @@ pub struct CounterRow {
     pub longest_gap_ns: u64,
     /// Answers without a kernel stamp.
     pub unstamped: u64,
+    /// What receivers saw of messages for several, by role and number in the group: the same place of all groups together.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub receivers: BTreeMap<String, Receiver>,
 }
 
 /// A line of `events.ndjson`.

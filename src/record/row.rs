@@ -9,6 +9,7 @@ use crate::tally::Hist;
 use crate::tally::NotOffered;
 use crate::tally::Phase;
 use crate::tally::PhaseHists;
+use crate::tally::Receiver;
 use crate::tally::Second;
 
 /// The counters of a second; the writer fills in the exact figures of its histograms.
@@ -48,6 +49,7 @@ pub fn row(script: &Script, second: &Second) -> CounterRow {
         late_wakeups: counts.late_wakeups,
         longest_gap_ns: second.longest_gap_ns,
         unstamped: counts.unstamped,
+        receivers: receivers(script, &counts.receivers),
     }
 }
 
@@ -69,6 +71,11 @@ fn of_phase<'a>(script: &Script, hists: &'a PhaseHists, prefix: &'static str) ->
 
 fn named<S: AsRef<str>>(names: impl Iterator<Item = S>, counts: &[u64]) -> BTreeMap<String, u64> {
     names.zip(counts).filter(|(_, n)| **n > 0).map(|(name, n)| (name.as_ref().to_owned(), *n)).collect()
+}
+
+fn receivers(script: &Script, receivers: &[Receiver]) -> BTreeMap<String, Receiver> {
+    let told = receivers.iter().enumerate().filter(|(_, receiver)| **receiver != Receiver::default());
+    told.map(|(place, receiver)| (script.cast.label(place), *receiver)).collect()
 }
 
 fn outcomes(script: &Script, counts: &[u64]) -> BTreeMap<String, BTreeMap<String, u64>> {

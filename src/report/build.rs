@@ -13,6 +13,7 @@ mod curve;
 mod distribution;
 mod environment;
 mod errors;
+mod fanout;
 mod figures;
 mod grid;
 mod heat;
@@ -117,6 +118,7 @@ fn summary(parts: &Parts<'_>, verdict: Verdict, reasons: Vec<String>, limits: Ve
         counts: parts.counts.clone(),
         connections: connections(parts),
         storm: storm::summary(parts),
+        fan_out: fanout::summary(parts),
         fleet: parts.run.manifest.fleet.clone(),
         series: parts.series.iter().map(|s| summary_series(parts, s)).collect(),
         lag: own_times(parts.own("lag")),

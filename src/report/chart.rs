@@ -1,4 +1,5 @@
-//! The charts as drawings: percentiles, latency and load over time, distributions, latency against load, recovery from a storm.
+//! The charts as drawings: percentiles, latency and load over time, distributions, latency against load, recovery from a storm,
+//! receivers of a fan-out.
 //!
 //! Reads a view, knows nothing of SVG or PNG. Each chart fills an area of a [`Scene`] and returns
 //! where its horizontal axis lies, so that a pointer can be turned into a moment or a quantile.
@@ -11,6 +12,7 @@ pub(crate) mod heats;
 pub(crate) mod levels;
 pub(crate) mod over_time;
 pub(crate) mod percentiles;
+pub(crate) mod receivers;
 pub(crate) mod recovery;
 pub(crate) mod shift;
 pub(crate) mod sides;

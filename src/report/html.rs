@@ -6,6 +6,7 @@
 
 mod comparison;
 mod data;
+mod fanout;
 mod figures;
 mod fleet;
 mod panels;
@@ -36,7 +37,7 @@ const SCRIPT: &str = concat!(include_str!("html/page.js"), include_str!("html/ex
 const LIVE: &str = include_str!("html/live.js");
 
 /// Sections in order: anchor and name in the contents.
-const CONTENTS: [(&str, &str); 16] = [
+const CONTENTS: [(&str, &str); 17] = [
     ("verdict", "Verdict"),
     ("trust", "Trust"),
     ("latency", "Latency"),
@@ -45,6 +46,7 @@ const CONTENTS: [(&str, &str); 16] = [
     ("percentiles-over-time", "Drift"),
     ("distribution", "Distribution"),
     ("levels", "Capacity"),
+    ("fan-out", "Fan-out"),
     ("storm", "Storm"),
     ("fleet", "Fleet"),
     ("errors", "Errors"),
@@ -87,6 +89,9 @@ fn page(view: &View, is_live: bool) -> Vec<u8> {
     page.push_str(&section("distribution", "One hump or two?", &panels::distribution(view, &mut charts)));
     if !view.levels.is_empty() {
         page.push_str(&section("levels", "How much can it hold?", &panels::levels(view, &mut charts)));
+    }
+    if let Some(panel) = fanout::panel(view, &mut charts) {
+        page.push_str(&section("fan-out", "Did everybody get it, and when?", &panel));
     }
     if let Some(panel) = storm::panel(view, &mut charts) {
         page.push_str(&section("storm", "Did everybody come back?", &panel));
@@ -141,6 +146,7 @@ fn head(view: &View, is_live: bool) -> String {
 fn opening(view: &View, is_live: bool) -> String {
     let run = &view.summary.run;
     let there = |id: &str| match id {
+        "fan-out" => view.summary.fan_out.is_some(),
         "storm" => view.summary.storm.is_some(),
         "fleet" => view.summary.fleet.is_some(),
         "levels" => !view.levels.is_empty(),

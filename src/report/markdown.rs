@@ -36,6 +36,9 @@ pub fn markdown(view: &View) -> Vec<u8> {
         let figures = COLUMNS.map(|(key, q)| figure(series, key, q, view.timeout_ns)).join(" | ");
         let _ = writeln!(out, "| {} | {} | {} | {figures} |", text(&series.name), grouped(series.count), words::rate(series.rate_per_s));
     }
+    if let Some(fan_out) = &summary.fan_out {
+        let _ = writeln!(out, "\n{}", text(&words::fan_out(fan_out)));
+    }
     if let Some(storm) = &summary.storm {
         let _ = writeln!(out, "\n{}", text(&words::storm(storm)));
     }

@@ -65,6 +65,10 @@ fn always(_: &view::View) -> bool {
     true
 }
 
+fn has_fan_out(view: &view::View) -> bool {
+    view.summary.fan_out.is_some()
+}
+
 fn has_storm(view: &view::View) -> bool {
     view.storm.is_some()
 }
@@ -76,11 +80,13 @@ pub const FORMATS: &[Format] = &[
     Format { name: "png", file: "percentiles.png", fits: always, draw: |view, drawing| png::png(&plots::percentiles(view), drawing) },
     Format { name: "png", file: "heatmap.png", fits: always, draw: |view, drawing| png::png(&plots::heatmap(view), drawing) },
     Format { name: "png", file: "timeline.png", fits: always, draw: |view, drawing| png::png(&plots::timeline(view), drawing) },
+    Format { name: "png", file: "fanout.png", fits: has_fan_out, draw: |view, drawing| png::png(&plots::fan_out(view), drawing) },
     Format { name: "png", file: "recovery.png", fits: has_storm, draw: |view, drawing| png::png(&plots::recovery(view), drawing) },
     Format { name: "png", file: "summary.png", fits: always, draw: |view, drawing| png::png(&plots::card(view), drawing) },
     Format { name: "svg", file: "percentiles.svg", fits: always, draw: |view, drawing| Ok(svg::svg(&plots::percentiles(view), drawing)) },
     Format { name: "svg", file: "heatmap.svg", fits: always, draw: |view, drawing| Ok(svg::svg(&plots::heatmap(view), drawing)) },
     Format { name: "svg", file: "timeline.svg", fits: always, draw: |view, drawing| Ok(svg::svg(&plots::timeline(view), drawing)) },
+    Format { name: "svg", file: "fanout.svg", fits: has_fan_out, draw: |view, drawing| Ok(svg::svg(&plots::fan_out(view), drawing)) },
     Format { name: "svg", file: "recovery.svg", fits: has_storm, draw: |view, drawing| Ok(svg::svg(&plots::recovery(view), drawing)) },
     Format { name: "svg", file: "summary.svg", fits: always, draw: |view, drawing| Ok(svg::svg(&plots::card(view), drawing)) },
     Format { name: "junit", file: "junit.xml", fits: always, draw: |view, _| Ok(junit::junit(view)) },

@@ -15,6 +15,7 @@ use super::chart::Look;
 use super::chart::heatmap as heat_chart;
 use super::chart::nothing;
 use super::chart::percentiles as curve_chart;
+use super::chart::receivers as receivers_chart;
 use super::chart::recovery as recovery_chart;
 use super::chart::timeline as load_chart;
 use super::escape::drawn;
@@ -87,6 +88,20 @@ pub(crate) fn timeline(view: &View) -> Plot {
     let (mut scene, area) = paper(view, (1600.0, 900.0), what, &finding, look);
     load_chart::draw(&mut scene, view, area, look);
     Plot::new(view, what, "timeline.png", finding, scene)
+}
+
+/// How messages reached the first, the middle and the last of several receivers, and which of these are behind, 1280 x 900. For runs
+/// with a fan-out.
+pub(crate) fn fan_out(view: &View) -> Plot {
+    let look = Look { text: 17.0, line: 2.4, right: 150.0 };
+    let (what, found) = ("Fan-out", view.summary.fan_out.as_ref());
+    let finding = found.map_or("No message was for several receivers.".into(), words::fan_out_times);
+    let (mut scene, area) = paper(view, (1280.0, 900.0), what, &finding, look);
+    let receivers = found.map_or(&[][..], |found| &found.receivers);
+    let below = (look.text * (receivers.len() as f64 * 1.9 + 3.0)).min(area.h * 0.48);
+    curve_chart::draw_curves(&mut scene, view, &curve_chart::of_fan_out(view), Rect { h: area.h - below, ..area }, look);
+    receivers_chart::draw(&mut scene, receivers, Rect { y: area.bottom() - below + look.text, h: below - look.text, ..area }, look);
+    Plot::new(view, what, "fanout.png", finding, scene)
 }
 
 /// Who was ready again when after a storm, 1280 x 720. For runs with a storm.

@@ -122,6 +122,7 @@ fn columns(view: &View, look: &Look) -> String {
     table(&mut out, view, look);
     tokens(&mut out, "  ", &counts(view));
     tokens(&mut out, "  ", &own(view));
+    view.summary.fan_out.iter().for_each(|fan_out| wrap(&mut out, "  ", 4, &words::clean_long(&words::fan_out(fan_out))));
     view.summary.storm.iter().for_each(|storm| wrap(&mut out, "  ", 4, &words::storm(storm)));
     view.summary.fleet.iter().for_each(|f| wrap(&mut out, "  ", 4, &fleet::line(&f.agents)));
     distribution(&mut out, view);

@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::view::SummaryFanOut;
+use super::view::SummaryFanOutSeries;
+use super::view::SummaryReceiver;
 use super::view::SummaryStorm;
 use crate::units::Nanos;
 use crate::units::SECOND;
@@ -80,6 +83,52 @@ pub(super) fn clean(text: &str) -> String {
 /// As [`clean`], for our own sentences, which are not cut before 2,000.
 pub(super) fn clean_long(text: &str) -> String {
     printable(text, 2_000)
+}
+
+/// Whether a series is derived of another, as `fanout.last` is.
+pub(super) fn is_derived(series: &str) -> bool {
+    series.contains('.')
+}
+
+/// What a fan-out was like: its times, what arrived, and who is behind.
+pub(super) fn fan_out(fan_out: &SummaryFanOut) -> String {
+    format!("{}; {}", fan_out_times(fan_out), reach(&fan_out.receivers))
+}
+
+/// When messages reached their receivers, in a sentence for each series.
+pub(super) fn fan_out_times(fan_out: &SummaryFanOut) -> String {
+    let of = |figures: &BTreeMap<String, Option<u64>>, key: &str| time_or_na(figures.get(key).copied().flatten());
+    let one = |s: &SummaryFanOutSeries| {
+        let times =
+            [("first", &s.first), ("median", &s.median), ("last", &s.last)].map(|(what, figures)| format!("{what} {}", of(figures, "p50")));
+        format!(
+            "Fan-out of {} to {}: p50 {}, spread {}; {} of {} messages reached all",
+            s.name,
+            counted(s.receivers, "receiver", "receivers"),
+            times.join(", "),
+            of(&s.spread, "p50"),
+            share(ratio(s.reached_all, s.messages)),
+            grouped(s.messages),
+        )
+    };
+    fan_out.series.iter().map(one).collect::<Vec<_>>().join(". ")
+}
+
+/// What share of all copies was seen, and who is behind.
+fn reach(receivers: &[SummaryReceiver]) -> String {
+    let total = |of: fn(&SummaryReceiver) -> u64| receivers.iter().map(of).fold(0, u64::saturating_add);
+    let (seen, missed) = (total(|r| r.seen), total(|r| r.missed));
+    let copies = format!("{} of {} copies seen", share(ratio(seen, seen.saturating_add(missed))), grouped(seen.saturating_add(missed)));
+    match receivers {
+        [slowest, .., fastest] if slowest.behind_ns > fastest.behind_ns => format!(
+            "{copies}; {} is the slowest, {} behind the first on average and last in {} (even would be {})",
+            slowest.name,
+            time_or_na(slowest.behind_ns),
+            share(slowest.last_share),
+            share(ratio(1, receivers.len() as u64)),
+        ),
+        _ => copies,
+    }
 }
 
 /// What a storm did, in a sentence.

@@ -9,6 +9,9 @@ mod sample;
 mod slice;
 mod sparse;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 pub use hist::DIGITS;
 pub use hist::Exact;
 pub use hist::HIGHEST_NS;
@@ -38,6 +41,8 @@ pub struct Width {
     pub out_kinds: usize,
     /// Kinds of messages received; also the outcomes of a series.
     pub in_kinds: usize,
+    /// Places of a group, where messages of one member are seen by several; 0 otherwise.
+    pub places: usize,
 }
 
 /// Both views of one series in one phase.
@@ -79,6 +84,29 @@ impl PhaseHists {
             &mut self.reaction,
             &mut self.read_delay,
         ])
+    }
+}
+
+/// What one receiver of a group saw of messages that were for several. Increments, of the measure phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receiver {
+    /// Messages that it saw.
+    pub seen: u64,
+    /// Messages that were for it and that it did not see.
+    pub missed: u64,
+    /// How far behind the first receiver it saw them, added up, in nanoseconds.
+    pub behind_ns: u64,
+    /// Messages that it saw as the last of all.
+    pub last: u64,
+}
+
+impl Receiver {
+    /// Takes the other's figures in.
+    pub fn add(&mut self, other: &Receiver) {
+        self.seen = self.seen.saturating_add(other.seen);
+        self.missed = self.missed.saturating_add(other.missed);
+        self.behind_ns = self.behind_ns.saturating_add(other.behind_ns);
+        self.last = self.last.saturating_add(other.last);
     }
 }
 
@@ -129,6 +157,8 @@ pub struct Counts {
     pub outcomes: Vec<u64>,
     /// Other exchanges (not load) that stayed unanswered, by series.
     pub series_unanswered: Vec<u64>,
+    /// By place in the group.
+    pub receivers: Vec<Receiver>,
     /// Wake-ups more than half a tick after their tick.
     pub late_wakeups: u64,
     /// Answers whose stamp was missing, so that the read's instant was taken.
@@ -164,6 +194,7 @@ impl Counts {
             closes: Vec::with_capacity(8),
             outcomes: vec![0; width.series * width.in_kinds],
             series_unanswered: vec![0; width.series],
+            receivers: vec![Receiver::default(); width.places],
             late_wakeups: 0,
             unstamped: 0,
         }
@@ -215,6 +246,7 @@ impl Counts {
         add(&mut self.faults, &other.faults);
         add(&mut self.outcomes, &other.outcomes);
         add(&mut self.series_unanswered, &other.series_unanswered);
+        self.receivers.iter_mut().zip(&other.receivers).for_each(|(a, b)| a.add(b));
         other.closes.iter().for_each(|&(code, n)| self.close_many(code, n));
     }
 
@@ -223,16 +255,18 @@ impl Counts {
         self.messages_in.fill(0);
         self.outcomes.fill(0);
         self.series_unanswered.fill(0);
+        self.receivers.fill(Receiver::default());
         self.closes.clear();
         let keep = (
             std::mem::take(&mut self.messages_out),
             std::mem::take(&mut self.messages_in),
             std::mem::take(&mut self.outcomes),
             std::mem::take(&mut self.series_unanswered),
+            std::mem::take(&mut self.receivers),
             std::mem::take(&mut self.closes),
         );
-        *self = Counts::new(Width { series: 0, out_kinds: 0, in_kinds: 0 });
-        (self.messages_out, self.messages_in, self.outcomes, self.series_unanswered, self.closes) = keep;
+        *self = Counts::new(Width { series: 0, out_kinds: 0, in_kinds: 0, places: 0 });
+        (self.messages_out, self.messages_in, self.outcomes, self.series_unanswered, self.receivers, self.closes) = keep;
         debug_assert_eq!(self.outcomes.len(), width.series * width.in_kinds);
     }
 }
@@ -288,12 +322,18 @@ impl Tally {
         &mut self.phases[phase as usize]
     }
 
-    /// Records an answered exchange of series `series`, answered by message kind `kind`.
+    /// Records a time of series `series` that no message of its own ended.
     #[inline]
-    pub fn answered(&mut self, phase: Phase, series: usize, kind: usize, sample: Sample) {
+    pub fn timed(&mut self, phase: Phase, series: usize, sample: Sample) {
         let hists = &mut self.phases[phase as usize].series[series];
         hists.response.record(sample.response());
         hists.service.record(sample.service());
+    }
+
+    /// Records an answered exchange of series `series`, answered by message kind `kind`.
+    #[inline]
+    pub fn answered(&mut self, phase: Phase, series: usize, kind: usize, sample: Sample) {
+        self.timed(phase, series, sample);
         self.counts.outcomes[series * self.width.in_kinds + kind] += 1;
     }
 
@@ -307,7 +347,7 @@ impl Tally {
 mod tests {
     use super::*;
 
-    const WIDTH: Width = Width { series: 2, out_kinds: 1, in_kinds: 3 };
+    const WIDTH: Width = Width { series: 2, out_kinds: 1, in_kinds: 3, places: 2 };
 
     fn filled() -> Tally {
         let mut tally = Tally::new(WIDTH);

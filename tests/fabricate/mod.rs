@@ -16,8 +16,11 @@ use volley::report::view::StormCurve;
 use volley::report::view::Summary;
 use volley::report::view::SummaryConnections;
 use volley::report::view::SummaryCounts;
+use volley::report::view::SummaryFanOut;
+use volley::report::view::SummaryFanOutSeries;
 use volley::report::view::SummaryGenerator;
 use volley::report::view::SummaryLimit;
+use volley::report::view::SummaryReceiver;
 use volley::report::view::SummaryRun;
 use volley::report::view::SummarySeries;
 use volley::report::view::SummaryStorm;
@@ -257,6 +260,7 @@ fn tell(story: Story, seed: u64) -> View {
     let main = &rolled[0];
     let timeline = timeline(&story, 1000.0, main, story.kinds[0].per_s as f64);
     let summary = Summary {
+        fan_out: None,
         schema: SUMMARY_SCHEMA.into(),
         verdict: Verdict::Pass,
         reasons: Vec::new(),
@@ -505,6 +509,42 @@ pub(crate) fn storm() -> View {
     view
 }
 
+/// A run whose messages are for twenty receivers each, one of them with a hostile name.
+pub(crate) fn fan_out() -> View {
+    let kind = |name, class, per_s, median_ns| Kind { name, class, per_s, median_ns, spread: 0.3, tail: 0.002, wait_ns: 0.0 };
+    let kinds = vec![
+        kind("fanout", Class::Cross, 2_000, 4e6),
+        kind("fanout.first", Class::Cross, 100, 1e6),
+        kind("fanout.median", Class::Cross, 100, 4e6),
+        kind("fanout.last", Class::Cross, 98, 9e6),
+        kind("fanout.spread", Class::Spread, 98, 8e6),
+    ];
+    let mut view = tell(Story { seconds: 60, ramp_s: 5, warmup_s: 5, slow_at: None, kinds }, 7);
+    view.heats.truncate(1);
+    view.distributions.truncate(1);
+    let [first, median, last, spread] = [1, 2, 3, 4].map(|at| view.summary.series[at].response.clone());
+    let series = SummaryFanOutSeries {
+        name: "fanout".into(),
+        receivers: 20,
+        messages: 6_000,
+        reached_one: 6_000,
+        reached_all: 5_880,
+        first,
+        median,
+        last,
+        spread,
+    };
+    let receiver = |n: u64| SummaryReceiver {
+        name: if n == 3 { HOSTILE.into() } else { format!("subscriber {}", 20 - n) },
+        seen: 5_994,
+        missed: 6,
+        behind_ns: Some((20 - n) * 400 * MICRO),
+        last_share: if n == 0 { 0.62 } else { 0.02 },
+    };
+    view.summary.fan_out = Some(SummaryFanOut { series: vec![series], receivers: (0..20).map(receiver).collect() });
+    view
+}
+
 /// Every view by name.
 pub(crate) fn all() -> Vec<(&'static str, View)> {
     vec![
@@ -515,5 +555,6 @@ pub(crate) fn all() -> Vec<(&'static str, View)> {
         ("hostile", hostile()),
         ("invalid", invalid()),
         ("storm", storm()),
+        ("fan-out", fan_out()),
     ]
 }

@@ -142,8 +142,14 @@ impl Fab {
 }
 
 fn manifest() -> Manifest {
-    let series =
-        |name: &str, class, about: &str, load| SeriesRecord { name: name.into(), class, about: about.into(), role: "client".into(), load };
+    let series = |name: &str, class, about: &str, load| SeriesRecord {
+        name: name.into(),
+        class,
+        about: about.into(),
+        role: "client".into(),
+        receivers: 0,
+        load,
+    };
     Manifest {
         schema: RUN_SCHEMA.into(),
         version: "0.1.0".into(),

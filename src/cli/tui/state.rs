@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use crate::record::CounterRow;
 use crate::record::Manifest;
 use crate::record::Pause;
+use crate::record::SeriesRecord;
 use crate::report::judge;
 use crate::report::judge::Figures;
 use crate::report::judge::Lag;
@@ -251,8 +252,9 @@ impl State {
         self.planned += counts.planned;
         self.sent += counts.sent;
         let is_measured = second.phase == "measure";
+        let counts_sends = self.manifest.series.iter().any(SeriesRecord::counts_sends);
         for (at, series) in self.series.iter_mut().enumerate() {
-            let own = if self.load == Some(at) { counts.unanswered } else { 0 };
+            let own = if counts_sends && self.load == Some(at) { counts.unanswered } else { 0 };
             let unanswered = own + counts.series_unanswered.get(at).copied().unwrap_or(0);
             let [warm, measured] = [Phase::Warmup, Phase::Measure].map(|p| &second.tally.phases[p as usize].series[at].response);
             series.whole.merge(measured);

@@ -7,7 +7,7 @@ use crate::tally::Tally;
 use crate::tally::Width;
 use crate::units::MILLI;
 
-const WIDTH: Width = Width { series: 2, out_kinds: 1, in_kinds: 1 };
+const WIDTH: Width = Width { series: 2, out_kinds: 1, in_kinds: 1, places: 0 };
 
 fn manifest() -> Manifest {
     let plan: PlanRecord = serde_json::from_value(serde_json::json!({

@@ -54,7 +54,7 @@ fn order(run: RunId) -> Order {
         orphan_grace_ns: 1,
     };
     let plan = Arc::new(crate::plan::tests::plan(Nanos::ZERO, Nanos::ZERO, Nanos::from_secs(1)));
-    let mut order = Order::new(message, plan, Width { series: 1, out_kinds: 1, in_kinds: 1 }, "p");
+    let mut order = Order::new(message, plan, Width { series: 1, out_kinds: 1, in_kinds: 1, places: 0 }, "p");
     (order.gather, order.lead) = (Duration::from_secs(20), Duration::from_millis(600));
     order
 }

@@ -11,7 +11,7 @@ use crate::tally::Tally;
 use crate::tally::Width;
 use crate::units::SECOND;
 
-const WIDTH: Width = Width { series: 1, out_kinds: 1, in_kinds: 1 };
+const WIDTH: Width = Width { series: 1, out_kinds: 1, in_kinds: 1, places: 0 };
 
 fn plan() -> Arc<Plan> {
     let mut plan = crate::plan::tests::plan(Nanos::ZERO, Nanos::ZERO, Nanos::from_secs(2));

@@ -7,7 +7,7 @@ use crate::tally::Connections;
 use crate::tally::Gap;
 use crate::tally::Tally;
 
-pub(super) const WIDTH: Width = Width { series: 3, out_kinds: 2, in_kinds: 4 };
+pub(super) const WIDTH: Width = Width { series: 3, out_kinds: 2, in_kinds: 4, places: 2 };
 
 fn place() -> Place {
     Place { run: RunId::drawn(7), shard: 3, epoch: 1, seq: 41 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::report::findings;
 use crate::report::view::Heat;
 use crate::report::view::Summary;
+use crate::report::view::SummaryFanOut;
 use crate::report::view::SummarySeries;
 use crate::report::view::SummaryStorm;
 use crate::report::view::Timeline;
@@ -22,6 +23,7 @@ pub(super) fn texts(summary: &Summary, heats: &[Heat], timeline: &Timeline) -> B
         ("summary.png", card(summary, main)),
     ]
     .into_iter()
+    .chain(summary.fan_out.as_ref().map(|found| ("fanout.png", fan_out(found))))
     .chain(summary.storm.as_ref().map(|storm| ("recovery.png", recovery(storm))))
     .map(|(file, text)| (file.to_owned(), text))
     .collect()
@@ -72,6 +74,11 @@ fn heatmap(main: Option<&SummarySeries>, heats: &[Heat]) -> String {
     let errors = heat.errors.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
     let errors = if errors == 0 { "no errors".to_owned() } else { words::counted(errors, "error", "errors") };
     format!("{}: the slowest answer took {} and came {at} into the run{width}; {errors}. {kind}", heat.series, words::time(ns))
+}
+
+fn fan_out(found: &SummaryFanOut) -> String {
+    let kind = "Percentile curves of the time until the first, the middle and the last receiver saw a message and of the spread, with a bar a receiver beneath.";
+    format!("{}. {kind}", words::fan_out(found))
 }
 
 fn recovery(storm: &SummaryStorm) -> String {

@@ -4,11 +4,13 @@
 use super::heat::Scale;
 use super::parts::Parts;
 use crate::report::view::Distribution;
+use crate::report::words;
 use crate::tally::LOWEST_NS;
 
 /// A distribution for every series with answers, in the order of the manifest.
 pub(super) fn distributions(parts: &Parts<'_>) -> Vec<Distribution> {
-    let with_answers = parts.series.iter().filter_map(|series| Some((series, series.response.hist()?)));
+    let own = parts.series.iter().filter(|series| !words::is_derived(&series.record.name));
+    let with_answers = own.filter_map(|series| Some((series, series.response.hist()?)));
     with_answers
         .map(|(series, hist)| {
             let exact = hist.exact();

@@ -77,7 +77,7 @@ fn early_closes(parts: &Parts<'_>) -> BTreeMap<String, u64> {
 }
 
 fn unanswered(parts: &Parts<'_>) -> BTreeMap<String, u64> {
-    parts.series.iter().map(|s| (s.record.name.clone(), s.unanswered)).collect()
+    parts.series.iter().filter(|s| !words::is_derived(&s.record.name)).map(|s| (s.record.name.clone(), s.unanswered)).collect()
 }
 
 fn is_load(parts: &Parts<'_>, name: &str) -> bool {

@@ -32,7 +32,8 @@ const RESOLUTION_NS: f64 = 512.0;
 pub(super) fn heats(parts: &Parts<'_>) -> Vec<Heat> {
     let grid = Grid::of(parts.run, COLUMNS);
     let errors = errors(parts, grid);
-    parts.series.iter().filter_map(|s| heat(parts, grid, &s.record.name, &errors)).collect()
+    let own = parts.series.iter().filter(|s| !words::is_derived(&s.record.name));
+    own.filter_map(|s| heat(parts, grid, &s.record.name, &errors)).collect()
 }
 
 fn heat(parts: &Parts<'_>, grid: Grid, name: &str, errors: &[u64]) -> Option<Heat> {
@@ -82,8 +83,8 @@ pub(super) fn each_column(intervals: &[&Interval], grid: Grid, mut take: impl Fn
 fn errors(parts: &Parts<'_>, grid: Grid) -> Vec<u64> {
     let mut errors = vec![0u64; grid.columns];
     for row in &parts.run.rows {
-        let trouble =
-            [words::sum(&row.faults), row.unanswered, words::sum(&row.series_unanswered)].into_iter().fold(0u64, u64::saturating_add);
+        let unanswered = row.series_unanswered.iter().filter(|(name, _)| !words::is_derived(name)).map(|(_, n)| *n);
+        let trouble = [words::sum(&row.faults), row.unanswered].into_iter().chain(unanswered).fold(0u64, u64::saturating_add);
         let column = &mut errors[grid.index(row.t_ns)];
         *column = column.saturating_add(trouble);
     }

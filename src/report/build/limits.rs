@@ -73,7 +73,7 @@ fn each(parts: &Parts<'_>, names: &[&str], limit: &Limit, length: Nanos) -> Summ
 }
 
 fn load<'a>(parts: &Parts<'a>) -> Option<&'a str> {
-    parts.run.manifest.series.iter().find(|s| s.load).map(|s| s.name.as_str())
+    parts.run.manifest.series.iter().find(|s| s.counts_sends()).map(|s| s.name.as_str())
 }
 
 fn error_kinds(parts: &Parts<'_>) -> BTreeSet<String> {

@@ -162,7 +162,7 @@ fn series<'a>(run: &'a Run, counts: &SummaryCounts) -> Vec<SeriesParts<'a>> {
         add(&mut others, &row.series_unanswered);
         row.outcomes.iter().for_each(|(name, kinds)| add(outcomes.entry(name).or_default(), kinds));
     }
-    let first_load = run.manifest.series.iter().find(|s| s.load).map(|s| s.name.as_str());
+    let first_load = run.manifest.series.iter().find(|s| s.counts_sends()).map(|s| s.name.as_str());
     let timeout_ns = run.manifest.plan.timeout_ns;
     let part = |record: &'a SeriesRecord| {
         let name = record.name.as_str();

@@ -28,6 +28,7 @@ use crate::report::scene::fitted;
 use crate::report::scene::text_width;
 use crate::report::view::Curve;
 use crate::report::view::View;
+use crate::report::words;
 
 /// The axis never goes past 99.999 %.
 const MOST_NINES: f64 = 5.0;
@@ -75,8 +76,13 @@ pub(crate) fn shown(view: &View) -> Vec<&Curve> {
         a.points.len() == b.points.len() && a.points.iter().zip(&b.points).all(|(p, q)| p.1.abs_diff(q.1) <= p.1 / 500)
     };
     let of = |name: &str| view.curves.iter().find(move |c| !c.service && c.series == name);
-    let kept = view.curves.iter().filter(|c| c.count > 0 && !c.points.is_empty());
+    let kept = view.curves.iter().filter(|c| c.count > 0 && !c.points.is_empty() && !words::is_derived(&c.series));
     kept.filter(|c| !c.service || of(&c.series).is_none_or(|r| !same(r, c))).collect()
+}
+
+/// Curves of when messages reached the first, the middle and the last of several receivers.
+pub(crate) fn of_fan_out(view: &View) -> Vec<&Curve> {
+    view.curves.iter().filter(|c| !c.service && words::is_derived(&c.series)).collect()
 }
 
 /// A curve turned into places.

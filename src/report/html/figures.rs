@@ -25,6 +25,7 @@ use crate::report::scene::Ink;
 use crate::report::scene::Rect;
 use crate::report::scene::Scene;
 use crate::report::svg;
+use crate::report::view::Curve;
 use crate::report::view::Heat;
 use crate::report::view::View;
 use crate::units::Nanos;
@@ -149,14 +150,9 @@ pub(super) fn time_or_dash(ns: Option<u64>) -> String {
 /// The percentile curve of all series.
 pub(super) fn percentiles(view: &View, charts: &mut Map<String, Value>) -> String {
     let shown = curve_chart::shown(view);
-    let mut entries: Vec<(String, String)> = Vec::new();
-    for curve in &shown {
-        if !entries.iter().any(|(name, _)| *name == curve.series) {
-            entries.push((curve.series.clone(), tables::swatch(findings::place(view, &curve.series))));
-        }
-    }
+    let entries = legend_entries(view, &shown);
     if !shown.is_empty() {
-        charts.insert("percentiles".into(), curve_data(view));
+        charts.insert("percentiles".into(), curve_data(&shown));
     }
     let caption = findings::percentiles(view);
     let described = Figure {
@@ -180,8 +176,19 @@ pub(super) fn percentiles(view: &View, charts: &mut Map<String, Value>) -> Strin
     )
 }
 
-fn curve_data(view: &View) -> Value {
-    let shown = curve_chart::shown(view);
+/// A legend entry for each series of some curves.
+pub(super) fn legend_entries(view: &View, curves: &[&Curve]) -> Vec<(String, String)> {
+    let mut entries: Vec<(String, String)> = Vec::new();
+    for curve in curves {
+        if !entries.iter().any(|(name, _)| *name == curve.series) {
+            entries.push((curve.series.clone(), tables::swatch(findings::place(view, &curve.series))));
+        }
+    }
+    entries
+}
+
+/// Read-out of curves at chosen shares.
+pub(super) fn curve_data(shown: &[&Curve]) -> Value {
     let far = shown.iter().flat_map(|c| &c.points).map(|p| scale::nines(p.0)).fold(1.0, f64::max).min(5.0);
     let mut grid: Vec<f64> = (0..=(far * 20.0).floor() as usize).map(|k| k as f64 / 20.0).collect();
     grid.extend([0.25, 0.5, 0.75, 0.95].map(scale::nines).into_iter().filter(|n| *n <= far));

@@ -31,7 +31,7 @@ impl Live {
         let limits: Vec<Limit> = parsed.flatten().filter(|limit| limit.abort_after.is_some()).collect();
         let live = Live {
             tags: limits.iter().filter_map(Limit::tag).collect(),
-            load: manifest.series.iter().find(|series| series.load).map(|series| series.name.clone()),
+            load: manifest.series.iter().find(|series| series.counts_sends()).map(|series| series.name.clone()),
             error_kinds: manifest.error_kinds.iter().cloned().collect(),
             timeout_ns: manifest.plan.timeout_ns,
             measured: Nanos::ZERO,
