@@ -3,8 +3,25 @@
 # machines over NATS too, then Prometheus servers that scrape a run and the manifests of agents.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export VOLLEY_NATS_NEEDED=1
 tests/browser/run.sh
 tests/fleet/run.sh prepare
-VOLLEY_NATS_NEEDED=1 cargo test --lib --bins --tests -- --test-threads 3
+cargo test --no-run --lib --bins --tests
+
+# These wait more than they work: they go beside the others.
+patient=(faults fleet killed redial storm)
+others=()
+for file in tests/*.rs; do
+  name=$(basename "$file" .rs)
+  case " ${patient[*]} " in *" $name "*) ;; *) others+=(--test "$name") ;; esac
+done
+log=target/tmp/patient.log
+cargo test "${patient[@]/#/--test=}" -- --test-threads 2 >"$log" 2>&1 &
+patient_pid=$!
+cargo test --lib --bins "${others[@]}" -- --test-threads 3 || { kill "$patient_pid" || true; exit 1; }
+wait "$patient_pid" && good=true || good=false
+cat "$log"
+$good
+
 tests/prometheus.sh
 tests/fleet/run.sh manifests

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use crate::record::CounterRow;
 use crate::record::Manifest;
 use crate::record::Pause;
-use crate::record::SeriesRecord;
 use crate::report::judge;
 use crate::report::judge::Figures;
 use crate::report::judge::Lag;
@@ -252,7 +251,7 @@ impl State {
         self.planned += counts.planned;
         self.sent += counts.sent;
         let is_measured = second.phase == "measure";
-        let counts_sends = self.manifest.series.iter().any(SeriesRecord::counts_sends);
+        let counts_sends = self.manifest.series.iter().all(|series| !series.load || series.counts_sends());
         for (at, series) in self.series.iter_mut().enumerate() {
             let own = if counts_sends && self.load == Some(at) { counts.unanswered } else { 0 };
             let unanswered = own + counts.series_unanswered.get(at).copied().unwrap_or(0);
