@@ -16,6 +16,7 @@ use super::script::Resume;
 use super::script::Role;
 use super::script::Script;
 use super::script::Series;
+use super::script::TCP_RTT;
 use super::script::Values;
 use crate::profile;
 use crate::profile::Bound;
@@ -54,7 +55,8 @@ pub(super) fn script(profile: &Profile, dialect: Option<&str>, values: &Values, 
     let singles = compiler.singles();
     Ok(Script {
         bounds,
-        series: Series::all(profile),
+        series: Series::all(profile, values.hops),
+        hops: values.hops,
         load_series: roles.iter().find_map(|role| role.load.as_ref()?.series),
         score: None,
         opens: compiler.present(&profile.endpoint.opens),
@@ -325,10 +327,11 @@ fn beat(rule: &profile::BeatRule) -> Beat {
 }
 
 impl Series {
-    /// What a run of a profile measures: its own series in the order of the file, then the built-in ones.
-    pub fn all(profile: &Profile) -> Vec<Series> {
+    /// What a run of a profile measures: its own series in the order of the file, then the built-in ones, with that of the
+    /// kernel's round trips if they are asked for.
+    pub fn all(profile: &Profile, hops: bool) -> Vec<Series> {
         let own = profile.series.iter().map(|s| Series { name: s.name.clone(), class: s.class, about: s.about.clone() });
-        let built_in = BUILT_IN_SERIES.iter().map(|(name, about)| Series {
+        let built_in = hops.then_some(&TCP_RTT).into_iter().chain(&BUILT_IN_SERIES).map(|(name, about)| Series {
             name: (*name).to_owned(),
             class: if *name == "ws_ping" { Class::Keyed } else { Class::Single },
             about: (*about).to_owned(),

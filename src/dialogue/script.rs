@@ -48,6 +48,8 @@ pub struct Values {
     pub sound: Option<Arc<[u8]>>,
     /// Whether a trace is played, so that what is no message of the profile may be sent too.
     pub played: bool,
+    /// Whether the kernel is asked for its round trips, which then are a series.
+    pub hops: bool,
 }
 
 /// A series of the run.
@@ -263,6 +265,8 @@ pub struct Script {
     pub rows: Vec<Vec<String>>,
     /// Sound that takes the place of what is generated.
     pub sound: Option<Arc<[u8]>>,
+    /// Whether the kernel's round trips are a series.
+    pub(super) hops: bool,
     /// The recorded conversation that is played in the place of the loads.
     pub(super) score: Option<Arc<Score>>,
     /// Series whose exchange begins when the connection is open.
@@ -277,6 +281,9 @@ pub struct Script {
     pub(super) single_count: usize,
     pub(super) cadence_count: usize,
 }
+
+/// The series of the kernel's round trips, in runs that ask for them, before those that every profile has.
+pub(super) const TCP_RTT: (&str, &str) = ("tcp_rtt", "round trip that the kernel sees: TCP's smoothed RTT of each open socket, once a second");
 
 /// Series that every profile has, after the profile's own.
 pub(super) const BUILT_IN_SERIES: [(&str, &str); 6] = [
@@ -346,6 +353,11 @@ impl Script {
     pub(super) fn row(&self, client: u64) -> &[String] {
         let turn = client.checked_rem(self.rows.len() as u64);
         turn.map_or(&[], |turn| &self.rows[turn as usize])
+    }
+
+    /// Index of the series of the kernel's round trips, in a run that asks for them.
+    pub fn tcp_rtt(&self) -> Option<usize> {
+        self.hops.then(|| self.series.len() - 7)
     }
 
     /// Index of the series of recoveries from a storm.
