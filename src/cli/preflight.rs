@@ -41,7 +41,7 @@ const KERNEL_WITHIN: Duration = Duration::from_secs(1);
 /// Why not.
 pub(super) fn round_trips(peer: SocketAddr) -> std::io::Result<u64> {
     let mut sockets = 0;
-    RoundTrips::open()?.each(peer, KERNEL_WITHIN, |_, _| sockets += 1).map(|()| sockets)
+    RoundTrips::open()?.each(peer, KERNEL_WITHIN, |_| sockets += 1).map(|()| sockets)
 }
 
 /// Where a plan wants the kernel's round trips of sockets connected to `peer` and there are none to be had: why, said aloud.

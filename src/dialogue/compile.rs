@@ -331,7 +331,7 @@ impl Series {
     /// kernel's round trips if they are asked for.
     pub fn all(profile: &Profile, hops: bool) -> Vec<Series> {
         let own = profile.series.iter().map(|s| Series { name: s.name.clone(), class: s.class, about: s.about.clone() });
-        let built_in = hops.then_some(&TCP_RTT).into_iter().chain(&BUILT_IN_SERIES).map(|(name, about)| Series {
+        let built_in = hops.then_some(&TCP_RTT).into_iter().flatten().chain(&BUILT_IN_SERIES).map(|(name, about)| Series {
             name: (*name).to_owned(),
             class: if *name == "ws_ping" { Class::Keyed } else { Class::Single },
             about: (*about).to_owned(),

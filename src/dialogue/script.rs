@@ -283,7 +283,10 @@ pub struct Script {
 }
 
 /// The series of the kernel's round trips, in runs that ask for them, before those that every profile has.
-pub(super) const TCP_RTT: (&str, &str) = ("tcp_rtt", "round trip that the kernel sees: TCP's smoothed RTT of each open socket, once a second");
+pub(super) const TCP_RTT: [(&str, &str); 2] = [
+    ("tcp_rtt", "the kernel's round trip: TCP's smoothed RTT of each open socket, once a second"),
+    ("tcp_rtt_min", "the shortest that the kernel saw on each open socket in some minutes, once a second"),
+];
 
 /// Series that every profile has, after the profile's own.
 pub(super) const BUILT_IN_SERIES: [(&str, &str); 6] = [
@@ -355,9 +358,9 @@ impl Script {
         turn.map_or(&[], |turn| &self.rows[turn as usize])
     }
 
-    /// Index of the series of the kernel's round trips, in a run that asks for them.
-    pub fn tcp_rtt(&self) -> Option<usize> {
-        self.hops.then(|| self.series.len() - 7)
+    /// Indices of the series of the kernel's round trips, the smoothed and the shortest, in a run that asks for them.
+    pub fn tcp_rtt(&self) -> Option<[usize; 2]> {
+        self.hops.then(|| [8, 7].map(|back| self.series.len() - back))
     }
 
     /// Index of the series of recoveries from a storm.

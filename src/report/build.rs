@@ -16,6 +16,7 @@ mod errors;
 mod figures;
 mod grid;
 mod heat;
+mod hops;
 mod levels;
 mod limits;
 mod parts;
@@ -117,6 +118,7 @@ fn summary(parts: &Parts<'_>, verdict: Verdict, reasons: Vec<String>, limits: Ve
         counts: parts.counts.clone(),
         connections: connections(parts),
         storm: storm::summary(parts),
+        hops: hops::summary(parts),
         fleet: parts.run.manifest.fleet.clone(),
         series: parts.series.iter().map(|s| summary_series(parts, s)).collect(),
         lag: own_times(parts.own("lag")),

@@ -8,6 +8,7 @@ mod comparison;
 mod data;
 mod figures;
 mod fleet;
+mod hops;
 mod panels;
 mod protocol;
 mod shell;
@@ -36,10 +37,11 @@ const SCRIPT: &str = concat!(include_str!("html/page.js"), include_str!("html/ex
 const LIVE: &str = include_str!("html/live.js");
 
 /// Sections in order: anchor and name in the contents.
-const CONTENTS: [(&str, &str); 16] = [
+const CONTENTS: [(&str, &str); 17] = [
     ("verdict", "Verdict"),
     ("trust", "Trust"),
     ("latency", "Latency"),
+    ("hops", "Hops"),
     ("over-time", "Over time"),
     ("load", "Load"),
     ("percentiles-over-time", "Drift"),
@@ -81,6 +83,9 @@ fn page(view: &View, is_live: bool) -> Vec<u8> {
     page.push_str(&tables::verdict(view));
     page.push_str(&tables::trust(view));
     page.push_str(&section("latency", "How fast were the answers?", &latency(view, &mut charts)));
+    if let Some(panel) = hops::panel(view, &mut charts) {
+        page.push_str(&section("hops", "Network, frames or application?", &panel));
+    }
     page.push_str(&section("over-time", "When was it slow?", &figures::heatmaps(view, &mut charts)));
     page.push_str(&section("load", "Was the load delivered?", &load(view, &mut charts)));
     page.push_str(&section("percentiles-over-time", "Did it drift?", &panels::over_time(view, &mut charts)));
@@ -142,6 +147,7 @@ fn opening(view: &View, is_live: bool) -> String {
     let run = &view.summary.run;
     let there = |id: &str| match id {
         "storm" => view.summary.storm.is_some(),
+        "hops" => view.summary.hops.is_some(),
         "fleet" => view.summary.fleet.is_some(),
         "levels" => !view.levels.is_empty(),
         "data" => !is_live,

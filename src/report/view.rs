@@ -49,6 +49,9 @@ pub struct Summary {
     /// What a storm did, in a run that had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm: Option<SummaryStorm>,
+    /// Kernel, WebSocket layer and application apart, in a run that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hops: Option<super::hops::SummaryHops>,
     /// The machines of a fleet and how each fared; `None` on one machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleet: Option<FleetRecord>,

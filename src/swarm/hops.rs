@@ -82,7 +82,8 @@ impl Ours {
 struct Watch {
     plan: Arc<Plan>,
     script: Arc<Script>,
-    series: usize,
+    /// Series of the smoothed and of the shortest round trips.
+    series: [usize; 2],
     clock: Clock,
     /// Where all sockets are connected to.
     peer: SocketAddr,
@@ -134,11 +135,15 @@ impl Watch {
         let within = Duration::from_nanos(until.saturating_sub(self.clock.now()));
         let Some(kernel) = self.kernel.as_mut().filter(|_| !within.is_zero()) else { return };
         self.ours.next_round();
-        let (ours, series) = (&mut self.ours, &mut self.tally.phase(self.script.phase_of(due)).series[self.series]);
-        let asked = kernel.each(self.peer, within, |inode, rtt| {
-            if ours.is_new(inode) {
-                series.response.record(rtt);
-                series.service.record(rtt);
+        let (ours, all) = (&mut self.ours, &mut self.tally.phase(self.script.phase_of(due)).series);
+        let asked = kernel.each(self.peer, within, |found| {
+            if !ours.is_new(found.inode) {
+                return;
+            }
+            let times = [Some(found.smoothed), found.least];
+            for (series, time) in self.series.into_iter().zip(times).filter_map(|(series, time)| Some((series, time?))) {
+                all[series].response.record(time);
+                all[series].service.record(time);
             }
         });
         // One that was slow may be quicker next time.

@@ -43,12 +43,25 @@ use crate::units::MICRO;
 
 /// Room for one batch of answers. The kernel fills no more than 32 KiB at once.
 const BATCH: usize = 64 << 10;
-/// Where `tcpi_rtt`, in microseconds, stands in `struct tcp_info` (linux/tcp.h).
+/// Where `tcpi_rtt` and `tcpi_min_rtt`, in microseconds, stand in `struct tcp_info` (linux/tcp.h).
 const RTT_AT: usize = 68;
+const MIN_RTT_AT: usize = 148;
 /// Longest silence of the kernel within an answer.
 const SILENCE: Duration = Duration::from_millis(500);
 /// A socket's first bytes of an answer: those of a netlink header.
 const HEADER: usize = 16;
+
+/// What the kernel tells of a socket. Times in nanoseconds; the kernel counts microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoundTrip {
+    /// The socket, see [`inode`].
+    pub inode: u32,
+    /// Smoothed round-trip time: from a segment to its acknowledgement, which a peer that has nothing to say may hold back by up
+    /// to 40 ms.
+    pub smoothed: u64,
+    /// The shortest of about the last five minutes; `None` where the kernel, older than 4.6, does not know it.
+    pub least: Option<u64>,
+}
 
 /// The inode of a socket, which tells it from all others of this machine while it is open.
 ///
@@ -79,13 +92,13 @@ impl RoundTrips {
         Ok(RoundTrips { netlink, batch: vec![0; BATCH], asked: 0 })
     }
 
-    /// Tells inode and smoothed round-trip time, in nanoseconds, of each established TCP socket of this network namespace that
-    /// is connected to the port of `peer`, by the IP version of `peer`. A socket may be told twice, or be left out, when others
+    /// Tells the round trips of each established TCP socket of this network namespace that is connected to the port of `peer`,
+    /// by the IP version of `peer`. A socket may be told twice, or be left out, when others
     /// come and go meanwhile; one without a measured round trip is left out.
     ///
     /// # Errors
     /// What the kernel said; `TimedOut` when it fell silent, or was not done within `within`.
-    pub fn each(&mut self, peer: SocketAddr, within: Duration, mut tell: impl FnMut(u32, u64)) -> io::Result<()> {
+    pub fn each(&mut self, peer: SocketAddr, within: Duration, mut tell: impl FnMut(RoundTrip)) -> io::Result<()> {
         let until = Instant::now() + within;
         self.asked = self.asked.wrapping_add(1);
         let request = request(peer, self.asked);
@@ -127,7 +140,7 @@ fn request(peer: SocketAddr, number: u32) -> Vec<u8> {
 }
 
 /// Reads a batch of answers to request `number`; whether it is the last.
-fn read(mut batch: &[u8], number: u32, tell: &mut impl FnMut(u32, u64)) -> io::Result<bool> {
+fn read(mut batch: &[u8], number: u32, tell: &mut impl FnMut(RoundTrip)) -> io::Result<bool> {
     while batch.len() >= HEADER {
         let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("the kernel's answer cannot be read: {why}"));
         let message = NetlinkMessage::<SockDiagMessage>::deserialize(batch).map_err(|e| wrong(e.to_string()))?;
@@ -138,8 +151,8 @@ fn read(mut batch: &[u8], number: u32, tell: &mut impl FnMut(u32, u64)) -> io::R
         }
         match message.payload {
             NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket)) => {
-                if let Some(rtt) = round_trip(&socket) {
-                    tell(socket.header.inode, rtt);
+                if let Some(found) = round_trip(&socket) {
+                    tell(found);
                 }
             }
             NetlinkPayload::Done(done) if done.code < 0 => return Err(io::Error::from_raw_os_error(-done.code)),
@@ -151,14 +164,18 @@ fn read(mut batch: &[u8], number: u32, tell: &mut impl FnMut(u32, u64)) -> io::R
     Ok(false)
 }
 
-/// The smoothed round-trip time of a socket in nanoseconds.
-fn round_trip(socket: &InetResponse) -> Option<u64> {
+/// The round trips of a socket, if one was measured.
+fn round_trip(socket: &InetResponse) -> Option<RoundTrip> {
     let info = socket.nlas.iter().find_map(|nla| match nla {
         Nla::TcpInfo(info) => Some(info),
         _ => None,
     })?;
-    let rtt: [u8; 4] = info.get(RTT_AT..RTT_AT + 4)?.try_into().ok()?;
-    Some(u64::from(u32::from_ne_bytes(rtt)) * MICRO).filter(|ns| *ns > 0)
+    let time_at = |at: usize| {
+        let bytes: [u8; 4] = info.get(at..at + 4)?.try_into().ok()?;
+        // None measured is 0, or for the shortest the largest number.
+        Some(u32::from_ne_bytes(bytes)).filter(|us| (1..u32::MAX).contains(us)).map(|us| u64::from(us) * MICRO)
+    };
+    Some(RoundTrip { inode: socket.header.inode, smoothed: time_at(RTT_AT)?, least: time_at(MIN_RTT_AT) })
 }
 
 #[cfg(test)]
@@ -181,10 +198,10 @@ mod tests {
         (ours, theirs)
     }
 
-    fn told(kernel: &mut RoundTrips, peer: SocketAddr) -> Vec<(u32, u64)> {
+    fn told(kernel: &mut RoundTrips, peer: SocketAddr) -> Vec<RoundTrip> {
         let mut told = Vec::new();
-        kernel.each(peer, WITHIN, |inode, rtt| told.push((inode, rtt))).expect("the kernel tells");
-        told.sort_unstable();
+        kernel.each(peer, WITHIN, |found| told.push(found)).expect("the kernel tells");
+        told.sort_unstable_by_key(|found| found.inode);
         told
     }
 
@@ -199,8 +216,9 @@ mod tests {
             let mut expected = [inode(&ours).expect("it is open"), inode(&more).expect("it is open")];
             expected.sort_unstable();
             let told_of = told(&mut kernel, peer);
-            assert_eq!(told_of.iter().map(|(inode, _)| *inode).collect::<Vec<_>>(), expected);
-            assert!(told_of.iter().all(|(_, rtt)| (MICRO..10 * crate::units::SECOND).contains(rtt)), "{told_of:?}");
+            assert_eq!(told_of.iter().map(|found| found.inode).collect::<Vec<_>>(), expected);
+            let is_time = |ns: u64| (MICRO..10 * crate::units::SECOND).contains(&ns);
+            assert!(told_of.iter().all(|found| is_time(found.smoothed) && found.least.is_none_or(is_time)), "{told_of:?}");
             assert!(!expected.contains(&inode(&theirs).expect("it is open")));
             drop((more, theirs));
         }
@@ -214,12 +232,12 @@ mod tests {
         let mut expected: Vec<u32> = pairs.iter().map(|(ours, _)| inode(ours).expect("it is open")).collect();
         expected.sort_unstable();
         let told = told(&mut kernel, listener.local_addr().expect("it listens"));
-        assert_eq!(told.into_iter().map(|(inode, _)| inode).collect::<Vec<_>>(), expected);
+        assert_eq!(told.into_iter().map(|found| found.inode).collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn what_cannot_be_read_is_an_error_and_what_is_anothers_is_left_out() {
-        let mut tell = |_, _| panic!("nobody is told of");
+        let mut tell = |_| panic!("nobody is told of");
         assert!(read(&[0xff; 64], 1, &mut tell).is_err());
         assert!(!read(&[1; 3], 1, &mut tell).expect("too short for a message"));
         // A header of 16 bytes and the code of an end, of request 7.
@@ -235,7 +253,7 @@ mod tests {
         let (listener, mut kernel) = (TcpListener::bind("127.0.0.1:0").expect("binds"), RoundTrips::open().expect("the kernel has it"));
         let (_ours, _theirs) = connection(&listener);
         let peer = listener.local_addr().expect("it listens");
-        let late = kernel.each(peer, Duration::ZERO, |_, _| {}).expect_err("no time");
+        let late = kernel.each(peer, Duration::ZERO, |_| {}).expect_err("no time");
         assert_eq!(late.kind(), io::ErrorKind::TimedOut);
         assert_eq!(told(&mut kernel, peer).len(), 1);
     }
