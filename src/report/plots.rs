@@ -113,7 +113,7 @@ pub(crate) fn hops(view: &View) -> Plot {
     let curves = hops.map_or(Vec::new(), |hops| hops_chart::curves(view, hops));
     let refs: Vec<&Curve> = curves.iter().collect();
     if curve_chart::draw_curves(&mut scene, view, &refs, area, look).is_some() {
-        let key = "from the real send     tcp_rtt: the kernel's smoothed round trip     dots: at most 10 samples beyond";
+        let key = "from the real send     tcp_rtt: kernel, smoothed     tcp_rtt_min: its shortest     dots: at most 10 samples beyond";
         scene.text(area.right(), area.y + look.text, key, Ink::Muted, look.text * 0.88, Anchor::End);
     }
     Plot::new(view, what, "hops.png", finding, scene)

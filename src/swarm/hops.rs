@@ -23,6 +23,7 @@ use crate::tally::LaneHealth;
 use crate::tally::Slice;
 use crate::tally::Tally;
 use crate::units::Nanos;
+use crate::units::SECOND;
 use crate::wire::Clock;
 use crate::wire::Routes;
 use crate::wire::clock;
@@ -30,6 +31,8 @@ use crate::wire::rtt::RoundTrips;
 
 /// A socket that was not told of in so many rounds is not asked about any more.
 const ROUNDS: u32 = 3;
+/// How long after its instant a round must be over: so much later at most is a second of the record closed.
+const PATIENCE: u64 = 2 * SECOND;
 
 /// Begins to ask, if the plan says so and the kernel answers; where to tell the inodes of sockets. It ends when nobody can
 /// tell any more.
@@ -106,7 +109,7 @@ impl Watch {
             let middle = from + (until - from) / 2;
             goes_on = self.wait(middle);
             if goes_on {
-                self.ask(middle, until);
+                self.ask(middle);
                 goes_on = self.wait(until);
             }
             if self.clock.now() >= until {
@@ -130,9 +133,9 @@ impl Watch {
         }
     }
 
-    /// Asks the kernel in the name of the instant `due`, for no longer than until `until`.
-    fn ask(&mut self, due: u64, until: u64) {
-        let within = Duration::from_nanos(until.saturating_sub(self.clock.now()));
+    /// Asks the kernel in the name of the instant `due`; not at all when that has passed by long.
+    fn ask(&mut self, due: u64) {
+        let within = Duration::from_nanos((due + PATIENCE).saturating_sub(self.clock.now()));
         let Some(kernel) = self.kernel.as_mut().filter(|_| !within.is_zero()) else { return };
         self.ours.next_round();
         let (ours, all) = (&mut self.ours, &mut self.tally.phase(self.script.phase_of(due)).series);
