@@ -136,7 +136,8 @@ fn lanes_and_shards_have_the_same_sockets_told() {
         call(&[&args[..], &load, more].concat()).ran();
         each_once_a_second(&by_second(&out, "tcp_rtt"));
     }
-    let compared = call(&["compare", text(&dir.path().join("lanes")), "--with", text(&dir.path().join("shards")), "--force", "--format", "json"]);
+    let compared =
+        call(&["compare", text(&dir.path().join("lanes")), "--with", text(&dir.path().join("shards")), "--force", "--format", "json"]);
     assert!(compared.out.contains("\"tcp_rtt\""), "{compared:#?}");
     server.stop().expect("an account");
 }

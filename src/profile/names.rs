@@ -1,7 +1,8 @@
 //! What may be a name, which names are taken, and which name was probably meant.
 
 /// Series that every run has; a profile cannot declare them.
-pub(super) const RESERVED_SERIES: &[&str] = &["ws_ping", "tcp_rtt", "tcp_rtt_min", "tcp_connect", "tls", "upgrade", "ready", "lag", "reaction", "read_delay"];
+pub(super) const RESERVED_SERIES: &[&str] =
+    &["ws_ping", "tcp_rtt", "tcp_rtt_min", "tcp_connect", "tls", "upgrade", "ready", "lag", "reaction", "read_delay"];
 
 /// Kinds of message that every run counts; a profile cannot declare them.
 pub(super) const RESERVED_KINDS: &[&str] = &["ws_ping", "ws_pong", "close"];

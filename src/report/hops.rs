@@ -104,7 +104,8 @@ pub(super) fn meaning(hops: &SummaryHops, hop: &SummaryHop) -> String {
     match hop.hop.as_str() {
         "kernel" => {
             let way = if hops.proxy { "the network to the proxy" } else { "the network" };
-            let shortest = hops.shortest.get("p50").copied().flatten().map_or(String::new(), |ns| format!("; shortest {}", words::time(ns)));
+            let shortest =
+                hops.shortest.get("p50").copied().flatten().map_or(String::new(), |ns| format!("; shortest {}", words::time(ns)));
             format!("{way}{shortest}")
         }
         "frames" => "the server's WebSocket layer".into(),

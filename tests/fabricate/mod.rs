@@ -524,8 +524,12 @@ pub(crate) fn hops() -> View {
     let keys = ["p50", "p90", "p99", "p99.9"];
     let times = |ns: u64| keys.iter().zip(1..).map(|(key, n)| ((*key).to_owned(), Some(ns * n))).collect::<BTreeMap<_, _>>();
     let adds = |ns: i64| keys.iter().map(|key| ((*key).to_owned(), Some(ns))).collect::<BTreeMap<_, _>>();
-    let hop = |hop: &str, series: &str, ns: u64, adds: BTreeMap<String, Option<i64>>| {
-        SummaryHop { hop: hop.into(), series: series.into(), count: 60_000, time: times(ns), adds }
+    let hop = |hop: &str, series: &str, ns: u64, adds: BTreeMap<String, Option<i64>>| SummaryHop {
+        hop: hop.into(),
+        series: series.into(),
+        count: 60_000,
+        time: times(ns),
+        adds,
     };
     view.summary.hops = Some(SummaryHops {
         hops: vec![

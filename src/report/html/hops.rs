@@ -54,7 +54,8 @@ pub(super) fn panel(view: &View, charts: &mut Map<String, Value>) -> Option<Stri
 fn adds(hops: &SummaryHops) -> String {
     let mut body = String::new();
     for hop in &hops.hops {
-        let cells = [hop.heading(), hops::meaning(hops, hop), grouped(hop.count), hop.shown("p50"), hop.shown("p99")].map(|text| html(&text));
+        let cells =
+            [hop.heading(), hops::meaning(hops, hop), grouped(hop.count), hop.shown("p50"), hop.shown("p99")].map(|text| html(&text));
         row(&mut body, &[("", &cells[0]), ("", &cells[1]), ("n", &cells[2]), ("n", &cells[3]), ("n", &cells[4])]);
     }
     tables::table("What each hop adds", "data", &headings(&["Hop", "What it is", "#Samples", "#p50", "#p99"]), &body)
