@@ -147,6 +147,7 @@ fn seconds(profile: &str, dialect: Option<&str>, clients: u64, pacing: Pacing) -
         part: volley::plan::Part::WHOLE,
         precise: false,
         stamps: Stamps::Kernel,
+        hops: false,
         message_cap: 256 << 10,
         profile,
     });

@@ -48,6 +48,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("futures_util", &["fleet/nats"]),
     ("httparse", &["tap/head"]),
     ("rustix", &["tap/scribe"]),
+    ("netlink_packet_core", &["wire/rtt"]),
+    ("netlink_packet_sock_diag", &["wire/rtt"]),
     ("saphyr_parser", &["cli/imports/asyncapi/tree"]),
     ("hyper", &["wire"]),
     ("hyper_util", &["wire"]),

@@ -18,7 +18,7 @@ const FREE: u32 = 8;
 fn size(plot: &Format) -> (u32, u32) {
     match plot.file {
         "summary.png" => (1200, 630),
-        "percentiles.png" | "recovery.png" => (1280, 720),
+        "percentiles.png" | "recovery.png" | "hops.png" => (1280, 720),
         "fanout.png" => (1280, 900),
         _ => (1600, 900),
     }

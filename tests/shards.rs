@@ -73,6 +73,7 @@ fn sent(part: Part, lanes: u32) -> BTreeMap<u64, Vec<Vec<u8>>> {
         part,
         precise: false,
         stamps: Stamps::Kernel,
+        hops: false,
         message_cap: 256 << 10,
         profile,
     });

@@ -145,6 +145,8 @@ Examples:
   volley run echo -n 100 --repeat 5 --pause 2s
   volley run terra --trace examples/terra-day.trace.ndjson --speed x10000 --clones 5
       a recorded conversation with its own timing, ten thousand times as fast, five times at once
+  volley run echo --hops
+      kernel round trip, WebSocket ping and answer of the same sockets, apart
   volley run echo --duration 10m --live 127.0.0.1:8090 --format ndjson > seconds.ndjson
       the report so far at http://127.0.0.1:8090/, a JSON object a second in the file
   volley run echo --duration 1h --metrics 127.0.0.1:9464
@@ -275,6 +277,9 @@ pub(super) struct RunArgs {
     /// Wake early and spin to each millisecond: later by a microsecond, not fifty, for a tenth of a core a lane.
     #[arg(long, help_heading = "Engine")]
     pub(super) precise: bool,
+    /// Tell network, frame layer and application apart: the kernel's round trip of each socket once a second, and a ping.
+    #[arg(long, help_heading = "Engine")]
+    pub(super) hops: bool,
     /// Where the instant of an answer comes from.
     #[arg(long, value_enum, default_value_t = StampsArg::Kernel, help_heading = "Engine")]
     pub(super) stamps: StampsArg,

@@ -39,6 +39,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8, Trouble> {
         clock(&here.clock),
         wake_ups(),
         stamps(),
+        round_trips(),
     ];
     for f in &findings {
         say!("{:4}  {:14} {}", if f.ok { "ok" } else { "BAD" }, f.what, f.found);
@@ -147,6 +148,16 @@ fn stamps() -> Finding {
         found: if stamped { "the kernel stamps what TCP sockets receive".into() } else { "none on TCP sockets".into() },
         advice: "latencies would hold the read delay; SO_TIMESTAMPNS needs Linux 4.18 or newer".into(),
     }
+}
+
+/// Asks the kernel about its sockets. A run needs that only for `--hops`, and goes on without.
+fn round_trips() -> Finding {
+    let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+    let found = match preflight::round_trips(nowhere) {
+        Ok(_) => "the kernel tells those of its TCP sockets (--hops)".into(),
+        Err(why) => format!("the kernel does not tell: {why}; --hops goes without them"),
+    };
+    Finding { ok: true, what: "round trips", found, advice: String::new() }
 }
 
 fn stamp_of_a_byte() -> std::io::Result<bool> {

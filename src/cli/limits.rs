@@ -29,7 +29,7 @@ pub(super) fn gather(args: &RunArgs, profile: &Profile) -> Result<Vec<String>, T
         said.extend(of_file(path)?);
     }
     said.extend(args.limit.iter().map(|text| Said { place: String::new(), text: text.clone() }));
-    check(&said, profile)?;
+    check(&said, profile, args.hops)?;
     Ok(said.into_iter().map(|limit| limit.text).collect())
 }
 
@@ -38,7 +38,7 @@ pub(super) fn gather(args: &RunArgs, profile: &Profile) -> Result<Vec<String>, T
 /// # Errors
 /// With all of them.
 pub(super) fn check_profile(profile: &Profile) -> Result<(), Trouble> {
-    check(&of_profile(profile), profile)
+    check(&of_profile(profile), profile, false)
 }
 
 fn of_profile(profile: &Profile) -> Vec<Said> {
@@ -59,11 +59,11 @@ fn of_file(path: &Path) -> Result<Vec<Said>, Trouble> {
     if said.is_empty() { Err(refuse("has no limit in it; write one a line, as `echo p(99) < 10ms`".into())) } else { Ok(said) }
 }
 
-fn check(said: &[Said], profile: &Profile) -> Result<(), Trouble> {
+fn check(said: &[Said], profile: &Profile, hops: bool) -> Result<(), Trouble> {
     if said.len() > MOST {
         return Err(Trouble::usage(format!("there are {} limits; the most is {MOST}", said.len())));
     }
-    let series = Series::all(profile);
+    let series = Series::all(profile, hops);
     let names: Vec<&str> = series.iter().map(|s| s.name.as_str()).collect();
     let mistake = |limit: &Said| limit::parse(&limit.text, &names).err().map(|why| format!("{}{why}", limit.place));
     let mistakes: Vec<String> = said.iter().filter_map(mistake).collect();

@@ -25,6 +25,7 @@ use crate::profile::Profile;
 use crate::record;
 use crate::record::Finish;
 use crate::record::Generator;
+use crate::record::HopsRecord;
 use crate::record::Manifest;
 use crate::record::Pause;
 use crate::record::PlanRecord;
@@ -201,6 +202,7 @@ pub(super) fn manifest(
             storm: plan.storm.map(|storm| StormRecord { what: storm.to_string(), at_ns: plan.measure_from().plus(storm.at).0 }),
             precise: plan.precise,
             stamps: plan.stamps.name().into(),
+            hops: plan.hops.then(|| HopsRecord { proxy: routes.target.tunnel.is_some(), refused: None }),
             harm: plan.profile.harm.clone(),
             vars: open.map(|(name, value)| (name.clone(), redactor.ours(value))).collect(),
             limits: limits.to_vec(),

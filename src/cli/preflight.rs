@@ -1,12 +1,17 @@
 //! Before the run: does this machine have the files, ports and processors that the plan needs?
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use nix::sys::resource::Resource;
 use nix::sys::resource::getrlimit;
 use nix::sys::resource::setrlimit;
 
 use super::Trouble;
+use super::tell;
 use crate::plan::Plan;
 use crate::units::grouped;
+use crate::wire::rtt::RoundTrips;
 
 /// Files the process needs besides its connections: record, logs, epoll, pipes.
 pub(super) const OWN_FILES: u64 = 64;
@@ -25,6 +30,31 @@ pub(super) fn local_ports() -> u64 {
         (Some(low), Some(high)) if high >= low => high - low + 1,
         _ => 28_232,
     }
+}
+
+/// How long the kernel may take to tell of its sockets.
+const KERNEL_WITHIN: Duration = Duration::from_secs(1);
+
+/// Whether the kernel tells the round trips of sockets connected to `peer`; how many there are now.
+///
+/// # Errors
+/// Why not.
+pub(super) fn round_trips(peer: SocketAddr) -> std::io::Result<u64> {
+    let mut sockets = 0;
+    RoundTrips::open()?.each(peer, KERNEL_WITHIN, |_| sockets += 1).map(|()| sockets)
+}
+
+/// Where a plan wants the kernel's round trips of sockets connected to `peer` and there are none to be had: why, said aloud.
+pub(super) fn no_round_trips(plan: &Plan, peer: SocketAddr) -> Option<String> {
+    if !plan.hops {
+        return None;
+    }
+    let why = round_trips(peer).err()?;
+    tell!(
+        "warning: --hops: the kernel does not tell the round trips of its sockets here ({why}): no inet_diag, or a filter of system calls \
+         (seccomp) stands in the way. The run goes on without them"
+    );
+    Some(why.to_string())
 }
 
 /// Refuses a plan that this machine cannot make.

@@ -202,7 +202,7 @@ pub(super) fn plan(
         (None, Some(shape)) => args.duration.unwrap_or(shape.length()),
         (None, None) => args.duration.unwrap_or(DURATION),
     };
-    Ok(Plan {
+    let mut plan = Plan {
         dialect,
         target: own.overlay(target),
         over: target.clone(),
@@ -235,8 +235,13 @@ pub(super) fn plan(
             StampsArg::Read => Stamps::Read,
         },
         message_cap: MESSAGE_CAP,
+        hops: false,
         profile,
-    })
+    };
+    if args.hops {
+        plan.split_hops();
+    }
+    Ok(plan)
 }
 
 /// Roles to be dropped, by index, and when.

@@ -85,6 +85,9 @@ pub(super) fn tapped(args: &RunArgs, tap: Option<&Option<PathBuf>>) -> Result<u8
     let script = Arc::new(script(&plan, score.as_ref())?);
     let plan = Arc::new(plan);
     let mut manifest = outcome::manifest(&plan, &script, &routes, server.is_some(), &limits, redactor);
+    if let Some(hops) = manifest.plan.hops.as_mut().filter(|_| args.fleet.cluster.is_none()) {
+        hops.refused = preflight::no_round_trips(&plan, routes.target.address);
+    }
     if let Engine::Fleet(lead) = &engine {
         lead.name(&mut manifest);
     }
@@ -319,6 +322,7 @@ pub(super) fn values(plan: &Plan) -> Values {
         rows: plan.rows.clone(),
         sound: plan.sound.clone(),
         played: plan.trace.is_some(),
+        hops: plan.hops,
     }
 }
 

@@ -1,9 +1,7 @@
 //! From a profile to a [`Script`]: names become indices, what another dialect or nobody says is left out.
 
 use super::cast::Cast;
-use super::fanout;
 use super::script::BUILT_IN_KINDS;
-use super::script::BUILT_IN_SERIES;
 use super::script::Beat;
 use super::script::Bounds;
 use super::script::Door;
@@ -16,8 +14,9 @@ use super::script::Reply;
 use super::script::Resume;
 use super::script::Role;
 use super::script::Script;
-use super::script::Series;
 use super::script::Values;
+use super::series::BUILT_IN_SERIES;
+use super::series::Series;
 use crate::profile;
 use crate::profile::Bound;
 use crate::profile::Class;
@@ -55,8 +54,9 @@ pub(super) fn script(profile: &Profile, dialect: Option<&str>, values: &Values, 
     let singles = compiler.singles();
     let mut script = Script {
         bounds,
-        series: Series::always(profile),
+        series: Series::always(profile, values.hops),
         own_series: profile.series.len(),
+        hops: values.hops,
         load_series: roles.iter().find_map(|role| role.load.as_ref()?.series),
         score: None,
         opens: compiler.present(&profile.endpoint.opens),
@@ -327,27 +327,6 @@ fn beat(rule: &profile::BeatRule) -> Beat {
         profile::Every::Captured { capture, default } => Every::Captured { capture, default: default.0 },
     };
     Beat { reply: rule.reply, every, from: rule.from, jitter: rule.jitter, times: rule.times, lost: rule.lost }
-}
-
-impl Series {
-    /// All that a run of a profile may measure, in the order of [`Script::series`].
-    pub fn all(profile: &Profile) -> Vec<Series> {
-        let mut all = Series::always(profile);
-        let derived = fanout::derived(all[..profile.series.len()].iter().filter(|series| series.class == Class::Cross));
-        all.extend(derived);
-        all
-    }
-
-    /// What every run of a profile measures: its own series in the order of the file, then the built-in ones.
-    fn always(profile: &Profile) -> Vec<Series> {
-        let own = profile.series.iter().map(|s| Series { name: s.name.clone(), class: s.class, about: s.about.clone() });
-        let built_in = BUILT_IN_SERIES.iter().map(|(name, about)| Series {
-            name: (*name).to_owned(),
-            class: if *name == "ws_ping" { Class::Keyed } else { Class::Single },
-            about: (*about).to_owned(),
-        });
-        own.chain(built_in).collect()
-    }
 }
 
 /// Names without those that are there twice, then the built-in ones.

@@ -13,7 +13,7 @@
 use super::Stage;
 use super::crossing::Fate;
 use super::script::Script;
-use super::script::Series;
+use super::series::Series;
 use crate::profile::Class;
 use crate::tally::Phase;
 use crate::tally::Receiver;

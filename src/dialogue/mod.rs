@@ -20,6 +20,7 @@ mod say;
 mod score;
 mod script;
 mod seldom;
+mod series;
 
 pub use cast::Cast;
 pub use hear::Cross;
@@ -41,8 +42,8 @@ pub use script::Bounds;
 pub use script::Door;
 pub use script::Http;
 pub use script::Script;
-pub use script::Series;
 pub use script::Values;
+pub use series::Series;
 
 use crate::tally::Fault;
 use crate::tally::Sample;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::cast::Cast;
 use super::compile;
 use super::score::Score;
+use super::series::Series;
 use crate::profile::Bound;
-use crate::profile::Class;
 use crate::profile::From;
 use crate::profile::HttpAt;
 use crate::profile::Lost;
@@ -48,17 +48,8 @@ pub struct Values {
     pub sound: Option<Arc<[u8]>>,
     /// Whether a trace is played, so that what is no message of the profile may be sent too.
     pub played: bool,
-}
-
-/// A series of the run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series {
-    /// Name.
-    pub name: String,
-    /// How answers are matched.
-    pub class: Class,
-    /// One line on what it is.
-    pub about: String,
+    /// Whether the kernel is asked for its round trips, which then are a series.
+    pub hops: bool,
 }
 
 /// What one kind of message from the server means, by indices.
@@ -267,6 +258,8 @@ pub struct Script {
     pub rows: Vec<Vec<String>>,
     /// Sound that takes the place of what is generated.
     pub sound: Option<Arc<[u8]>>,
+    /// Whether the kernel's round trips are a series.
+    pub(super) hops: bool,
     /// The recorded conversation that is played in the place of the loads.
     pub(super) score: Option<Arc<Score>>,
     /// Series whose exchange begins when the connection is open.
@@ -281,16 +274,6 @@ pub struct Script {
     pub(super) single_count: usize,
     pub(super) cadence_count: usize,
 }
-
-/// Series that every profile has, after the profile's own.
-pub(super) const BUILT_IN_SERIES: [(&str, &str); 6] = [
-    ("recovery", "struck by a storm to ready again"),
-    ("ws_ping", "WebSocket ping to pong: the server's WebSocket layer, not its application"),
-    ("tcp_connect", "TCP connection made"),
-    ("tls", "TLS handshake"),
-    ("upgrade", "upgrade request written to 101 read"),
-    ("ready", "101 read to the message that lets the load begin"),
-];
 
 /// Kinds of messages that every profile sends and receives besides its own.
 pub(super) const BUILT_IN_KINDS: [&str; 3] = ["ws_ping", "ws_pong", "close"];
@@ -352,41 +335,6 @@ impl Script {
     pub(super) fn row(&self, client: u64) -> &[String] {
         let turn = client.checked_rem(self.rows.len() as u64);
         turn.map_or(&[], |turn| &self.rows[turn as usize])
-    }
-
-    /// Index of the first series that is derived of others; as many as there are series, when none is.
-    pub fn derived_from(&self) -> usize {
-        self.own_series + BUILT_IN_SERIES.len()
-    }
-
-    /// Index of the series of recoveries from a storm.
-    pub fn recovery(&self) -> usize {
-        self.own_series
-    }
-
-    /// Index of the series of WebSocket pings.
-    pub fn ws_ping(&self) -> usize {
-        self.own_series + 1
-    }
-
-    /// Index of the series of TCP connections.
-    pub fn tcp_connect(&self) -> usize {
-        self.own_series + 2
-    }
-
-    /// Index of the series of TLS handshakes.
-    pub fn tls(&self) -> usize {
-        self.own_series + 3
-    }
-
-    /// Index of the series of upgrades.
-    pub fn upgrade(&self) -> usize {
-        self.own_series + 4
-    }
-
-    /// Index of the series of openings.
-    pub fn ready(&self) -> usize {
-        self.own_series + 5
     }
 
     /// Index of the kind of a sent WebSocket ping, pong, or close (0, 1, 2).

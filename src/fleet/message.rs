@@ -137,6 +137,8 @@ pub struct Load {
     pub seed: u64,
     pub precise: bool,
     pub stamps: Stamps,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hops: bool,
 }
 
 /// Most clients of a run.

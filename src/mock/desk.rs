@@ -144,7 +144,7 @@ impl Desk {
         self.put(line, Piece { kind, opcode: codec::TEXT, framing: Framing::Whole, asked: Some(self.now) }, body);
     }
 
-    /// Answers a WebSocket ping; delays and stalls hold it too, no fault touches it.
+    /// Answers a WebSocket ping; delays and stalls hold it too unless pongs are at once, no fault touches it.
     pub(super) fn pong(&mut self, line: &mut Line, payload: &[u8]) {
         let piece = Piece { kind: Kind::WsPong, opcode: codec::PONG, framing: Framing::Whole, asked: Some(self.now) };
         self.put(line, piece, payload);
@@ -322,12 +322,13 @@ impl Desk {
         if line.mute {
             return self.counts.dropped(Dropped::Muted, u64::from(piece.asked.is_some()));
         }
-        let delay = self.config.delay.filter(|_| piece.asked.is_some());
-        let knee = self.config.knee.filter(|_| piece.asked.is_some());
+        let prompt = piece.kind == Kind::WsPong && self.config.settings.flag("pong_at_once", false);
+        let delay = self.config.delay.filter(|_| piece.asked.is_some() && !prompt);
+        let knee = self.config.knee.filter(|_| piece.asked.is_some() && !prompt);
         let slower = knee.map_or(0, |knee| knee.delay(self.open.load(Ordering::Relaxed)));
         let ready = self.now + slower + delay.map_or(0, |law| law.draw(&mut line.random));
         let mut at = self.free(line.quirks.grid(ready));
-        let in_order = !(self.overtakes && piece.asked.is_some());
+        let in_order = !(prompt || self.overtakes && piece.asked.is_some());
         if in_order {
             at = at.max(line.last_at);
         }

@@ -115,6 +115,12 @@ const VARIABLES: &[Variable] = &[
         about: "the subprotocol accepted when a client offers it",
         read: |to, text| text.bytes().all(|b| b.is_ascii_graphic() && b != b',').then(|| to.subprotocol = Some(text.into())),
     },
+    Variable {
+        profile: Protocol::Echo,
+        name: "pong_at_once",
+        about: "true: WebSocket pings are answered at once, whatever holds the application's answers (default false)",
+        read: |to, text| flag(text).then(|| drop(to.told.insert("pong_at_once", text.into()))),
+    },
     open_shock("token", "the only token accepted (default: any)", |to, text| {
         to.token = Some(text.into());
         Some(())

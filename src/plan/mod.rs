@@ -137,12 +137,23 @@ pub struct Plan {
     pub stamps: Stamps,
     /// Largest message accepted, in bytes.
     pub message_cap: usize,
+    /// Whether the kernel is asked for the round trips of all connections, once a second.
+    pub hops: bool,
 }
+
+/// Time between two looks at the kernel's round trips; pings that are compared with them come at least as often.
+pub const HOPS_EVERY: Nanos = Nanos(SECOND);
 
 impl Plan {
     /// How clients are split over shards and lanes.
     pub fn share(&self) -> Share {
         Share::new(self.lanes, self.group, self.part)
+    }
+
+    /// Tells network, frame layer and application apart: the kernel is asked, and each client pings at least as often.
+    pub fn split_hops(&mut self) {
+        self.hops = true;
+        self.profile.ping_every = Some(self.profile.ping_every.map_or(HOPS_EVERY, |every| every.min(HOPS_EVERY)));
     }
 
     /// How many clients are played here.
@@ -341,6 +352,7 @@ pub(crate) mod tests {
             precise: false,
             stamps: Stamps::Kernel,
             message_cap: 262_144,
+            hops: false,
         }
     }
 

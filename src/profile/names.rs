@@ -2,7 +2,7 @@
 
 /// Series that every run has; a profile cannot declare them.
 pub(super) const RESERVED_SERIES: &[&str] =
-    &["recovery", "ws_ping", "tcp_connect", "tls", "upgrade", "ready", "lag", "reaction", "read_delay"];
+    &["recovery", "ws_ping", "tcp_rtt", "tcp_rtt_min", "tcp_connect", "tls", "upgrade", "ready", "lag", "reaction", "read_delay"];
 
 /// Kinds of message that every run counts; a profile cannot declare them.
 pub(super) const RESERVED_KINDS: &[&str] = &["ws_ping", "ws_pong", "close"];

@@ -148,6 +148,17 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
+/// What is to know of the kernel's round trips.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HopsRecord {
+    /// Whether they lead to a proxy, not to the target.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proxy: bool,
+    /// Why the kernel told nothing, if it was seen at the start that it would not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
 /// A storm that was planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StormRecord {
@@ -212,6 +223,9 @@ pub struct PlanRecord {
     pub precise: bool,
     /// `kernel` or `read`.
     pub stamps: String,
+    /// What is to know of the kernel's round trips, when it was asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hops: Option<HopsRecord>,
     /// Declared harm of the profile.
     pub harm: Option<String>,
     /// Variables that are not secret.

@@ -17,6 +17,7 @@ mod fanout;
 mod figures;
 mod grid;
 mod heat;
+mod hops;
 mod levels;
 mod limits;
 mod parts;
@@ -119,6 +120,7 @@ fn summary(parts: &Parts<'_>, verdict: Verdict, reasons: Vec<String>, limits: Ve
         connections: connections(parts),
         storm: storm::summary(parts),
         fan_out: fanout::summary(parts),
+        hops: hops::summary(parts),
         fleet: parts.run.manifest.fleet.clone(),
         series: parts.series.iter().map(|s| summary_series(parts, s)).collect(),
         lag: own_times(parts.own("lag")),

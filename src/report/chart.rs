@@ -1,5 +1,5 @@
 //! The charts as drawings: percentiles, latency and load over time, distributions, latency against load, recovery from a storm,
-//! receivers of a fan-out.
+//! receivers of a fan-out, hops.
 //!
 //! Reads a view, knows nothing of SVG or PNG. Each chart fills an area of a [`Scene`] and returns
 //! where its horizontal axis lies, so that a pointer can be turned into a moment or a quantile.
@@ -9,6 +9,7 @@ pub(crate) mod dots;
 pub(crate) mod forest;
 pub(crate) mod heatmap;
 pub(crate) mod heats;
+pub(crate) mod hops;
 pub(crate) mod levels;
 pub(crate) mod over_time;
 pub(crate) mod percentiles;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::escape::drawn;
+use super::hops;
 use super::scale;
 use super::view::Heat;
 use super::view::Level;
@@ -58,7 +59,8 @@ pub(crate) fn verdict_meaning(view: &View) -> String {
 /// The series that stands for the run: the one the timeline follows, else the largest.
 pub(crate) fn main_series(view: &View) -> Option<&SummarySeries> {
     let named = view.summary.series.iter().find(|s| s.name == view.timeline.series && s.count > 0);
-    named.or_else(|| view.summary.series.iter().filter(|s| s.count > 0).max_by_key(|s| s.count))
+    let is_answer = |s: &&SummarySeries| s.count > 0 && !hops::KERNEL.contains(&s.name.as_str());
+    named.or_else(|| view.summary.series.iter().filter(is_answer).max_by_key(|s| s.count))
 }
 
 /// Place of a series in the summary, by name; also the number of its colour.

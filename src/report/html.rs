@@ -9,6 +9,7 @@ mod data;
 mod fanout;
 mod figures;
 mod fleet;
+mod hops;
 mod panels;
 mod protocol;
 mod shell;
@@ -37,10 +38,11 @@ const SCRIPT: &str = concat!(include_str!("html/page.js"), include_str!("html/ex
 const LIVE: &str = include_str!("html/live.js");
 
 /// Sections in order: anchor and name in the contents.
-const CONTENTS: [(&str, &str); 17] = [
+const CONTENTS: [(&str, &str); 18] = [
     ("verdict", "Verdict"),
     ("trust", "Trust"),
     ("latency", "Latency"),
+    ("hops", "Hops"),
     ("over-time", "Over time"),
     ("load", "Load"),
     ("percentiles-over-time", "Drift"),
@@ -83,6 +85,9 @@ fn page(view: &View, is_live: bool) -> Vec<u8> {
     page.push_str(&tables::verdict(view));
     page.push_str(&tables::trust(view));
     page.push_str(&section("latency", "How fast were the answers?", &latency(view, &mut charts)));
+    if let Some(panel) = hops::panel(view, &mut charts) {
+        page.push_str(&section("hops", "Network, frames or application?", &panel));
+    }
     page.push_str(&section("over-time", "When was it slow?", &figures::heatmaps(view, &mut charts)));
     page.push_str(&section("load", "Was the load delivered?", &load(view, &mut charts)));
     page.push_str(&section("percentiles-over-time", "Did it drift?", &panels::over_time(view, &mut charts)));
@@ -148,6 +153,7 @@ fn opening(view: &View, is_live: bool) -> String {
     let there = |id: &str| match id {
         "fan-out" => view.summary.fan_out.is_some(),
         "storm" => view.summary.storm.is_some(),
+        "hops" => view.summary.hops.is_some(),
         "fleet" => view.summary.fleet.is_some(),
         "levels" => !view.levels.is_empty(),
         "data" => !is_live,

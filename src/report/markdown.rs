@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::hops;
 use super::view::SummaryLimit;
 use super::view::SummarySeries;
 use super::view::Verdict;
@@ -41,6 +42,9 @@ pub fn markdown(view: &View) -> Vec<u8> {
     }
     if let Some(storm) = &summary.storm {
         let _ = writeln!(out, "\n{}", text(&words::storm(storm)));
+    }
+    if let Some(found) = &summary.hops {
+        let _ = writeln!(out, "\n{}", text(&hops::spoken(found, summary)));
     }
     if !summary.limits.is_empty() {
         out.push_str("\n| limit | found | |\n|---|---:|---|\n");

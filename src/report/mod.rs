@@ -10,6 +10,7 @@ mod escape;
 mod findings;
 mod fleet;
 pub mod hgrm;
+pub mod hops;
 pub mod html;
 pub mod json;
 pub mod judge;
@@ -47,7 +48,7 @@ impl Default for Drawing {
     }
 }
 
-/// A way to draw a view. A name may have several files (`png` has five).
+/// A way to draw a view. A name may have several files (`png` has six).
 #[derive(Clone, Copy, Debug)]
 pub struct Format {
     /// Name in `--report`.
@@ -73,6 +74,10 @@ fn has_storm(view: &view::View) -> bool {
     view.storm.is_some()
 }
 
+fn has_hops(view: &view::View) -> bool {
+    view.summary.hops.is_some()
+}
+
 /// All formats. A new one is a file here, a row, and a golden output in the tests.
 pub const FORMATS: &[Format] = &[
     Format { name: "json", file: "summary.json", fits: always, draw: |view, _| Ok(json::json(view)) },
@@ -82,12 +87,14 @@ pub const FORMATS: &[Format] = &[
     Format { name: "png", file: "timeline.png", fits: always, draw: |view, drawing| png::png(&plots::timeline(view), drawing) },
     Format { name: "png", file: "fanout.png", fits: has_fan_out, draw: |view, drawing| png::png(&plots::fan_out(view), drawing) },
     Format { name: "png", file: "recovery.png", fits: has_storm, draw: |view, drawing| png::png(&plots::recovery(view), drawing) },
+    Format { name: "png", file: "hops.png", fits: has_hops, draw: |view, drawing| png::png(&plots::hops(view), drawing) },
     Format { name: "png", file: "summary.png", fits: always, draw: |view, drawing| png::png(&plots::card(view), drawing) },
     Format { name: "svg", file: "percentiles.svg", fits: always, draw: |view, drawing| Ok(svg::svg(&plots::percentiles(view), drawing)) },
     Format { name: "svg", file: "heatmap.svg", fits: always, draw: |view, drawing| Ok(svg::svg(&plots::heatmap(view), drawing)) },
     Format { name: "svg", file: "timeline.svg", fits: always, draw: |view, drawing| Ok(svg::svg(&plots::timeline(view), drawing)) },
     Format { name: "svg", file: "fanout.svg", fits: has_fan_out, draw: |view, drawing| Ok(svg::svg(&plots::fan_out(view), drawing)) },
     Format { name: "svg", file: "recovery.svg", fits: has_storm, draw: |view, drawing| Ok(svg::svg(&plots::recovery(view), drawing)) },
+    Format { name: "svg", file: "hops.svg", fits: has_hops, draw: |view, drawing| Ok(svg::svg(&plots::hops(view), drawing)) },
     Format { name: "svg", file: "summary.svg", fits: always, draw: |view, drawing| Ok(svg::svg(&plots::card(view), drawing)) },
     Format { name: "junit", file: "junit.xml", fits: always, draw: |view, _| Ok(junit::junit(view)) },
     Format { name: "markdown", file: "summary.md", fits: always, draw: |view, _| Ok(markdown::markdown(view)) },

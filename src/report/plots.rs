@@ -13,6 +13,7 @@ pub(crate) use steps::steps;
 
 use super::chart::Look;
 use super::chart::heatmap as heat_chart;
+use super::chart::hops as hops_chart;
 use super::chart::nothing;
 use super::chart::percentiles as curve_chart;
 use super::chart::receivers as receivers_chart;
@@ -27,6 +28,7 @@ use super::scene::Rect;
 use super::scene::Scene;
 use super::scene::fitted;
 use super::scene::text_width;
+use super::view::Curve;
 use super::view::Verdict;
 use super::view::View;
 use super::words;
@@ -115,6 +117,21 @@ pub(crate) fn recovery(view: &View) -> Plot {
         _ => nothing(&mut scene, area, look, "The run had no storm."),
     }
     Plot::new(view, what, "recovery.png", finding, scene)
+}
+
+/// Kernel, ping and answer by percentile, 1280 x 720. For runs that asked for it.
+pub(crate) fn hops(view: &View) -> Plot {
+    let look = Look { text: 17.0, line: 2.4, right: 96.0 };
+    let hops = view.summary.hops.as_ref();
+    let (what, finding) = ("Hops by percentile", hops.map_or("The run did not ask for hops.".into(), hops_chart::finding));
+    let (mut scene, area) = paper(view, (1280.0, 720.0), what, &finding, look);
+    let curves = hops.map_or(Vec::new(), |hops| hops_chart::curves(view, hops));
+    let refs: Vec<&Curve> = curves.iter().collect();
+    if curve_chart::draw_curves(&mut scene, view, &refs, area, look).is_some() {
+        let key = "from the real send     tcp_rtt: kernel, smoothed     tcp_rtt_min: its shortest     dots: at most 10 samples beyond";
+        scene.text(area.right(), area.y + look.text, key, Ink::Muted, look.text * 0.88, Anchor::End);
+    }
+    Plot::new(view, what, "hops.png", finding, scene)
 }
 
 /// An empty sheet with title, verdict, finding and foot, and the room left for the chart.

@@ -18,6 +18,7 @@ use anstyle::AnsiColor;
 use anstyle::Style;
 
 use super::fleet;
+use super::hops;
 use super::view::ErrorLine;
 use super::view::Heat;
 use super::view::SummaryLimit;
@@ -122,9 +123,10 @@ fn columns(view: &View, look: &Look) -> String {
     table(&mut out, view, look);
     tokens(&mut out, "  ", &counts(view));
     tokens(&mut out, "  ", &own(view));
-    view.summary.fan_out.iter().for_each(|fan_out| wrap(&mut out, "  ", 4, &words::clean_long(&words::fan_out(fan_out))));
-    view.summary.storm.iter().for_each(|storm| wrap(&mut out, "  ", 4, &words::storm(storm)));
-    view.summary.fleet.iter().for_each(|f| wrap(&mut out, "  ", 4, &fleet::line(&f.agents)));
+    view.summary.hops.iter().for_each(|found| hops::draw(&mut out, found, &view.summary, wrap));
+    let (fan_out, storm) = (view.summary.fan_out.as_ref().map(words::fan_out), view.summary.storm.as_ref().map(words::storm));
+    let told = fan_out.into_iter().chain(storm).chain(view.summary.fleet.iter().map(|f| fleet::line(&f.agents)));
+    told.for_each(|said| wrap(&mut out, "  ", 4, &words::clean_long(&said)));
     distribution(&mut out, view);
     limits(&mut out, view, look);
     errors(&mut out, view);
@@ -313,8 +315,7 @@ fn footnotes(out: &mut String, view: &View) {
         out.push_str("  n/a: fewer than 10 samples lie beyond this quantile\n");
     }
     if censored {
-        let timeout = words::time(view.timeout_ns);
-        let _ = writeln!(out, "  > {timeout}: past the share that was answered within the timeout");
+        let _ = writeln!(out, "  > {}: past the share that was answered within the timeout", words::time(view.timeout_ns));
     }
 }
 
@@ -329,6 +330,7 @@ fn sentences(view: &View) -> String {
     view.missing.iter().for_each(|what| say(format!("Incomplete: {what}.")));
     say(format!("{}.", counts(view).join(", ")));
     s.series.iter().filter(|s| s.count > 0 || s.unanswered > 0).for_each(|series| say(series_sentence(view, series)));
+    s.hops.iter().for_each(|found| say(hops::spoken(found, s)));
     say(format!("Generator: {}.", own(view).join(", ")));
     for limit in &s.limits {
         let word = match limit.ok {

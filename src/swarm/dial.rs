@@ -31,6 +31,7 @@ use crate::tally::Fault;
 use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::SECOND;
+use crate::wire;
 use crate::wire::Clock;
 use crate::wire::Failure;
 use crate::wire::Opened;
@@ -88,6 +89,15 @@ pub(super) struct Dial {
     pub(super) again: bool,
 }
 
+/// Where connections go.
+#[derive(Clone)]
+pub(super) struct Lanes {
+    /// To each lane, by its number.
+    pub(super) dialed: Vec<Sender<Dialed>>,
+    /// Besides, inodes of their sockets, to whoever asks the kernel about them.
+    pub(super) opened: Option<Sender<u32>>,
+}
+
 /// Dials for all clients of `plan` that are played here, and again as `asked`; the busy share of the dialer's runtime, and
 /// how long after the start of the run clock it began, in nanoseconds.
 ///
@@ -98,7 +108,7 @@ pub(super) fn dial_all(
     script: Arc<Script>,
     routes: &Routes,
     clock: Clock,
-    lanes: Vec<Sender<Dialed>>,
+    lanes: Lanes,
     asked: UnboundedReceiver<Order>,
     control: &Control,
 ) -> std::io::Result<(f64, u64)> {
@@ -127,7 +137,7 @@ struct Dialer {
     plan: Arc<Plan>,
     script: Arc<Script>,
     clock: Clock,
-    lanes: Vec<Sender<Dialed>>,
+    lanes: Lanes,
     /// What the openings of each lane have in common.
     openings: Vec<Openings>,
     /// Time between two connections that are made again.
@@ -149,7 +159,7 @@ struct Dialer {
 }
 
 impl Dialer {
-    fn new(plan: Arc<Plan>, script: Arc<Script>, routes: &Routes, clock: Clock, lanes: Vec<Sender<Dialed>>) -> Self {
+    fn new(plan: Arc<Plan>, script: Arc<Script>, routes: &Routes, clock: Clock, lanes: Lanes) -> Self {
         let openings = openings(&plan, routes, clock);
         let is_here = routes.target.address.ip().is_loopback();
         // All shards together keep the pace that one machine would.
@@ -236,8 +246,13 @@ impl Dialer {
         while self.tasks.try_join_next().is_some() {}
         let (plan, script) = (self.plan.clone(), self.script.clone());
         let (lane, openings, number) = self.of(dial.client);
+        let opened = self.lanes.opened.clone();
         self.tasks.spawn(async move {
             let (calls, result) = open(&plan, &script, &openings, dial).await;
+            if let (Some(line), Ok(opened)) = (opened, &result) {
+                // A socket that has no inode, or nobody to ask about it, is not asked about.
+                let _ = wire::rtt::inode(&opened.socket).map(|inode| line.send(inode));
+            }
             // A lane that has ended no longer wants it.
             let _ = lane.send(Dialed { place: number, what: Done::Connection(calls, Box::new(result)) });
             drop(place);
@@ -264,7 +279,7 @@ impl Dialer {
     fn of(&self, client: u64) -> (Sender<Dialed>, Openings, usize) {
         let share = self.plan.share();
         let lane = share.lane_of(client);
-        (self.lanes[lane].clone(), self.openings[lane].clone(), share.place_of(client))
+        (self.lanes.dialed[lane].clone(), self.openings[lane].clone(), share.place_of(client))
     }
 
     /// Awaits the handshakes in progress, so that a connection that the server counts is counted here.

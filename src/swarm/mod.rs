@@ -9,6 +9,7 @@ mod course;
 mod desk;
 mod dial;
 mod health;
+mod hops;
 mod lane;
 mod wheel;
 
@@ -181,10 +182,14 @@ pub fn run(
         dialed.push(to_lane);
         spares.push(spare_in);
     }
+    let (spare_in, spare) = mpsc::channel();
+    let opened = hops::watch(plan, script, routes, clock, slices_in.clone(), spare)?;
+    spares.extend(opened.is_some().then_some(spare_in));
     drop((slices_in, to_dialer));
     let dialer = {
         let (plan, script, routes, control) = (plan.clone(), script.clone(), routes.clone(), control.clone());
-        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(plan, script, &routes, clock, dialed, dials, &control))?
+        let lanes = dial::Lanes { dialed, opened };
+        thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(plan, script, &routes, clock, lanes, dials, &control))?
     };
     let mut collector = Collector::new(plan, spares, control);
     while let Ok(slice) = slices.recv() {
@@ -217,18 +222,21 @@ struct Collector<'a> {
 /// A second in the making: the slice of the lane that was first, with those of the others added.
 struct Merging {
     lane: usize,
+    /// Whether a lane is among those who delivered.
+    has_lanes: bool,
     tally: Box<Tally>,
     connections: Connections,
     health: LaneHealth,
 }
 
 impl Merging {
-    fn begin(slice: Slice) -> Self {
-        Merging { lane: slice.lane, tally: slice.tally, connections: slice.connections, health: slice.health }
+    fn begin(slice: Slice, is_lane: bool) -> Self {
+        Merging { lane: slice.lane, has_lanes: is_lane, tally: slice.tally, connections: slice.connections, health: slice.health }
     }
 
     /// Adds another lane's slice; the tally that is free again.
-    fn add(&mut self, slice: Slice) -> Box<Tally> {
+    fn add(&mut self, slice: Slice, is_lane: bool) -> Box<Tally> {
+        self.has_lanes |= is_lane;
         self.tally.merge(&slice.tally);
         self.connections.merge(&slice.connections);
         self.health.merge(slice.health);
@@ -259,12 +267,13 @@ impl<'a> Collector<'a> {
             }
         }
         let (lane, boundary_ns) = (slice.lane, slice.boundary_ns);
+        let is_lane = lane < self.plan.lanes as usize;
         match self.open.entry(boundary_ns) {
             Entry::Vacant(vacant) => {
-                vacant.insert(Merging::begin(slice));
+                vacant.insert(Merging::begin(slice, is_lane));
             }
             Entry::Occupied(mut merging) => {
-                let spare = merging.get_mut().add(slice);
+                let spare = merging.get_mut().add(slice, is_lane);
                 self.give_back(lane, spare);
             }
         }
@@ -275,8 +284,18 @@ impl<'a> Collector<'a> {
             && *entry.key() != u64::MAX
         {
             let (end_ns, merging) = entry.remove_entry();
+            let Some(merging) = self.or_into_next(merging) else { continue };
             self.close(end_ns, merging, sink);
         }
+    }
+
+    /// What is to be closed; nothing where all lanes were so late that they passed over this boundary: then what else was
+    /// recorded belongs to the next.
+    fn or_into_next(&mut self, merging: Merging) -> Option<Merging> {
+        let Some(mut next) = self.open.first_entry().filter(|_| !merging.has_lanes) else { return Some(merging) };
+        next.get_mut().tally.merge(&merging.tally);
+        self.give_back(merging.lane, merging.tally);
+        None
     }
 
     /// Hands a lane an empty tally for a second to come.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod frames;
 pub mod http;
 pub mod pages;
+pub mod rtt;
 pub mod socket;
 pub mod through;
 pub mod tls;

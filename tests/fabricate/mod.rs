@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use volley::profile::Class;
 use volley::record::Pause;
+use volley::report::hops::SummaryHop;
+use volley::report::hops::SummaryHops;
 use volley::report::view::Curve;
 use volley::report::view::Distribution;
 use volley::report::view::ErrorLine;
@@ -289,6 +291,7 @@ fn tell(story: Story, seed: u64) -> View {
             ..SummaryCounts::default()
         },
         storm: None,
+        hops: None,
         fleet: None,
         connections: SummaryConnections { asked: 1000, opened: 1000, failed: 0, reconnects: 0, peak: 1000 },
         series: rolled.iter().map(|r| r.series.clone()).collect(),
@@ -545,6 +548,44 @@ pub(crate) fn fan_out() -> View {
     view
 }
 
+/// Kernel, pings and answers of the same sockets; the peer holds its acknowledgements back, and the name of the series is hostile.
+pub(crate) fn hops() -> View {
+    let mut view = healthy();
+    let (series, curves) = (view.summary.series[0].clone(), view.curves.clone());
+    let ours = |curve: &&Curve| curve.series == series.name && curve.service;
+    let like = curves.iter().find(ours).expect("a curve of service").clone();
+    for (name, share) in [("tcp_rtt_min", 50), ("tcp_rtt", 4), ("ws_ping", 6)] {
+        view.summary.series.retain(|s| s.name != name);
+        view.curves.retain(|curve| curve.series != name);
+        view.summary.series.push(SummarySeries { name: name.into(), ..series.clone() });
+        let points = like.points.iter().map(|(q, ns)| (*q, ns / share)).collect();
+        view.curves.push(Curve { series: name.into(), points, ..like.clone() });
+    }
+    let keys = ["p50", "p90", "p99", "p99.9"];
+    let times = |ns: u64| keys.iter().zip(1..).map(|(key, n)| ((*key).to_owned(), Some(ns * n))).collect::<BTreeMap<_, _>>();
+    let adds = |ns: i64| keys.iter().map(|key| ((*key).to_owned(), Some(ns))).collect::<BTreeMap<_, _>>();
+    let hop = |hop: &str, series: &str, ns: u64, adds: BTreeMap<String, Option<i64>>| SummaryHop {
+        hop: hop.into(),
+        series: series.into(),
+        count: 60_000,
+        time: times(ns),
+        adds,
+    };
+    view.summary.hops = Some(SummaryHops {
+        hops: vec![
+            hop("kernel", "tcp_rtt", 500 * MICRO, BTreeMap::new()),
+            hop("frames", "ws_ping", 300 * MICRO, adds(-200_000)),
+            hop("application", &series.name, 2 * MILLI, adds(1_700_000)),
+        ],
+        shortest: times(40 * MICRO),
+        told: 41_000,
+        open: 60_000,
+        proxy: true,
+        refused: Some(HOSTILE.into()),
+    });
+    view
+}
+
 /// Every view by name.
 pub(crate) fn all() -> Vec<(&'static str, View)> {
     vec![
@@ -556,5 +597,6 @@ pub(crate) fn all() -> Vec<(&'static str, View)> {
         ("invalid", invalid()),
         ("storm", storm()),
         ("fan-out", fan_out()),
+        ("hops", hops()),
     ]
 }

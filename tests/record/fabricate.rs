@@ -207,6 +207,7 @@ fn plan() -> PlanRecord {
         storm: None,
         precise: false,
         stamps: "kernel".into(),
+        hops: None,
         harm: None,
         vars: [("payload_bytes".to_owned(), "100".to_owned())].into(),
         limits: Vec::new(),

@@ -65,6 +65,7 @@ pub(super) fn of(args: &RunArgs, plan: &Plan, run: RunId, shards: u32) -> Result
             seed: plan.seed,
             precise: plan.precise,
             stamps: plan.stamps,
+            hops: plan.hops,
         },
         vars: open.map(|(name, value)| (name.clone(), value.clone())).collect(),
         headers: plan.headers.clone(),
@@ -158,7 +159,7 @@ pub(super) fn plan(
     };
     let url = profile.endpoint.url.bind(value).map_err(|name| format!("variable `{name}` has no value"))?;
     let own = Target::parse(&url.text(&Fill::default()))?;
-    let plan = Plan {
+    let mut plan = Plan {
         dialect: load.dialect.clone(),
         target: own.overlay(&over),
         over,
@@ -188,8 +189,12 @@ pub(super) fn plan(
         precise: load.precise,
         stamps: load.stamps,
         message_cap: MESSAGE_CAP,
+        hops: false,
         profile,
     };
+    if load.hops {
+        plan.split_hops();
+    }
     let lanes = lanes.min(u32::try_from(plan.own_clients()).unwrap_or(u32::MAX)).max(1);
     Ok(Plan { lanes, ..plan })
 }

@@ -124,6 +124,7 @@ impl Agent<'_> {
         if plan.ramp != ramp {
             return Err(Trouble::usage("its ramp is faster than connects from here to there may be; --over-limit lifts this"));
         }
+        preflight::no_round_trips(&plan, routes.target.address);
         let script = Arc::new(run::script(&plan, None)?);
         Ok(Ready { plan: Arc::new(plan), script, routes, redactor: Some(redactor) })
     }

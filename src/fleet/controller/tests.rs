@@ -36,6 +36,7 @@ fn order(run: RunId) -> Order {
         seed: 1,
         precise: false,
         stamps: Stamps::Kernel,
+        hops: false,
     };
     assert_eq!(load.check(), Ok(()));
     let message = PlanMessage {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::report::chart::hops as hops_chart;
 use crate::report::findings;
+use crate::report::hops;
+use crate::report::hops::SummaryHops;
 use crate::report::view::Heat;
 use crate::report::view::Summary;
 use crate::report::view::SummaryFanOut;
@@ -25,6 +28,7 @@ pub(super) fn texts(summary: &Summary, heats: &[Heat], timeline: &Timeline) -> B
     .into_iter()
     .chain(summary.fan_out.as_ref().map(|found| ("fanout.png", fan_out(found))))
     .chain(summary.storm.as_ref().map(|storm| ("recovery.png", recovery(storm))))
+    .chain(summary.hops.as_ref().map(|hops| ("hops.png", hops_alt(hops))))
     .map(|(file, text)| (file.to_owned(), text))
     .collect()
 }
@@ -83,6 +87,12 @@ fn fan_out(found: &SummaryFanOut) -> String {
 
 fn recovery(storm: &SummaryStorm) -> String {
     format!("{}. Curve of the share of those struck that was ready again over the time since the storm.", words::storm(storm))
+}
+
+fn hops_alt(found: &SummaryHops) -> String {
+    let said = hops::sentence(found);
+    let finding = hops_chart::finding(found);
+    format!("{finding} Percentile curves of kernel round trip, WebSocket ping and answer from the real send: {said}.")
 }
 
 fn load(summary: &Summary) -> String {

@@ -47,6 +47,7 @@ fn recipe(manifest: &Manifest) -> Vec<(&'static str, String)> {
         ("lanes", plan.lanes.to_string()),
         ("stamps", plan.stamps.clone()),
         ("precise", if plan.precise { "on".into() } else { String::new() }),
+        ("hops", if plan.hops.is_some() { "on".into() } else { String::new() }),
         ("harm", plan.harm.clone().unwrap_or_default()),
     ]
 }

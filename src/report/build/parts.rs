@@ -8,6 +8,7 @@ use crate::record::Generator;
 use crate::record::Run;
 use crate::record::SeriesRecord;
 use crate::record::WARMUP;
+use crate::report::hops;
 use crate::report::judge::BUSY_SHARE;
 use crate::report::quantile::Answers;
 use crate::report::view::SummaryCounts;
@@ -62,10 +63,11 @@ impl<'a> Parts<'a> {
         Answers::all(self.run.totals.get(tag))
     }
 
-    /// The main series: the load's first with answers, else the one with most answers.
+    /// The main series: the load's first with answers, else the one with most answers; what the kernel tells is no answer.
     pub(super) fn main(&self) -> Option<&SeriesParts<'a>> {
         let load = self.load_series().next();
-        load.or_else(|| self.series.iter().filter(|s| s.response.answered() > 0).max_by_key(|s| s.response.answered()))
+        let any = || self.series.iter().filter(|s| s.response.answered() > 0 && !hops::KERNEL.contains(&s.record.name.as_str()));
+        load.or_else(|| any().max_by_key(|s| s.response.answered()))
     }
 
     /// Series of the load that have answers.

@@ -9,6 +9,7 @@ use super::Verdict;
 use crate::profile::Class;
 use crate::record::FleetRecord;
 use crate::record::TraceRecord;
+use crate::report::hops::SummaryHops;
 
 /// What CI scripts read. Times are integer nanoseconds; `None` (null) where too few samples stand
 /// behind a figure.
@@ -32,6 +33,9 @@ pub struct Summary {
     /// How messages of one client reached several; `None` where none was for several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fan_out: Option<SummaryFanOut>,
+    /// Kernel, WebSocket layer and application apart, in a run that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hops: Option<SummaryHops>,
     /// The machines of a fleet and how each fared; `None` on one machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleet: Option<FleetRecord>,
