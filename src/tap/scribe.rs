@@ -98,6 +98,8 @@ impl Scribe {
                 self.take(letter);
             }
         }
+        // Those that were cut in the end had no answer either.
+        self.account.refused += self.talks.values().filter(|talk| matches!(talk, Talk::Asked { .. })).count() as u64;
         self.flush();
         let (stopped, unrecorded) = self.mail.stopped();
         Account { secrets: self.veil.replaced(), stopped, unrecorded, ..self.account }
@@ -142,7 +144,7 @@ impl Scribe {
                     self.line(at_ns, ears.conn, Event::Close { by, code: None });
                 }
             }
-            // Nothing can be answered any more.
+            // Nothing can be answered any more; a client that has only stopped talking may still be.
             Some(Talk::Asked { .. }) if by == Side::Server => self.account.refused += 1,
             Some(asked @ Talk::Asked { .. }) => {
                 self.talks.insert(door, asked);
@@ -162,19 +164,18 @@ impl Scribe {
             }
             Talk::Asked { asked, mut answer, early } => {
                 answer.extend_from_slice(bytes);
-                match head::answered(&answer) {
-                    Ok(None) => Talk::Asked { asked, answer, early },
-                    // 100 and the like stand before the answer.
-                    Ok(Some(first)) if first.status < 200 && first.status != 101 => {
-                        let rest = answer.split_off(first.length);
-                        self.said(Talk::Asked { asked, answer: Vec::new(), early }, side, &rest, at_ns)
+                // Behind what was read already: 100 and the like stand before the answer.
+                let mut from = 0;
+                loop {
+                    match head::answered(&answer[from..]) {
+                        Ok(None) => return Talk::Asked { asked, answer: answer.split_off(from), early },
+                        Ok(Some(first)) if first.status < 200 && first.status != 101 => from += first.length,
+                        Ok(Some(answered)) if answered.status == 101 => {
+                            return self.open(&asked, &answered, &early, &answer[from + answered.length..], at_ns);
+                        }
+                        Ok(Some(answered)) => return self.refused(Notice::Refused(answered.status)),
+                        Err(why) => return self.refused(Notice::Unreached(why)),
                     }
-                    Ok(Some(answered)) if answered.status == 101 => {
-                        let rest = answer.split_off(answered.length);
-                        self.open(&asked, &answered, &early, &rest, at_ns)
-                    }
-                    Ok(Some(answered)) => self.refused(Notice::Refused(answered.status)),
-                    Err(why) => self.refused(Notice::Unreached(why)),
                 }
             }
         }
