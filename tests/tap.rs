@@ -424,6 +424,30 @@ fn who_is_not_reached_is_told_and_counted() {
     assert!(err.contains("forward proxy") && err.contains("not wss://"), "{err}");
 }
 
+/// Nothing is kept of those that leave before they are answered, and they are counted: also the one that still waits at the end.
+#[test]
+fn who_leaves_before_the_answer_is_counted() {
+    let dir = folder();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = silent.local_addr().expect("an address");
+    let held = std::thread::spawn(move || (0..5).map(|_| silent.accept().expect("a connection")).collect::<Vec<_>>());
+    let recorder = Recorder::start(&format!("ws://{at}/"), &dir.path().join("t"), &[]);
+    let ask = || {
+        let mut client = std::net::TcpStream::connect(recorder.at).expect("it listens");
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n").expect("taken");
+        client
+    };
+    let clients: Vec<_> = (0..5).map(|_| ask()).collect();
+    // All requests have come through.
+    for (mut stream, _) in held.join().expect("no panic") {
+        wire::head(&mut stream);
+    }
+    drop(clients);
+    let (account, err, code) = recorder.stop();
+    assert_eq!((code, &account["refused"], &account["connections"]), (Some(0), &json!(5), &json!(0)), "{err}");
+    assert!(err.contains("5 upgrades refused or not answered by the target") && !err.contains("nobody connected"), "{err}");
+}
+
 #[test]
 fn plain_requests_are_passed_on_unrecorded() {
     let dir = folder();

@@ -198,6 +198,9 @@ impl<'t> Document<'t> {
             let (sent, got) = if is_sent { (messages, replies) } else { (replies, messages) };
             channel.sent.extend(sent);
             channel.got.extend(got);
+            if channel.sent.len().max(channel.got.len()) > MESSAGES_MOST {
+                break;
+            }
         }
         Ok(channel)
     }

@@ -172,7 +172,11 @@ impl Builder {
         if self.values <= VALUES_MOST {
             return Ok(());
         }
-        Err(Wrong::new(at, format!("there are more than {VALUES_MOST} values, aliases written out"), "Leave out what is no WebSocket, or use $ref"))
+        Err(Wrong::new(
+            at,
+            format!("there are more than {VALUES_MOST} values, aliases written out"),
+            "Leave out what is no WebSocket, or use $ref",
+        ))
     }
 
     fn begin(&mut self, node: Node, anchor: usize) -> Result<(), Wrong> {
