@@ -4,6 +4,7 @@
 mod kit;
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -243,12 +244,15 @@ fn an_import_that_fails_leaves_nothing() {
     std::fs::create_dir(&out).expect("a folder");
     for name in ["chat.toml", "chat.trace.ndjson"] {
         std::fs::write(out.join(name), "mine").expect("writable");
+        std::fs::set_permissions(out.join(name), std::fs::Permissions::from_mode(0o644)).expect("a file");
     }
     assert_eq!(import("16").status.code(), Some(2));
     let kept = files(&out);
     assert!(kept.len() == 2 && kept.iter().all(|(_, bytes)| bytes == b"mine"), "{kept:?}");
     assert_eq!(import("unlimited").status.code(), Some(0));
     assert_eq!(files(&out).len(), 2);
+    let mode = std::fs::metadata(out.join("chat.trace.ndjson")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "for its owner's eyes, whatever was there");
     assert_eq!(sent(&out.join("chat.trace.ndjson")).0.len(), 2);
 }
 

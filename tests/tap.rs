@@ -14,6 +14,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Child;
 use std::process::ChildStdout;
@@ -397,7 +398,7 @@ fn who_is_not_reached_is_told_and_counted() {
     let dir = folder();
     // A port that nobody listens at, and a proxy that refuses.
     let dead = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
-    let (proxy, _served) = wire::server("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n".into(), Vec::new());
+    let (proxy, _served) = wire::server("HTTP/1.1 407 open-sesame is wrong\r\nContent-Length: 0\r\n\r\n".into(), Vec::new());
     let by_proxy = format!("http://me:open-sesame@{proxy}");
     for (name, more, words) in [("a", &[][..], &["refused"][..]), ("b", &["--proxy", &by_proxy], &["the proxy", "407"])] {
         let recorder = Recorder::start(&format!("ws://{dead}/"), &dir.path().join(name), more);
@@ -516,7 +517,10 @@ fn what_cannot_be_recorded_is_said_before() {
 fn fragments_are_one_message_and_times_go_on() {
     let (dir, server) = (folder(), echo());
     let trace = dir.path().join("trace.ndjson");
-    let recorder = Recorder::start(&format!("ws://{}/", server.addr()), &trace, &[]);
+    std::fs::write(&trace, "old").expect("writable");
+    std::fs::set_permissions(&trace, std::fs::Permissions::from_mode(0o644)).expect("a file");
+    let recorder = Recorder::start(&format!("ws://{}/", server.addr()), &trace, &["--force"]);
+    assert_eq!(std::fs::metadata(&trace).expect("a file").permissions().mode() & 0o777, 0o600);
     let (mut client, _) = wire::ask(recorder.at, "/a/b?x=1", "");
     for part in [wire::frame(0x01, b"one ", true), wire::frame(0x89, b"?", true), wire::frame(0x80, b"text", true)] {
         client.write_all(&part).expect("taken");

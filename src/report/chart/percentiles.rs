@@ -53,8 +53,8 @@ pub(crate) fn draw_curves(scene: &mut Scene, view: &View, curves: &[&Curve], are
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
     minor_rows(scene, plot, &y.map(), look);
     columns(scene, plot, &nines_ticks(&x, |t| text_width(t, look.text)), look, true);
-    let titles = ["Share of answers at most this slow (each step is another nine)", "Share of answers at most this slow"];
-    let title = titles.into_iter().find(|t| text_width(t, look.text) < plot.w + look.right).unwrap_or("Share of answers");
+    let shown = ["Share of answers at most this slow (each step is another nine)", "Share of answers at most this slow"];
+    let title = shown.into_iter().find(|t| text_width(t, look.text) < plot.w + look.right).unwrap_or("Share of answers");
     titles(scene, (area, plot), &format!("Latency ({}, log scale)", y.unit()), title, look);
     let lines: Vec<Drawn> = curves.iter().map(|c| Drawn::new(view, c, &x, &y)).collect();
     let labels = place_labels(&lines, plot, area.right(), look);
