@@ -174,7 +174,7 @@ fn plain_texts_and_bytes() {
         ),
         ("bytes", vec![json!({ "type": "send", "time": 1_700_000_000.0, "opcode": 2, "data": "AAEC/w==" })], "hex = \"000102ff\""),
     ] {
-        let (out, ended) = import("har", dir.path(), &format!("{name}.har"), &har(vec![entry("ws://127.0.0.1:9/", messages)]), &[]);
+        let (out, ended) = import("har", dir.path(), &format!("{name}.har"), har(vec![entry("ws://127.0.0.1:9/", messages)]), &[]);
         assert_eq!(ended.code, Some(0), "{ended:#?}");
         let profile = std::fs::read_to_string(out.join(format!("{name}.toml"))).expect("a profile");
         assert!(profile.contains(wanted), "{name}: {profile}");
@@ -204,7 +204,7 @@ fn har_files_that_will_not_do() {
     }
     let marked = format!("\u{feff}{}", only(vec![message("send", 0.0, "x")]).replace(',', ",\r\n"));
     assert_eq!(import("har", dir.path(), "marked.har", marked, &[]).1.code, Some(0));
-    let (_, ended) = import("har", dir.path(), "x.har", &only(vec![message("send", 0.0, "x")]), &["--url", "nowhere"]);
+    let (_, ended) = import("har", dir.path(), "x.har", only(vec![message("send", 0.0, "x")]), &["--url", "nowhere"]);
     ended.refuses(2, &["fits --url", "ws://127.0.0.1:9/"]);
     call(&["profiles", "import", "har", "/nowhere.har"]).refuses(2, &["/nowhere.har", "No such file"]);
     call(&["profiles", "import", "har", "/"]).refuses(2, &["it is no file"]);

@@ -483,8 +483,9 @@ fn a_full_disk_ends_the_recording_and_not_the_traffic() {
     assert_eq!(code, Some(1), "{err}");
     let sent = number(&summary, "/counts/sent");
     assert_eq!(server.stop().expect("an account").received["echo"], sent, "the traffic went on");
-    let [open, written, ..] = counted(&trace);
+    let [open, written, got, _] = counted(&trace);
     assert!(open > 0 && written > 0 && written < sent, "{written} of {sent}");
+    assert_eq!(["connections", "sent", "got"].map(|name| account[name].clone()), [open, written, got].map(|n| json!(n)), "{account:#}");
     assert!(account["unrecorded"].as_u64() > Some(0), "{account:#}");
     assert!(err.contains("the recording has stopped: the trace cannot be written") && err.contains("--out"), "{err}");
 

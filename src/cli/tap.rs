@@ -82,7 +82,7 @@ fn ended(account: &tap::Account, path: &Path, address: std::net::SocketAddr) -> 
     shown["trace"] = path.display().to_string().into();
     say!("{shown}");
     tell!("{} holds {account}", path.display());
-    if account.connections == 0 && account.refused == 0 && account.failed == 0 {
+    if account.connections + account.refused + account.failed == 0 && account.stopped.is_none() {
         tell!("warning: nobody connected; give the client ws://{address}/.. in the place of the target");
     }
     match &account.stopped {
