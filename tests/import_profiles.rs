@@ -343,6 +343,7 @@ fn documents_that_will_not_do() {
     };
     for (text, words) in [
         (heavy(&"{payload: {$ref: '#/big'}}, ".repeat(400)), &["the messages hold more than 200000 values", "examples shorter"][..]),
+        (heavy("{payload: {$ref: '#/big'}}"), &["the profile would have 4.0 MiB", "the most is 1.0 MiB"]),
         (heavy(&"{}, ".repeat(60_000)), &["channel `/a` has 60000 messages; the most is 500"]),
         (format!("a: &a {}\nb: [{}]", "z".repeat(4 << 20), "*a, ".repeat(100_000)), &["more than 200000 values"]),
         (

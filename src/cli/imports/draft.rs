@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::super::resolve::PROFILE_MAX;
 use super::super::tap::new_file;
 use super::Trouble;
 use crate::profile::load;
@@ -15,6 +16,7 @@ use crate::trace::Head;
 use crate::trace::Line;
 use crate::trace::MARK;
 use crate::trace::Writer;
+use crate::units::bytes_text;
 
 /// Name of the series of answers.
 pub(super) const SERIES: &str = "answer";
@@ -188,6 +190,10 @@ impl Draft {
     /// Writes the profile and the trace `lines`; their paths.
     pub(super) fn write(&self, place: &Place<'_>, target: &str, lines: &[Line<'_>]) -> Result<(PathBuf, PathBuf), Trouble> {
         let text = self.text();
+        if text.len() as u64 > PROFILE_MAX {
+            let (size, most) = (bytes_text(text.len() as u64), bytes_text(PROFILE_MAX));
+            return Err(Trouble::usage(format!("the profile would have {size}; the most is {most}. Leave out the largest messages")));
+        }
         load::from_text(&self.name, &text)
             .map_err(|mistakes| Trouble::internal(format!("no profile could be made of this; what was tried is wrong\n{mistakes}")))?;
         let path = |end: &str| place.dir.join(format!("{}.{end}", self.name));

@@ -134,10 +134,11 @@ pub(super) fn import(args: &HarArgs) -> Result<u8, Trouble> {
     if left_out > 0 {
         tell!("warning: {left_out} messages are left out: larger than 1 MiB, no text or bytes, or not as they should be encoded");
     }
+    let address = shown(&target, &mut veil);
     let mut draft = Draft {
         name: name(&args.to, file),
         about: format!("imported from {}", crate::units::printable(&file.file_name().unwrap_or_default().to_string_lossy(), 80)),
-        url: shown(&target, &mut veil),
+        url: address.clone(),
         subprotocol: lines
             .iter()
             .find_map(|line| if let Event::Open { subprotocol: Some(name), .. } = &line.event { Some(name.to_string()) } else { None }),
@@ -150,7 +151,7 @@ pub(super) fn import(args: &HarArgs) -> Result<u8, Trouble> {
     shape::describe(&mut draft, &lines).map_err(|what| wrong(file, what, "Record a conversation in which the client speaks"))?;
     draft.name_secrets();
     let place = Place { dir: &args.to.out, force: args.to.force };
-    let (profile, trace) = draft.write(&place, &shown(&target, &mut veil), &lines)?;
+    let (profile, trace) = draft.write(&place, &address, &lines)?;
     if veil.replaced() > 0 {
         tell!("note: {} secrets are replaced by marks like <secret:token:1>, and by variables in the profile", veil.replaced());
     }

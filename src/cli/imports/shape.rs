@@ -235,8 +235,9 @@ pub(super) fn without_slots(text: &str) -> String {
     }
     let mut out = String::with_capacity(text.len());
     for (i, c) in text.char_indices() {
-        let word = text[i + c.len_utf8()..].find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
-        let is_slot = c == '{' && word.is_some_and(|n| n > 0 && text[i + 1 + n..].starts_with('}'));
+        // The words behind all braces together are no longer than the text.
+        let word = || text[i + 1..].find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
+        let is_slot = c == '{' && word().is_some_and(|n| n > 0 && text[i + 1 + n..].starts_with('}'));
         // A brace of the text, which JSON can say in another way.
         out.push_str(if is_slot { "\\u007b" } else { &text[i..i + c.len_utf8()] });
     }
