@@ -4,6 +4,7 @@
 mod kit;
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -37,9 +38,9 @@ fn har(entries: Vec<Value>) -> String {
 }
 
 /// Writes `text` to a file and imports it; the folder of the results.
-fn import(kind: &str, dir: &Path, name: &str, text: &str, more: &[&str]) -> (PathBuf, Ended) {
+fn import(kind: &str, dir: &Path, name: &str, text: impl AsRef<[u8]>, more: &[&str]) -> (PathBuf, Ended) {
     let (file, out) = (dir.join(name), dir.join("out"));
-    std::fs::write(&file, text).expect("writable");
+    std::fs::write(&file, text.as_ref()).expect("writable");
     let ended = call(&[&["profiles", "import", kind, text_of(&file), "--out", text_of(&out)], more].concat());
     (out, ended)
 }
@@ -135,7 +136,7 @@ fn secrets_become_marks_and_variables() {
     let dir = folder();
     let login = r#"{"type":"login","token":"c4N4ry-Secret-9"}"#;
     let messages = vec![message("send", 0.0, login), message("receive", 0.1, r#"{"type":"hello","again":"c4N4ry-Secret-9 c4N4ry7Qx9"}"#)];
-    let text = har(vec![entry("wss://chat.example/ws?access_token=c4N4ry-Query-77&room=1", messages)]);
+    let text = har(vec![entry("wss://chat.example/c4N4ry7Qx9Zt2LmW8/ws?access_token=c4N4ry-Query-77&room=1", messages)]);
     let (out, ended) = import("har", dir.path(), "chat.har", &text, &[]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     checks(&out.join("chat.toml"));
@@ -144,7 +145,7 @@ fn secrets_become_marks_and_variables() {
         assert!(!text.contains("c4N4ry"), "{}: {text}", file.display());
     }
     let profile = std::fs::read_to_string(out.join("chat.toml")).expect("a profile");
-    assert!(profile.contains("url = \"wss://chat.example/ws?access_token={access_token_1}&room=1\""), "{profile}");
+    assert!(profile.contains("url = \"wss://chat.example/{path_1}/ws?access_token={access_token_1}&room=1\""), "{profile}");
     assert!(profile.contains("[vars.token_1]") && profile.contains("secret = true"), "{profile}");
     assert!(ended.err.contains("TOKEN_1") && ended.out.contains("--allow-host chat.example"), "{ended:#?}");
     // The variable takes the place of the mark when the trace is played.
@@ -173,7 +174,7 @@ fn plain_texts_and_bytes() {
         ),
         ("bytes", vec![json!({ "type": "send", "time": 1_700_000_000.0, "opcode": 2, "data": "AAEC/w==" })], "hex = \"000102ff\""),
     ] {
-        let (out, ended) = import("har", dir.path(), &format!("{name}.har"), &har(vec![entry("ws://127.0.0.1:9/", messages)]), &[]);
+        let (out, ended) = import("har", dir.path(), &format!("{name}.har"), har(vec![entry("ws://127.0.0.1:9/", messages)]), &[]);
         assert_eq!(ended.code, Some(0), "{ended:#?}");
         let profile = std::fs::read_to_string(out.join(format!("{name}.toml"))).expect("a profile");
         assert!(profile.contains(wanted), "{name}: {profile}");
@@ -198,7 +199,12 @@ fn har_files_that_will_not_do() {
     ] {
         import("har", dir.path(), "x.har", &text, &[]).1.refuses(2, words);
     }
-    let (_, ended) = import("har", dir.path(), "x.har", &only(vec![message("send", 0.0, "x")]), &["--url", "nowhere"]);
+    for (bytes, words) in [(&b"\x1f\x8b\x08\0"[..], "packed by gzip"), (b"\xff\xfe{\0", "not UTF-8"), (b"\xfe\xff\0{", "not UTF-8")] {
+        import("har", dir.path(), "x.har", bytes, &[]).1.refuses(2, &[words]);
+    }
+    let marked = format!("\u{feff}{}", only(vec![message("send", 0.0, "x")]).replace(',', ",\r\n"));
+    assert_eq!(import("har", dir.path(), "marked.har", marked, &[]).1.code, Some(0));
+    let (_, ended) = import("har", dir.path(), "x.har", only(vec![message("send", 0.0, "x")]), &["--url", "nowhere"]);
     ended.refuses(2, &["fits --url", "ws://127.0.0.1:9/"]);
     call(&["profiles", "import", "har", "/nowhere.har"]).refuses(2, &["/nowhere.har", "No such file"]);
     call(&["profiles", "import", "har", "/"]).refuses(2, &["it is no file"]);
@@ -211,6 +217,43 @@ fn har_files_that_will_not_do() {
     let (out, ended) = import("har", dir.path(), "large.har", &large, &[]);
     assert!(ended.code == Some(0) && ended.err.contains("1 messages are left out"), "{ended:#?}");
     assert_eq!(sent(&out.join("large.trace.ndjson")).0, ["x"]);
+}
+
+/// Both files or none: no room for the trace leaves no profile, and what was there as it was.
+#[test]
+fn an_import_that_fails_leaves_nothing() {
+    let dir = folder();
+    let out = dir.path().join("out");
+    let talk = har(vec![entry("ws://127.0.0.1:9/", vec![message("send", 0.0, &"x".repeat(100_000)), message("send", 0.1, "y")])]);
+    let file = dir.path().join("chat.har");
+    std::fs::write(&file, talk).expect("writable");
+    let import = |blocks: &str| {
+        let mut command = std::process::Command::new("sh");
+        // A file may have so many blocks of 512 bytes; the signal of that is ignored, so that a write fails as on a full disk.
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_volley")]);
+        command.args(["profiles", "import", "har", text_of(&file), "--force", "--out", text_of(&out)]);
+        command.output().expect("sh can be started")
+    };
+    for _ in 0..2 {
+        let failed = import("16");
+        let err = String::from_utf8_lossy(&failed.stderr).into_owned();
+        assert_eq!(failed.status.code(), Some(2), "{err}");
+        assert!(err.contains("cannot be written") && err.contains("--out"), "{err}");
+        assert!(!out.exists());
+    }
+    std::fs::create_dir(&out).expect("a folder");
+    for name in ["chat.toml", "chat.trace.ndjson"] {
+        std::fs::write(out.join(name), "mine").expect("writable");
+        std::fs::set_permissions(out.join(name), std::fs::Permissions::from_mode(0o644)).expect("a file");
+    }
+    assert_eq!(import("16").status.code(), Some(2));
+    let kept = files(&out);
+    assert!(kept.len() == 2 && kept.iter().all(|(_, bytes)| bytes == b"mine"), "{kept:?}");
+    assert_eq!(import("unlimited").status.code(), Some(0));
+    assert_eq!(files(&out).len(), 2);
+    let mode = std::fs::metadata(out.join("chat.trace.ndjson")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "for its owner's eyes, whatever was there");
+    assert_eq!(sent(&out.join("chat.trace.ndjson")).0.len(), 2);
 }
 
 const SECOND: &str = "
@@ -293,8 +336,21 @@ fn documents_of_both_versions() {
 fn documents_that_will_not_do() {
     let dir = folder();
     let bomb: String = (0..40).map(|n| format!("a{}: &a{} [{}]\n", n + 1, n + 1, format!("*a{n}, ").repeat(10))).collect();
+    // Clients send `messages`; `big` is a text of 4 MiB.
+    let heavy = |messages: &str| {
+        let head = "asyncapi: 2.6.0\nservers: {a: {url: '127.0.0.1:1', protocol: ws}}\n";
+        format!("{head}big: {{default: {}}}\nchannels: {{/a: {{publish: {{message: {{oneOf: [{messages}]}}}}}}}}\n", "z".repeat(4 << 20))
+    };
     for (text, words) in [
-        ("not a document".to_owned(), &["line 1", "does not say `asyncapi`", "asyncapi: 3.0.0"][..]),
+        (heavy(&"{payload: {$ref: '#/big'}}, ".repeat(400)), &["the messages hold more than 200000 values", "examples shorter"][..]),
+        (heavy("{payload: {$ref: '#/big'}}"), &["the profile would have 4.0 MiB", "the most is 1.0 MiB"]),
+        (heavy(&"{}, ".repeat(60_000)), &["channel `/a` has 60000 messages; the most is 500"]),
+        (format!("a: &a {}\nb: [{}]", "z".repeat(4 << 20), "*a, ".repeat(100_000)), &["more than 200000 values"]),
+        (
+            format!("asyncapi: 2.6.0\nservers:\n{}", (0..90_000).map(|n| format!(" s{n}: {{}}\n")).collect::<String>()),
+            &["speaks ws or wss"],
+        ),
+        ("not a document".to_owned(), &["line 1", "does not say `asyncapi`", "asyncapi: 3.0.0"]),
         (String::new(), &["line 1", "nothing in it"]),
         ("a: [1".into(), &["line 2", "neither YAML nor JSON"]),
         ("openapi: 3.0.0".into(), &["OpenAPI", "knows no WebSocket"]),

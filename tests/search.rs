@@ -69,6 +69,33 @@ fn nothing_holds_where_the_lowest_load_breaks() {
     }
 }
 
+/// The same knee at each of two rates, the higher one typed first: rates rise, and what broke at one bounds the next.
+#[test]
+fn a_planted_knee_is_found_at_two_rates() {
+    let (dir, server) = (folder(), server());
+    let out = dir.path().join("trial");
+    let own = ["search", "echo", "--target", &server.url, "--over", "both", "--rates", "20/s,10/s", "--limit", "echo p(50) < 110ms"];
+    let ended = call(&[&own, &STEP[1..], &["--from", "40", "--to", "90", "--out", text(&out)]].concat());
+    let stored: Value = serde_json::from_str(&read(&out, "search.json")).expect("search.json is JSON");
+    assert_eq!(stored, ended.json());
+    let points = stored["points"].as_array().expect("a list");
+    assert_eq!(points.iter().map(|point| point["rate"].as_f64()).collect::<Vec<_>>(), [Some(10.0), Some(20.0)]);
+    assert!(read(&out, "search.html").contains("p50 at 20/s") && out.join("search.png").exists());
+    if let Some(breaks) = points[0]["breaks"].as_f64() {
+        let steps = points[1]["steps"].as_array().expect("a list");
+        assert!(!steps.is_empty() && steps.iter().all(|step| step["load"].as_f64() <= Some(breaks)), "{stored:#}");
+    }
+    let is_spoiled = |end: &Value| end == "generator-limited";
+    assert_eq!(ended.code, Some(if points.iter().any(|point| is_spoiled(&point["end"])) { 4 } else { 0 }), "{ended:#?}");
+    for point in points.iter().filter(|point| !is_spoiled(&point["end"])) {
+        assert_eq!(point["end"], "found", "{stored:#}");
+        let load = point["load"].as_f64().unwrap_or(0.0);
+        assert!((54.0..=66.0).contains(&load), "{load}: {stored:#}");
+        let records = out.join(format!("rate-{}-per-s", point["rate"]));
+        assert!(records.is_dir(), "{}", records.display());
+    }
+}
+
 #[test]
 fn what_the_search_says_itself_is_not_typed() {
     let search = |more: &[&str]| call(&[&["search", "echo"], more].concat());

@@ -14,6 +14,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Child;
 use std::process::ChildStdout;
@@ -397,7 +398,7 @@ fn who_is_not_reached_is_told_and_counted() {
     let dir = folder();
     // A port that nobody listens at, and a proxy that refuses.
     let dead = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
-    let (proxy, _served) = wire::server("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n".into(), Vec::new());
+    let (proxy, _served) = wire::server("HTTP/1.1 407 open-sesame is wrong\r\nContent-Length: 0\r\n\r\n".into(), Vec::new());
     let by_proxy = format!("http://me:open-sesame@{proxy}");
     for (name, more, words) in [("a", &[][..], &["refused"][..]), ("b", &["--proxy", &by_proxy], &["the proxy", "407"])] {
         let recorder = Recorder::start(&format!("ws://{dead}/"), &dir.path().join(name), more);
@@ -422,6 +423,30 @@ fn who_is_not_reached_is_told_and_counted() {
     let (account, err, _) = recorder.stop();
     assert_eq!(account["failed"], 2);
     assert!(err.contains("forward proxy") && err.contains("not wss://"), "{err}");
+}
+
+/// Nothing is kept of those that leave before they are answered, and they are counted: also the one that still waits at the end.
+#[test]
+fn who_leaves_before_the_answer_is_counted() {
+    let dir = folder();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = silent.local_addr().expect("an address");
+    let held = std::thread::spawn(move || (0..5).map(|_| silent.accept().expect("a connection")).collect::<Vec<_>>());
+    let recorder = Recorder::start(&format!("ws://{at}/"), &dir.path().join("t"), &[]);
+    let ask = || {
+        let mut client = std::net::TcpStream::connect(recorder.at).expect("it listens");
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n").expect("taken");
+        client
+    };
+    let clients: Vec<_> = (0..5).map(|_| ask()).collect();
+    // All requests have come through.
+    for (mut stream, _) in held.join().expect("no panic") {
+        wire::head(&mut stream);
+    }
+    drop(clients);
+    let (account, err, code) = recorder.stop();
+    assert_eq!((code, &account["refused"], &account["connections"]), (Some(0), &json!(5), &json!(0)), "{err}");
+    assert!(err.contains("5 upgrades refused or not answered by the target") && !err.contains("nobody connected"), "{err}");
 }
 
 #[test]
@@ -458,8 +483,9 @@ fn a_full_disk_ends_the_recording_and_not_the_traffic() {
     assert_eq!(code, Some(1), "{err}");
     let sent = number(&summary, "/counts/sent");
     assert_eq!(server.stop().expect("an account").received["echo"], sent, "the traffic went on");
-    let [open, written, ..] = counted(&trace);
+    let [open, written, got, _] = counted(&trace);
     assert!(open > 0 && written > 0 && written < sent, "{written} of {sent}");
+    assert_eq!(["connections", "sent", "got"].map(|name| account[name].clone()), [open, written, got].map(|n| json!(n)), "{account:#}");
     assert!(account["unrecorded"].as_u64() > Some(0), "{account:#}");
     assert!(err.contains("the recording has stopped: the trace cannot be written") && err.contains("--out"), "{err}");
 
@@ -492,7 +518,10 @@ fn what_cannot_be_recorded_is_said_before() {
 fn fragments_are_one_message_and_times_go_on() {
     let (dir, server) = (folder(), echo());
     let trace = dir.path().join("trace.ndjson");
-    let recorder = Recorder::start(&format!("ws://{}/", server.addr()), &trace, &[]);
+    std::fs::write(&trace, "old").expect("writable");
+    std::fs::set_permissions(&trace, std::fs::Permissions::from_mode(0o644)).expect("a file");
+    let recorder = Recorder::start(&format!("ws://{}/", server.addr()), &trace, &["--force"]);
+    assert_eq!(std::fs::metadata(&trace).expect("a file").permissions().mode() & 0o777, 0o600);
     let (mut client, _) = wire::ask(recorder.at, "/a/b?x=1", "");
     for part in [wire::frame(0x01, b"one ", true), wire::frame(0x89, b"?", true), wire::frame(0x80, b"text", true)] {
         client.write_all(&part).expect("taken");

@@ -378,9 +378,18 @@ fn what_is_no_trace_is_refused() {
     call(&["run", "echo", "--trace", text(dir.path()), "--dry-run"]).refuses(2, &["it is no file"]);
     std::fs::write(&path, "name,value\n").expect("written");
     call(&["run", "echo", "--trace", text(&path), "--dry-run"]).refuses(2, &["line 1: it is not the head of a trace", "volley_trace"]);
+    // Nobody writes into it, and nothing waits for that.
+    let pipe = dir.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    call(&["run", "echo", "--trace", text(&pipe), "--dry-run"]).refuses(2, &["it is no file"]);
+    std::fs::write(&path, format!("\u{feff}{{\"volley_trace\":1,\"made_by\":\"hand\"}}\r\n{SENT}")).expect("written");
+    assert_eq!(call(&["run", "echo", "--trace", text(&path), "--dry-run"]).code, Some(0));
     std::fs::write(&path, "").expect("written");
     call(&["run", "echo", "--trace", text(&path), "--dry-run"]).refuses(2, &["it is empty"]);
     dry("echo", "{\"at_ns\":0,\"open\":{}}\n", &[]).refuses(2, &["no client sends anything"]);
+    let never = SENT.replace('5', &u64::MAX.to_string());
+    dry("echo", &never, &[]).refuses(2, &["longer than a week", "--speed"]);
+    assert_eq!(dry("echo", &never, &["--duration", "10s"]).code, Some(0));
 }
 
 #[test]

@@ -26,6 +26,12 @@ impl Proxy {
         self.user.as_ref().map(|user| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(user)))
     }
 
+    /// What of it is nobody's business, in each form in which somebody may repeat it.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let password = self.user.as_ref().and_then(|user| user.split_once(':')).map(|(_, password)| password.to_owned());
+        [self.authorization(), self.user.clone(), password].into_iter().flatten().collect()
+    }
+
     /// Where it listens.
     pub(super) fn address(&self) -> Result<SocketAddr, Trouble> {
         let nowhere = |why: String| Trouble::nothing(format!("the proxy {}:{} cannot be looked up: {why}", self.host, self.port));
@@ -120,6 +126,7 @@ mod tests {
         let proxy: Proxy = "http://me:pa%40ss@[::1]:3128/".parse().expect("good");
         assert_eq!((proxy.host.as_str(), proxy.port, proxy.user.as_deref()), ("::1", 3128, Some("me:pa@ss")));
         assert_eq!(proxy.authorization().as_deref(), Some("Basic bWU6cGFAc3M="));
+        assert_eq!(proxy.secrets(), ["Basic bWU6cGFAc3M=", "me:pa@ss", "pa@ss"]);
         assert_eq!("http://proxy:80".parse::<Proxy>().expect("good").authorization(), None);
         for text in ["https://x:1", "http://x", "http://x:1/path", "http://me@x:1", "http://me:%4@x:1", "http://:1", "x:1"] {
             let error = text.parse::<Proxy>().expect_err(text);

@@ -35,7 +35,7 @@ use crate::units::Rate;
 use crate::units::SECOND;
 
 /// Largest profile read, in bytes.
-const PROFILE_MAX: u64 = 1 << 20;
+pub(super) const PROFILE_MAX: u64 = 1 << 20;
 /// Largest value read from a file, in bytes.
 const VALUE_MAX: u64 = 64 << 10;
 /// Variable that `--message` gives a value.

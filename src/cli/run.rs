@@ -125,8 +125,9 @@ fn prepare(args: &RunArgs, look: &outcome::Look) -> Result<Prepared, Trouble> {
         guard::judge_name(&target.host, args)?;
     }
     let lanes = args.lanes.unwrap_or_else(default_lanes);
-    let placeholder = Target { host: "127.0.0.1".into(), port: 1, tls: false, path_and_query: "/".into() };
-    let mut plan = resolve::plan(args, profile, values, target.as_ref().unwrap_or(&placeholder), lanes)?;
+    // That of the reference server, which has its port when it is started.
+    let here = Target { host: "127.0.0.1".into(), port: 1, tls: false, path_and_query: "/".into() };
+    let mut plan = resolve::plan(args, profile, values, target.as_ref().unwrap_or(&here), lanes)?;
     plan.columns.clone_from(&data.columns);
     plan.rows.clone_from(&data.rows);
     let authorization = args.proxy.as_ref().and_then(Proxy::authorization);

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::fs::OpenOptions;
+use std::fs::Permissions;
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use tokio::sync::Notify;
 use super::Trouble;
 use super::args::RecordArgs;
 use super::preflight;
+use super::proxy::Proxy;
 use super::redact;
 use super::redact::Redactor;
 use super::redact::SHORTEST;
@@ -79,7 +82,7 @@ fn ended(account: &tap::Account, path: &Path, address: std::net::SocketAddr) -> 
     shown["trace"] = path.display().to_string().into();
     say!("{shown}");
     tell!("{} holds {account}", path.display());
-    if account.connections == 0 && account.refused == 0 && account.failed == 0 {
+    if account.connections + account.refused + account.failed == 0 && account.stopped.is_none() {
         tell!("warning: nobody connected; give the client ws://{address}/.. in the place of the target");
     }
     match &account.stopped {
@@ -107,7 +110,7 @@ fn secrets(args: &RecordArgs) -> Result<Vec<(String, String)>, Trouble> {
 
 /// Finds them, and the password of a proxy, in what is told to people.
 fn redactor(args: &RecordArgs, secrets: &[(String, String)]) -> Redactor {
-    let proxy = args.proxy.as_ref().and_then(|proxy| proxy.authorization());
+    let proxy = args.proxy.as_ref().map(Proxy::secrets).unwrap_or_default();
     Redactor::new(secrets.iter().map(|(_, value)| value.as_str()).chain(proxy.iter().map(String::as_str)))
 }
 
@@ -134,17 +137,28 @@ fn create(args: &RecordArgs) -> Result<(PathBuf, File), Trouble> {
     Ok((path, file))
 }
 
-/// A file of ours: a new one, or with `force` in the place of one that is there.
+/// A file of ours, for its owner's eyes: a new one, or with `force` in the place of one that is there.
 pub(super) fn new_file(path: &Path, force: bool) -> Result<File, Trouble> {
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
-    options.open(path).map_err(|e| match e.kind() {
+    let opened = opened(path, force).and_then(|file| {
+        // One that was there may be open to others; what is no file stays as it is.
+        if file.metadata()?.is_file() {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        Ok(file)
+    });
+    opened.map_err(|e| match e.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Trouble::usage(format!("{} is there already; choose another place with --out, or write over it with --force", path.display()))
         }
         _ => Trouble::usage(format!("{} cannot be written: {e}. Choose another place with --out", path.display())),
     })
+}
+
+fn opened(path: &Path, force: bool) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    options.open(path)
 }
 
 /// Tells the first notices; the account counts all.

@@ -48,20 +48,20 @@ impl Playback {
 
     /// How long playing takes when clones begin over `ramp`: the instants of the trace, up to and with the last one.
     pub fn duration(&self, ramp: Nanos) -> Nanos {
-        let last = self.late(self.clones - 1, ramp) + self.scaled(self.length.0);
-        Nanos((last + MILLI).next_multiple_of(MILLI))
+        let last = self.begun(self.clones - 1, self.length.0, ramp);
+        Nanos(last.saturating_add(MILLI).div_ceil(MILLI).saturating_mul(MILLI))
     }
 
     /// When what the trace has for `client` at `at_ns` is due: a whole millisecond.
     pub fn due(&self, client: u64, at_ns: u64, measure_from: Nanos, ramp: Nanos) -> u64 {
-        let due = measure_from.0 + self.late(self.clone_of(client), ramp) + self.scaled(at_ns);
-        (due + MILLI / 2) / MILLI * MILLI
+        let due = measure_from.0.saturating_add(self.begun(self.clone_of(client), at_ns, ramp));
+        due.saturating_add(MILLI / 2) / MILLI * MILLI
     }
 
     /// The time in which `client` is connected.
     pub fn span(&self, client: u64, measure_from: Nanos, ramp: Nanos) -> Span {
         let course = self.course(client);
-        let from = self.late(self.clone_of(client), ramp) + self.scaled(course.open_ns);
+        let from = self.begun(self.clone_of(client), course.open_ns, ramp);
         let until = course.close.map_or(u64::MAX, |(at_ns, _)| self.due(client, at_ns, measure_from, ramp));
         Span { from: Nanos(from), until: Nanos(until) }
     }
@@ -79,13 +79,10 @@ impl Playback {
         client / self.courses.len() as u64
     }
 
-    /// How much later than the first a clone begins.
-    fn late(&self, clone: u64, ramp: Nanos) -> u64 {
-        (u128::from(ramp.0) * u128::from(clone) / u128::from(self.clones.max(1))) as u64
-    }
-
-    fn scaled(&self, at_ns: u64) -> u64 {
-        (at_ns as f64 / self.speed).round() as u64
+    /// How long after all have begun a clone comes to `at_ns` of the trace; a trace may say any instant, and none goes round.
+    fn begun(&self, clone: u64, at_ns: u64, ramp: Nanos) -> u64 {
+        let late = (u128::from(ramp.0) * u128::from(clone) / u128::from(self.clones.max(1))) as u64;
+        late.saturating_add((at_ns as f64 / self.speed).round() as u64)
     }
 }
 
@@ -107,5 +104,9 @@ mod tests {
         assert_eq!(play.due(5, 6_006_000_000, from, ramp), 3_801 * MILLI);
         assert_eq!(play.span(5, from, ramp), Span { from: Nanos::from_millis(700), until: Nanos::from_millis(4_100) });
         assert_eq!((play.close_code(5), play.close_code(4)), (Some(1001), Some(1000)));
+        // An instant that no clock comes to stays behind everything.
+        let far = Playback { length: Nanos(u64::MAX), ..play };
+        assert!(far.duration(ramp) > Nanos::from_secs(500 * 365 * 86_400));
+        assert!(far.due(5, u64::MAX, from, ramp) > 500 * 365 * 86_400_000 * MILLI);
     }
 }

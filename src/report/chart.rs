@@ -20,6 +20,7 @@ pub(crate) mod sides;
 mod strands;
 pub(crate) mod timeline;
 
+use super::scale::Latency;
 use super::scale::Linear;
 use super::scale::Tick;
 use super::scale::minor;
@@ -57,6 +58,22 @@ pub(crate) fn nothing(scene: &mut Scene, area: Rect, look: Look, why: &str) {
     let (x, y) = (area.x + area.w / 2.0, area.y + area.h / 2.0);
     scene.text(x, y, "No samples", Ink::Text, look.text * 1.7, Anchor::Middle);
     scene.text(x, y + look.text * 2.0, why, Ink::Muted, look.text, Anchor::Middle);
+}
+
+/// Where a chart of latencies from `low` to `high` nanoseconds lies in `area`, and its vertical axis: `head` stays free above the
+/// plot, the room of the labels left of it, and that of a horizontal axis with its title below.
+fn latency_plot(area: Rect, (low, high): (u64, u64), head: f64, look: Look) -> (Rect, Latency) {
+    let foot = look.text * 3.4;
+    let draft = Latency::new(low, high, area.bottom() - foot, area.y + head);
+    let left = widest(&draft.ticks(look.text * 1.5), look.text) + look.text * 1.2;
+    let plot = area.inset(left, head, look.right, foot);
+    (plot, Latency::new(low, high, plot.bottom(), plot.y))
+}
+
+/// Writes what the vertical axis is above it, and what the horizontal one is below the plot.
+fn titles(scene: &mut Scene, (area, plot): (Rect, Rect), vertical: &str, horizontal: &str, look: Look) {
+    scene.text(area.x, area.y + look.text, vertical, Ink::Muted, look.text, Anchor::Start);
+    scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, horizontal, Ink::Muted, look.text, Anchor::Middle);
 }
 
 /// Draws ticks of a vertical axis with lines across the plot.

@@ -174,7 +174,12 @@ impl Door {
         };
         let back = self.pump(number, Side::Server, &mut from_server, &mut to_client);
         // When one side breaks the other is cut, as it would be without us.
-        tokio::try_join!(out, back).map(drop)
+        let ended = tokio::try_join!(out, back).map(drop);
+        // Whoever broke it: the server says no more, so nothing of it is kept.
+        if let Some(number) = number {
+            self.post.send(number, What::Ended(Side::Server));
+        }
+        ended
     }
 
     /// Passes on until there is nothing more; then says so to the other side.

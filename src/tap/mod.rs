@@ -97,7 +97,7 @@ impl fmt::Display for Notice {
 pub struct Account {
     /// Connections that were opened.
     pub connections: u64,
-    /// Upgrades that the target refused.
+    /// Upgrades that the target refused, or did not answer before its connection ended.
     pub refused: u64,
     /// Clients for whom the target was not reached, or that asked for what cannot be passed on.
     pub failed: u64,
@@ -135,7 +135,7 @@ impl fmt::Display for Account {
             n(self.secrets)
         )?;
         let more = [
-            (self.refused, "upgrades refused by the target"),
+            (self.refused, "upgrades refused or not answered by the target"),
             (self.failed, "requests not passed on"),
             (self.plain, "requests over HTTP passed on, not recorded"),
             (self.left, "connections not recorded to their end"),

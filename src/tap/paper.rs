@@ -29,6 +29,11 @@ impl Paper {
         self.writer.line(line)
     }
 
+    /// Whether nothing is held back: all lines are in the file.
+    pub(super) fn is_written(&self) -> bool {
+        self.writer.get_ref().held.is_empty()
+    }
+
     /// Writes what was held back.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()

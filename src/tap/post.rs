@@ -56,6 +56,15 @@ impl Letter {
                 What::Ended(_) => 0,
             }
     }
+
+    /// How many bytes were passed on.
+    fn passed(&self) -> u64 {
+        match &self.what {
+            What::Said(_, bytes) => bytes.len() as u64,
+            What::Asked(asked) => asked.bytes.len() as u64,
+            What::Ended(_) => 0,
+        }
+    }
 }
 
 /// What both sides see.
@@ -103,7 +112,7 @@ impl Post {
     /// Something has happened now. Never waits.
     pub(super) fn send(&self, door: u64, what: What) {
         let letter = Letter { door, at_ns: self.clock.now(), what };
-        let weight = letter.weight();
+        let (weight, passed) = (letter.weight(), letter.passed());
         let waiting = self.shared.waiting.fetch_add(weight, Ordering::Relaxed) + weight;
         let is_full = waiting > WAITING_MOST;
         if is_full {
@@ -113,7 +122,7 @@ impl Post {
         // A scribe that is gone has panicked, which is told.
         if self.shared.is_stopped.load(Ordering::Relaxed) || self.sender.send(letter).is_err() {
             self.shared.waiting.fetch_sub(weight, Ordering::Relaxed);
-            self.shared.unrecorded.fetch_add((weight - LETTER) as u64, Ordering::Relaxed);
+            self.shared.unrecorded.fetch_add(passed, Ordering::Relaxed);
         }
     }
 }
@@ -131,6 +140,11 @@ impl Mail {
 
     fn taken(&self, letter: &Letter) {
         self.shared.waiting.fetch_sub(letter.weight(), Ordering::Relaxed);
+    }
+
+    /// A letter is not recorded.
+    pub(super) fn leave_out(&self, letter: &Letter) {
+        self.shared.unrecorded.fetch_add(letter.passed(), Ordering::Relaxed);
     }
 
     /// Nothing more is recorded.

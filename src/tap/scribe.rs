@@ -64,6 +64,8 @@ pub(super) struct Scribe {
     talks: HashMap<u64, Talk>,
     held: usize,
     account: Account,
+    /// Connections, messages sent and messages got of which the lines are in the file.
+    written: [u64; 3],
     is_stopped: bool,
 }
 
@@ -71,7 +73,7 @@ impl Scribe {
     /// Writes on `paper` what the `mail` brings.
     pub(super) fn new(paper: Paper, veil: Box<dyn Veil>, cap: usize, tell: Arc<dyn Fn(Notice) + Send + Sync>, mail: Mail) -> Self {
         let account = Account::default();
-        Scribe { paper, veil, cap, tell, mail, talks: HashMap::new(), held: 0, account, is_stopped: false }
+        Scribe { paper, veil, cap, tell, mail, talks: HashMap::new(), held: 0, account, written: [0; 3], is_stopped: false }
     }
 
     /// Writes until no letter will come any more; what was seen.
@@ -94,20 +96,35 @@ impl Scribe {
                     }
                 }
             };
-            if !self.is_stopped {
-                self.take(letter);
+            match self.is_stopped {
+                true => self.mail.leave_out(&letter),
+                false => self.take(letter),
             }
         }
+        // Those that were cut in the end had no answer either.
+        self.account.refused += self.talks.values().filter(|talk| matches!(talk, Talk::Asked { .. })).count() as u64;
         self.flush();
         let (stopped, unrecorded) = self.mail.stopped();
         Account { secrets: self.veil.replaced(), stopped, unrecorded, ..self.account }
     }
 
     fn flush(&mut self) {
-        if !self.is_stopped
-            && let Err(e) = self.paper.flush()
-        {
-            self.stop(format!("the trace cannot be written: {e}"));
+        if !self.is_stopped {
+            let flushed = self.paper.flush();
+            self.wrote(flushed);
+        }
+    }
+
+    /// Counts what is in the file; when that cannot be written, what was held back for it does not count.
+    fn wrote(&mut self, written: std::io::Result<()>) {
+        let Account { connections, sent, got, .. } = &mut self.account;
+        match written {
+            Ok(()) if self.paper.is_written() => self.written = [*connections, *sent, *got],
+            Ok(()) => {}
+            Err(e) => {
+                [*connections, *sent, *got] = self.written;
+                self.stop(format!("the trace cannot be written: {e}"));
+            }
         }
     }
 
@@ -142,7 +159,7 @@ impl Scribe {
                     self.line(at_ns, ears.conn, Event::Close { by, code: None });
                 }
             }
-            // Nothing can be answered any more.
+            // Nothing can be answered any more; a client that has only stopped talking may still be.
             Some(Talk::Asked { .. }) if by == Side::Server => self.account.refused += 1,
             Some(asked @ Talk::Asked { .. }) => {
                 self.talks.insert(door, asked);
@@ -162,19 +179,18 @@ impl Scribe {
             }
             Talk::Asked { asked, mut answer, early } => {
                 answer.extend_from_slice(bytes);
-                match head::answered(&answer) {
-                    Ok(None) => Talk::Asked { asked, answer, early },
-                    // 100 and the like stand before the answer.
-                    Ok(Some(first)) if first.status < 200 && first.status != 101 => {
-                        let rest = answer.split_off(first.length);
-                        self.said(Talk::Asked { asked, answer: Vec::new(), early }, side, &rest, at_ns)
+                // Behind what was read already: 100 and the like stand before the answer.
+                let mut from = 0;
+                loop {
+                    match head::answered(&answer[from..]) {
+                        Ok(None) => return Talk::Asked { asked, answer: answer.split_off(from), early },
+                        Ok(Some(first)) if first.status < 200 && first.status != 101 => from += first.length,
+                        Ok(Some(answered)) if answered.status == 101 => {
+                            return self.open(&asked, &answered, &early, &answer[from + answered.length..], at_ns);
+                        }
+                        Ok(Some(answered)) => return self.refused(Notice::Refused(answered.status)),
+                        Err(why) => return self.refused(Notice::Unreached(why)),
                     }
-                    Ok(Some(answered)) if answered.status == 101 => {
-                        let rest = answer.split_off(answered.length);
-                        self.open(&asked, &answered, &early, &rest, at_ns)
-                    }
-                    Ok(Some(answered)) => self.refused(Notice::Refused(answered.status)),
-                    Err(why) => self.refused(Notice::Unreached(why)),
                 }
             }
         }
@@ -237,10 +253,11 @@ impl Scribe {
 
     /// Writes a message down; why it cannot be.
     fn message(&mut self, ears: &Ears, side: Side, frame: Frame<'_>, at_ns: u64) -> Option<String> {
-        // Nothing is sent behind a close; and marks may be longer than what they stand for.
-        if ears.is_closed && side == Side::Client {
+        // Nothing is sent behind a close.
+        if self.is_stopped || (ears.is_closed && side == Side::Client) {
             return None;
         }
+        // Marks may be longer than what they stand for.
         if frame.bytes().len() > self.cap {
             return Some(ear::too_large(frame.bytes().len() as u64, self.cap));
         }
@@ -271,8 +288,7 @@ impl Scribe {
         if self.is_stopped {
             return;
         }
-        if let Err(e) = self.paper.line(&Line { at_ns, conn, role: None, event }) {
-            self.stop(format!("the trace cannot be written: {e}"));
-        }
+        let written = self.paper.line(&Line { at_ns, conn, role: None, event });
+        self.wrote(written);
     }
 }

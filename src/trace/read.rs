@@ -52,12 +52,12 @@ impl Reader<BufReader<File>> {
     /// When it cannot be read or does not begin as a trace does.
     pub fn open(path: &Path) -> Result<(Self, Tape), Mistake> {
         let wrong = |e: std::io::Error| Mistake::new(0, format!("it cannot be read: {e}"), "Give the path of a trace");
-        let file = File::open(path).map_err(wrong)?;
-        if !file.metadata().map_err(wrong)?.is_file() {
+        // Opening a pipe would wait for whoever writes into it.
+        if !std::fs::metadata(path).map_err(wrong)?.is_file() {
             let hint = "Frames are read again when they are due, so a pipe or folder will not do; write the trace to a file";
             return Err(Mistake::new(0, "it is no file", hint));
         }
-        let tape = Tape::of(file);
+        let tape = Tape::of(File::open(path).map_err(wrong)?);
         let reader = Reader::new(BufReader::with_capacity(256 << 10, tape.rewound().map_err(wrong)?))?;
         Ok((reader, tape))
     }
@@ -133,12 +133,14 @@ impl<R: BufRead> Reader<R> {
         if self.next_line()?.is_none() {
             return Err(Mistake::new(0, "it is empty", hint));
         }
+        // Editors put a mark of the byte order before it.
+        let line = self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line);
         /// The number alone, which says how to read the rest.
         #[derive(Deserialize)]
         struct Numbered {
             volley_trace: u32,
         }
-        match serde_json::from_slice::<Numbered>(&self.line) {
+        match serde_json::from_slice::<Numbered>(line) {
             Ok(Numbered { volley_trace: FORMAT }) => {}
             Ok(Numbered { volley_trace }) => {
                 let what = format!("the trace has format {volley_trace}; this volley reads {FORMAT}");
@@ -146,7 +148,7 @@ impl<R: BufRead> Reader<R> {
             }
             Err(_) => return Err(Mistake::new(self.number, "it is not the head of a trace", hint)),
         }
-        serde_json::from_slice(&self.line).map_err(|e| Mistake::new(self.number, reason(&e), hint))
+        serde_json::from_slice(line).map_err(|e| Mistake::new(self.number, reason(&e), hint))
     }
 }
 

@@ -53,6 +53,11 @@ impl<W: Write> Writer<W> {
         self.out.flush()
     }
 
+    /// The stream, to look at.
+    pub fn get_ref(&self) -> &W {
+        &self.out
+    }
+
     /// The stream.
     pub fn into_inner(self) -> W {
         self.out

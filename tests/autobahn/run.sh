@@ -13,8 +13,7 @@ kept=$PWD/target/autobahn
 wstest=$kept/env/bin/wstest
 agent=target/debug/examples/autobahn_agent
 groups=(1=16 2=11 3=7 4=10 5=20 6=145 7=37 9=54 10=1)
-started=()
-trap 'for id in "${started[@]}"; do kill "$id" 2>/dev/null && wait "$id" || true; done' EXIT
+. tests/kit/servers.sh
 
 python27() {
     for python in "${PYTHON27:-}" python2.7 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7.*/bin/python2.7; do
@@ -35,25 +34,6 @@ install() {
     "$python" -m pip install --quiet --disable-pip-version-check --target "$kept/virtualenv" 'virtualenv==20.15.1'
     PYTHONPATH=$kept/virtualenv "$python" -m virtualenv --quiet "$kept/env"
     "$kept/env/bin/pip" install --quiet --disable-pip-version-check 'autobahntestsuite==25.10.1'
-}
-
-free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-# Starts a program that is ready once something listens at the port.
-start() {
-    local port=$1
-    shift
-    "$@" >"$kept/started-$port.log" 2>&1 &
-    started+=($!)
-    for _ in {1..200}; do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
-        sleep 0.1
-    done
-    echo "nobody listens at port $port: $*" >&2
-    cat "$kept/started-$port.log" >&2
-    exit 1
 }
 
 # Starts a fuzzing server at $port that judges into the folder $1, with the cases $2 but $3.

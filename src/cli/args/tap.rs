@@ -26,8 +26,8 @@ recorded. Prints its address as one JSON line when ready, and what it saw as one
 
 Secrets are replaced by marks like <secret:token:1>, the same secret by the same mark: what --secret-env names, credentials and
 cookies of the upgrade, JSON Web Tokens, and what stands under names like token, password, api_key or session. Once seen, a
-secret is found in every usual encoding; what was said before it was known to be one stays. Look through a trace before you
-give it away.")]
+secret is found in every usual encoding; what was said before it was known to be one stays, and so do the parts of one that is
+split over two messages or packed (gzip, UTF-16). Look through a trace before you give it away.")]
 pub(crate) struct RecordArgs {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]

@@ -8,6 +8,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TraceArgs {
     /// Play this recorded conversation (NDJSON, see schemas/volley.trace.1.schema.json) with its own timing instead of sending at a rate.
+    /// Address, path and subprotocol are the profile's; texts get this run's ids and secrets, binary messages are sent as recorded.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) trace: Option<PathBuf>,
     /// Play the trace so many times as fast as it was recorded, as x10.

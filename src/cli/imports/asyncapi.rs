@@ -165,7 +165,7 @@ fn payloads<'t>(root: &'t Node, messages: &[Message<'t>]) -> Result<Vec<Json>, W
 fn payload<'t>(root: &'t Node, sampler: &mut Sampler<'t>, message: &'t Node) -> Result<Json, Wrong> {
     let example = message.get("examples").and_then(|list| list.items().iter().find_map(|item| item.get("payload")));
     if let Some(example) = example {
-        return Ok(example.json());
+        return sampler.example(example);
     }
     let Some(payload) = message.get("payload") else { return Ok(Json::Object(serde_json::Map::new())) };
     let payload = follow(root, payload)?;

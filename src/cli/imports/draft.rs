@@ -1,12 +1,14 @@
 //! A profile that is made from what others wrote down, as text with remarks; it is loaded before it is written.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::super::resolve::PROFILE_MAX;
 use super::super::tap::new_file;
 use super::Trouble;
 use crate::profile::load;
@@ -14,6 +16,7 @@ use crate::trace::Head;
 use crate::trace::Line;
 use crate::trace::MARK;
 use crate::trace::Writer;
+use crate::units::bytes_text;
 
 /// Name of the series of answers.
 pub(super) const SERIES: &str = "answer";
@@ -187,30 +190,51 @@ impl Draft {
     /// Writes the profile and the trace `lines`; their paths.
     pub(super) fn write(&self, place: &Place<'_>, target: &str, lines: &[Line<'_>]) -> Result<(PathBuf, PathBuf), Trouble> {
         let text = self.text();
+        if text.len() as u64 > PROFILE_MAX {
+            let (size, most) = (bytes_text(text.len() as u64), bytes_text(PROFILE_MAX));
+            return Err(Trouble::usage(format!("the profile would have {size}; the most is {most}. Leave out the largest messages")));
+        }
         load::from_text(&self.name, &text)
             .map_err(|mistakes| Trouble::internal(format!("no profile could be made of this; what was tried is wrong\n{mistakes}")))?;
-        let profile = place.dir.join(format!("{}.toml", self.name));
-        let trace = place.dir.join(format!("{}.trace.ndjson", self.name));
-        let wrong = |path: &Path, e: std::io::Error| {
-            Trouble::usage(format!("{} cannot be written: {e}. Make room, or choose another folder with --out", path.display()))
-        };
-        std::fs::create_dir_all(place.dir).map_err(|e| wrong(place.dir, e))?;
-        // Both are there before anything is written, so that nothing is half done for want of the other.
-        if let Some(there) = [&profile, &trace].into_iter().find(|path| !place.force && path.exists()) {
+        let path = |end: &str| place.dir.join(format!("{}.{end}", self.name));
+        let (profile, trace) = (path("toml"), path("trace.ndjson"));
+        if let Some(there) = [&profile, &trace].into_iter().find(|path| path.exists() && (!place.force || path.is_dir())) {
             return Err(Trouble::usage(format!(
-                "{} is there already; choose another folder with --out or another --name, or write over it with --force",
+                "{} is there already; choose another folder with --out or another --name, or write over a file with --force",
                 there.display()
             )));
         }
-        new_file(&profile, place.force)?.write_all(text.as_bytes()).map_err(|e| wrong(&profile, e))?;
+        let is_new = !place.dir.exists();
+        std::fs::create_dir_all(place.dir).map_err(|e| unwritten(place.dir, &e))?;
+        // Both are whole before either has its name, so that nothing is half done for want of the other.
+        let parts = [(path("toml.part"), &profile), (path("trace.ndjson.part"), &trace)];
         let head = Head { target: Some(target.to_owned()), profile: Some(self.name.clone()), ..Head::new("import") };
-        let written = Writer::new(std::io::BufWriter::new(new_file(&trace, place.force)?), &head).and_then(|mut writer| {
-            lines.iter().try_for_each(|line| writer.line(line))?;
-            writer.flush()
+        let written = fill(&parts[0].0, |mut file| file.write_all(text.as_bytes())).and_then(|()| {
+            fill(&parts[1].0, |file| {
+                let mut writer = Writer::new(std::io::BufWriter::new(file), &head)?;
+                lines.iter().try_for_each(|line| writer.line(line))?;
+                writer.flush()
+            })
         });
-        written.map_err(|e| wrong(&trace, e))?;
-        Ok((profile, trace))
+        let named = written
+            .and_then(|()| parts.iter().try_for_each(|(part, whole)| std::fs::rename(part, whole).map_err(|e| unwritten(whole, &e))));
+        if named.is_err() {
+            parts.iter().for_each(|(part, _)| drop(std::fs::remove_file(part)));
+            if is_new {
+                std::fs::remove_dir(place.dir).ok();
+            }
+        }
+        named.map(|()| (profile, trace))
     }
+}
+
+fn unwritten(path: &Path, e: &std::io::Error) -> Trouble {
+    Trouble::usage(format!("{} cannot be written: {e}. Make room, or choose another folder with --out", path.display()))
+}
+
+/// Writes a file anew.
+fn fill(path: &Path, write: impl FnOnce(File) -> std::io::Result<()>) -> Result<(), Trouble> {
+    write(new_file(path, true)?).map_err(|e| unwritten(path, &e))
 }
 
 /// A text of TOML; JSON's escapes are TOML's.

@@ -2,7 +2,10 @@
 //! file is skipped while it is read.
 
 use std::fs::File;
+use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Read;
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -123,8 +126,7 @@ impl Talk {
 pub(super) fn import(args: &HarArgs) -> Result<u8, Trouble> {
     let file = &args.file;
     checked(file, HAR_MAX, "Record less in one go, or leave out what is no WebSocket")?;
-    let reader = BufReader::with_capacity(256 << 10, File::open(file).map_err(|e| wrong(file, e, "Give the path of a file"))?);
-    let har: Har = serde_json::from_reader(reader).map_err(|e| wrong(file, format!("it is no HAR: {e}"), HINT))?;
+    let har: Har = serde_json::from_reader(text_of(file)?).map_err(|e| wrong(file, format!("it is no HAR: {e}"), HINT))?;
     let talks = chosen(args, har.log.entries)?;
     let target = talks[0].target.clone();
     let mut veil = Veil::new(&[], &args.secret_name);
@@ -132,10 +134,11 @@ pub(super) fn import(args: &HarArgs) -> Result<u8, Trouble> {
     if left_out > 0 {
         tell!("warning: {left_out} messages are left out: larger than 1 MiB, no text or bytes, or not as they should be encoded");
     }
+    let address = shown(&target, &mut veil);
     let mut draft = Draft {
         name: name(&args.to, file),
         about: format!("imported from {}", crate::units::printable(&file.file_name().unwrap_or_default().to_string_lossy(), 80)),
-        url: address(&target, &mut veil),
+        url: address.clone(),
         subprotocol: lines
             .iter()
             .find_map(|line| if let Event::Open { subprotocol: Some(name), .. } = &line.event { Some(name.to_string()) } else { None }),
@@ -147,11 +150,28 @@ pub(super) fn import(args: &HarArgs) -> Result<u8, Trouble> {
     };
     shape::describe(&mut draft, &lines).map_err(|what| wrong(file, what, "Record a conversation in which the client speaks"))?;
     draft.name_secrets();
-    let (profile, trace) = draft.write(&Place { dir: &args.to.out, force: args.to.force }, &target.to_string(), &lines)?;
+    let place = Place { dir: &args.to.out, force: args.to.force };
+    let (profile, trace) = draft.write(&place, &address, &lines)?;
     if veil.replaced() > 0 {
         tell!("note: {} secrets are replaced by marks like <secret:token:1>, and by variables in the profile", veil.replaced());
     }
     done(&draft, &target, (&profile, &trace))
+}
+
+/// The text of a file, without the mark of its byte order that some programs put before it.
+fn text_of(file: &Path) -> Result<impl Read, Trouble> {
+    let unread = |e| wrong(file, e, "Give the path of a file");
+    let mut reader = BufReader::with_capacity(256 << 10, File::open(file).map_err(unread)?);
+    let start = reader.fill_buf().map_err(unread)?;
+    if start.starts_with(b"\x1f\x8b") {
+        return Err(wrong(file, "it is packed by gzip", "Unpack it with `gunzip`"));
+    }
+    if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+        return Err(wrong(file, "it is not UTF-8", "Save it as UTF-8"));
+    }
+    let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    reader.consume(mark);
+    Ok(reader)
 }
 
 /// The conversations at one address: at that of `--url`, or at the one where most was said.
@@ -190,8 +210,8 @@ fn chosen(args: &HarArgs, entries: Vec<Entry>) -> Result<Vec<Talk>, Trouble> {
     Ok(kept)
 }
 
-/// The address of a profile.
-fn address(target: &Target, veil: &mut Veil) -> String {
+/// An address without secrets.
+fn shown(target: &Target, veil: &mut Veil) -> String {
     let scheme = if target.tls { "wss" } else { "ws" };
     format!("{scheme}://{}{}", target.authority(), veil.path(&target.path_and_query))
 }

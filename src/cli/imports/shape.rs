@@ -20,6 +20,8 @@ const TAGS: [&str; 12] = ["type", "event", "op", "kind", "action", "method", "cm
 const KINDS_MOST: usize = 40;
 /// Messages behind a send in which its answer is looked for.
 const NEAR: usize = 200;
+/// Numbers of a message that may be a key: it stands before what is long.
+const NUMBERS_MOST: usize = 100;
 /// What stands for the key until the text is made.
 const KEY: &str = "\u{1}key\u{1}";
 
@@ -29,6 +31,8 @@ struct Message<'a> {
     is_sent: bool,
     frame: &'a Frame<'a>,
     json: Option<Value>,
+    /// Numbers that may be a key.
+    numbers: Vec<(String, u64)>,
 }
 
 /// What a key is, in a send and in its answer.
@@ -66,7 +70,11 @@ fn message<'a>(line: &'a Line<'_>) -> Option<Message<'a>> {
         Frame::Text(text) => serde_json::from_str(text).ok(),
         Frame::Binary(_) => None,
     };
-    Some(Message { conn: line.conn, is_sent, frame, json })
+    let mut numbers = Vec::new();
+    if let Some(json @ Value::Object(_)) = &json {
+        gather(json, "", &mut numbers);
+    }
+    Some(Message { conn: line.conn, is_sent, frame, json, numbers })
 }
 
 /// The member that all texts of the server have, if it tells kinds apart.
@@ -137,32 +145,27 @@ fn most_sent(messages: &[Message<'_>], tag: Option<&str>) -> Option<(usize, Vec<
     Some((most[0], most))
 }
 
-/// All whole numbers in a value, each with its pointer; a text of digits is one.
-fn numbers(value: &Value, at: &str, out: &mut Vec<(String, u64)>) {
+/// The first whole numbers in a value, each with its pointer; a text of digits is one.
+fn gather(value: &Value, at: &str, out: &mut Vec<(String, u64)>) {
+    if out.len() >= NUMBERS_MOST {
+        return;
+    }
     let digits = |text: &str| text.parse::<u64>().ok().filter(|n| n.to_string() == text);
     match value {
         Value::Number(number) => out.extend(number.as_u64().map(|n| (at.to_owned(), n))),
         Value::String(text) => out.extend(digits(text).map(|n| (at.to_owned(), n))),
         Value::Object(members) => {
-            members.iter().for_each(|(name, inner)| numbers(inner, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), out));
+            members.iter().for_each(|(name, inner)| gather(inner, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), out));
         }
         _ => {}
     }
 }
 
-fn numbers_of(message: &Message<'_>) -> Vec<(String, u64)> {
-    let mut out = Vec::new();
-    if let Some(json @ Value::Object(_)) = &message.json {
-        numbers(json, "", &mut out);
-    }
-    out
-}
-
 /// The number in the sends `similar` that comes back in a message of one kind behind each of them.
 fn keyed(messages: &[Message<'_>], similar: &[usize], tag: Option<&str>) -> Option<Keyed> {
     let first = similar.first()?;
-    for (sent, _) in numbers_of(&messages[*first]) {
-        let value = |at: usize| numbers_of(&messages[at]).into_iter().find(|(pointer, _)| *pointer == sent).map(|(_, n)| n);
+    for (sent, _) in &messages[*first].numbers {
+        let value = |at: usize| messages[at].numbers.iter().find(|(pointer, _)| pointer == sent).map(|(_, n)| *n);
         let values: Vec<Option<u64>> = similar.iter().map(|at| value(*at)).collect();
         let mut distinct: Vec<&u64> = values.iter().flatten().collect();
         distinct.sort_unstable();
@@ -176,7 +179,7 @@ fn keyed(messages: &[Message<'_>], similar: &[usize], tag: Option<&str>) -> Opti
             similar.iter().zip(&values).all(|(at, value)| value.is_some_and(|value| answers(messages, *at, value, tag).contains(found)))
         };
         if let Some((got, tag)) = candidates.into_iter().find(holds) {
-            return Some(Keyed { sent, got: short(&got), tag });
+            return Some(Keyed { sent: sent.clone(), got: short(&got), tag });
         }
     }
     None
@@ -186,7 +189,8 @@ fn keyed(messages: &[Message<'_>], similar: &[usize], tag: Option<&str>) -> Opti
 fn answers(messages: &[Message<'_>], at: usize, value: u64, tag: Option<&str>) -> Vec<(String, Option<Value>)> {
     let conn = messages[at].conn;
     let behind = messages[at + 1..].iter().filter(|m| m.conn == conn && !m.is_sent).take(NEAR);
-    behind.flat_map(|m| numbers_of(m).into_iter().filter(|(_, n)| *n == value).map(|(pointer, _)| (pointer, kind_of(m, tag)))).collect()
+    let same = |m: &Message<'_>| m.numbers.iter().filter(|(_, n)| *n == value).map(|(pointer, _)| pointer.clone()).collect::<Vec<_>>();
+    behind.flat_map(|m| same(m).into_iter().map(|pointer| (pointer, kind_of(m, tag)))).collect()
 }
 
 /// `/id` is `id`.
@@ -231,8 +235,9 @@ pub(super) fn without_slots(text: &str) -> String {
     }
     let mut out = String::with_capacity(text.len());
     for (i, c) in text.char_indices() {
-        let word = text[i + c.len_utf8()..].find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
-        let is_slot = c == '{' && word.is_some_and(|n| n > 0 && text[i + 1 + n..].starts_with('}'));
+        // The words behind all braces together are no longer than the text.
+        let word = || text[i + 1..].find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
+        let is_slot = c == '{' && word().is_some_and(|n| n > 0 && text[i + 1 + n..].starts_with('}'));
         // A brace of the text, which JSON can say in another way.
         out.push_str(if is_slot { "\\u007b" } else { &text[i..i + c.len_utf8()] });
     }

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::looks_secret;
 use super::veil::Veil;
@@ -32,11 +33,24 @@ pub(super) fn learn(veil: &mut Veil, name: &str, value: &[u8]) {
         "authorization" | "proxy-authorization" => credentials(veil, &low, text),
         "sec-websocket-protocol" => {
             let pieces = text.split([',', '.']).map(str::trim).filter(|piece| is_dense(piece.as_bytes()));
-            pieces.for_each(|piece| veil.learn("subprotocol", piece.as_bytes()));
+            for piece in pieces {
+                veil.learn("subprotocol", piece.as_bytes());
+                // `base64url.bearer.authorization.k8s.io.BASE64`
+                let inner = URL_SAFE_NO_PAD.decode(piece.trim_end_matches('=')).unwrap_or_default();
+                if inner.iter().all(u8::is_ascii_graphic) {
+                    veil.learn("subprotocol", &inner);
+                }
+            }
         }
-        _ if looks_secret(name) || is_dense(text.as_bytes()) => veil.learn(name, text.as_bytes()),
+        _ if looks_secret(name) => {
+            veil.learn(name, text.as_bytes());
+            credentials(veil, name, text);
+        }
+        _ if is_dense(text.as_bytes()) => veil.learn(name, text.as_bytes()),
         _ => {}
     }
+    // What has the name or the shape of a secret somewhere inside, also where that is encoded.
+    veil.look_into(value);
 }
 
 /// `name=value`. What says which colours somebody likes is no secret, what could be guessed neither.
@@ -45,7 +59,7 @@ fn cookie(veil: &mut Veil, pair: &str) {
     let value = value.trim_matches('"');
     let is_mixed = value.len() >= 8 && value.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
     if looks_secret(name) || is_mixed {
-        veil.learn(name, value.as_bytes());
+        veil.learn_undone(name, value);
     }
 }
 
@@ -77,7 +91,11 @@ mod tests {
             ("Set-Cookie", "s=0123Abcdef; Path=/; HttpOnly", "0123Abcdef HttpOnly", "<secret:s:1> HttpOnly"),
             ("Sec-WebSocket-Protocol", "chat, bearer.7Qx9Zt2LmW8c4n4ry", "chat 7Qx9Zt2LmW8c4n4ry", "chat <secret:subprotocol:1>"),
             ("Sec-WebSocket-Protocol", "graphql-transport-ws, v12.stomp", "v12.stomp", "v12.stomp"),
+            ("Sec-WebSocket-Protocol", "base64url.bearer.authorization.k8s.io.azhzVG9rLWVuOTk", "k8sTok-en99", "<secret:subprotocol:2>"),
+            ("Cookie", "sid=s%3AAbc123Def%2Fx", "s:Abc123Def/x s%3AAbc123Def%2Fx", "<secret:sid:1> <secret:sid:1>"),
             ("X-Api-Key", "k-123456", "k-123456", "<secret:x_api_key:1>"),
+            ("X-Auth", "Token k-123456", "k-123456 Token k-123456", "<secret:x_auth:2> <secret:x_auth:1>"),
+            ("Referer", "https://app.example/?token=Abc123Def", "Abc123Def", "<secret:token:1>"),
             ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="),
         ] {
             let mut veil = Veil::default();

@@ -76,6 +76,22 @@ impl Veil {
         }
     }
 
+    /// The same of a value that may be percent-encoded, and may come again without that.
+    pub(super) fn learn_undone(&mut self, name: &str, value: &str) {
+        self.learn(name, value.as_bytes());
+        let Some(&number) = self.known.get(value.as_bytes()) else { return };
+        for View { bytes, .. } in View::all(value.as_bytes()).filter(|view| view.bytes.len() >= LEARNED) {
+            if !self.known.contains_key(&bytes) {
+                self.look_for(number, bytes);
+            }
+        }
+    }
+
+    /// Learns what by its name or its shape is a secret in a text that is not written down.
+    pub(super) fn look_into(&mut self, text: &[u8]) {
+        View::all(text).for_each(|view| drop(self.read(&view.bytes, 0)));
+    }
+
     /// A text without secrets, whatever it is.
     fn plain(&mut self, text: &str) -> String {
         let patched = self.cleaned(text.as_bytes(), |at, up| if up { text.ceil_char_boundary(at) } else { text.floor_char_boundary(at) });
@@ -198,15 +214,20 @@ impl Veil {
         let count = self.counts.entry(name.clone()).or_default();
         *count += 1;
         let (number, mark) = (self.marks.len(), mark(&name, &count.to_string()));
-        self.known.insert(value.to_owned(), number);
         self.marks.push(mark.clone());
-        let mut values = vec![(number, value.to_owned())];
+        self.look_for(number, value.to_owned());
+        mark
+    }
+
+    /// A value of secret number `number` is looked for from now on.
+    fn look_for(&mut self, number: usize, value: Vec<u8>) {
+        self.known.insert(value.clone(), number);
+        let mut values = vec![(number, value)];
         while self.layers.last().is_some_and(|layer| layer.values.len() <= values.len()) {
             values.extend(self.layers.pop().into_iter().flat_map(|layer| layer.values));
         }
         let redactor = Redactor::of(values.iter().map(|(number, value)| (*number, value.as_slice())));
         self.layers.push(Layer { values, redactor });
-        mark
     }
 }
 
@@ -244,6 +265,7 @@ impl tap::Veil for Veil {
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             if name == "key" || (is_dense(value.as_bytes()) && !is_uuid(value.as_bytes())) {
                 self.remember(name, value.as_bytes());
+                self.learn_undone(name, value);
             }
         }
         self.text(path).replace('<', "%3C").replace('>', "%3E")

@@ -37,7 +37,8 @@ use crate::trace::Mistake;
 use crate::trace::Row;
 use crate::units::SECOND;
 
-/// Most frames of a trace that clients send: their index takes at most a gigabyte.
+/// Most frames of a trace that clients send, and most values of the server that are told apart in it: their index takes at most a
+/// gigabyte.
 const MOST: usize = 20_000_000;
 /// Names of members that are remembered.
 const NAMES: usize = 32;
@@ -152,7 +153,13 @@ impl<'a> Composer<'a> {
         self.score.length_ns = row.line.at_ns;
         match &row.line.event {
             Event::Open { .. } => {}
-            Event::Got(Frame::Text(text)) => self.got(conn, text),
+            Event::Got(Frame::Text(text)) => {
+                self.got(conn, text);
+                if self.values.len() > MOST {
+                    let what = format!("the server said more than {MOST} values that later messages may need");
+                    return Err(Mistake::new(row.number, what, "Play a part of it"));
+                }
+            }
             Event::Got(Frame::Binary(_)) => {}
             Event::Sent(frame) => self.sent(conn, frame, &row)?,
             Event::Close { by: trace::Side::Client, code } => {
@@ -302,8 +309,7 @@ impl<'a> Composer<'a> {
 
     /// Refuses a text under a name of secrets that nothing of ours takes the place of.
     fn look_for_secrets(&mut self, text: &str, number: u64) -> Result<(), Mistake> {
-        for (path, at) in self.leaves.all() {
-            let name = path.rsplit('/').next().unwrap_or_default();
+        for (name, at) in self.leaves.all() {
             let value = &text[at.clone()];
             let inner = value.get(1..value.len().saturating_sub(1)).unwrap_or_default();
             if value.len() < 6 || !value.starts_with('"') || inner == REDACTED || trace::is_mark(inner) {

@@ -2,11 +2,11 @@
 
 use super::Look;
 use super::columns;
+use super::latency_plot;
 use super::nothing;
 use super::rows;
-use super::widest;
+use super::titles;
 use crate::report::escape::drawn;
-use crate::report::scale::Latency;
 use crate::report::scale::Linear;
 use crate::report::scale::Tick;
 use crate::report::scale::amount;
@@ -29,17 +29,13 @@ pub(crate) fn draw(scene: &mut Scene, steps: &Steps, area: Rect, look: Look) {
         nothing(scene, area, look, "No step has enough answers.");
         return;
     };
-    let draft = Latency::new(low, high, area.bottom() - look.text * 3.4, area.y);
-    let left = widest(&draft.ticks(look.text * 1.5), look.text) + look.text * 1.2;
-    let plot = area.inset(left, look.text * 3.0, look.right, look.text * 3.4);
-    let y = Latency::new(low, high, plot.bottom(), plot.y);
+    let (plot, y) = latency_plot(area, (low, high), look.text * 3.0, look);
     let (from, to) = points().fold((f64::INFINITY, 0.0f64), |(from, to), p| (from.min(p.0), to.max(p.0)));
     let room = ((to - from) * 0.03).max(0.5);
     let x = Linear::new((from - room).max(0.0), to + room, plot.x, plot.right());
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
     columns(scene, plot, &ticks(&x, look), look, true);
-    scene.text(area.x, area.y + look.text, &format!("Response time ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
-    scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, &drawn(&steps.axis), Ink::Muted, look.text, Anchor::Middle);
+    titles(scene, (area, plot), &format!("Response time ({}, log scale)", y.unit()), &drawn(&steps.axis), look);
     for (at, words) in &steps.notes {
         note(scene, x.held(*at), &drawn(words), plot, look);
     }

@@ -5,14 +5,14 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::latency_plot;
 use super::minor_rows;
 use super::nothing;
 use super::rows;
 use super::strands::Strand;
 use super::strands::draw_strands;
-use super::widest;
+use super::titles;
 use crate::report::findings;
-use crate::report::scale::Latency;
 use crate::report::scale::Linear;
 use crate::report::scale::amounts;
 use crate::report::scene::Anchor;
@@ -33,17 +33,13 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, area: Rect, look: Look) -> Op
         nothing(scene, area, look, "No level of load has enough answers.");
         return None;
     };
-    let draft = Latency::new(low, high, area.bottom() - look.text * 3.4, area.y);
-    let left = widest(&draft.ticks(look.text * 1.5), look.text) + look.text * 1.2;
-    let plot = area.inset(left, look.text * 1.9, look.right, look.text * 3.4);
-    let y = Latency::new(low, high, plot.bottom(), plot.y);
+    let (plot, y) = latency_plot(area, (low, high), look.text * 1.9, look);
     let most = view.levels.iter().map(|level| level.planned_per_s).fold(1.0, f64::max);
     let (x, ticks) = amounts(most, plot.x, plot.right(), text_width("1,000,000", look.text) * 1.3);
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
     minor_rows(scene, plot, &y.map(), look);
     columns(scene, plot, &ticks, look, true);
-    scene.text(area.x, area.y + look.text, &format!("Response time ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
-    scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, "Planned load a second", Ink::Muted, look.text, Anchor::Middle);
+    titles(scene, (area, plot), &format!("Response time ({}, log scale)", y.unit()), "Planned load a second", look);
     knee(scene, view, &x, plot, look);
     let line = |name, of: fn(&Level) -> Option<u64>, stroke| {
         let places: Vec<(f64, f64)> = view.levels.iter().filter_map(|l| Some((x.at(l.planned_per_s), y.at(of(l)?)))).collect();

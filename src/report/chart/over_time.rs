@@ -5,6 +5,7 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::latency_plot;
 use super::minor_rows;
 use super::nothing;
 use super::rows;
@@ -12,11 +13,9 @@ use super::strands::Strand;
 use super::strands::draw_strands;
 use super::strands::half;
 use super::strands::phases;
-use super::widest;
-use crate::report::scale::Latency;
+use super::titles;
 use crate::report::scale::Linear;
 use crate::report::scale::time_ticks;
-use crate::report::scene::Anchor;
 use crate::report::scene::Dash;
 use crate::report::scene::Ink;
 use crate::report::scene::Rect;
@@ -32,18 +31,14 @@ pub(crate) fn draw(scene: &mut Scene, view: &View, heat: &Heat, area: Rect, look
         nothing(scene, area, look, "Nothing was answered.");
         return None;
     };
-    let draft = Latency::new(low, high, area.bottom() - look.text * 3.4, area.y);
-    let left = widest(&draft.ticks(look.text * 1.5), look.text) + look.text * 1.2;
-    let plot = area.inset(left, look.text * 3.4, look.right, look.text * 3.4);
-    let y = Latency::new(low, high, plot.bottom(), plot.y);
+    let (plot, y) = latency_plot(area, (low, high), look.text * 3.4, look);
     let (from, width) = (heat.t0_ns as f64 / 1e9, heat.column_ns as f64 / 1e9);
     let x = Linear::new(from, from + width * heat.columns.len() as f64, plot.x, plot.right());
     phases(scene, view, &x, plot, &[plot], look);
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
     minor_rows(scene, plot, &y.map(), look);
     columns(scene, plot, &time_ticks(&x, text_width("10m30s", look.text) * 1.4), look, false);
-    scene.text(area.x, area.y + look.text, &format!("Response time ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
-    scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, "Time since the run began", Ink::Muted, look.text, Anchor::Middle);
+    titles(scene, (area, plot), &format!("Response time ({}, log scale)", y.unit()), "Time since the run began", look);
     let strand = |name, values: &[Option<u64>], stroke| {
         let places = values.iter().enumerate().map(|(i, v)| (x.at(from + width * (i as f64 + 0.5)), v.map(|ns| y.at(ns))));
         Strand::broken(name, places, half(&x, width), stroke)

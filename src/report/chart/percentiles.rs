@@ -6,10 +6,11 @@
 use super::Look;
 use super::Reading;
 use super::columns;
+use super::latency_plot;
 use super::minor_rows;
 use super::nothing;
 use super::rows;
-use super::widest;
+use super::titles;
 use crate::report::escape::drawn;
 use crate::report::findings;
 use crate::report::scale::Latency;
@@ -48,19 +49,14 @@ pub(crate) fn draw_curves(scene: &mut Scene, view: &View, curves: &[&Curve], are
     let values = || curves.iter().flat_map(|c| &c.points).filter(|p| nines(p.0) <= MOST_NINES).map(|p| p.1);
     let (lo, hi) = (values().min().unwrap_or(1), values().max().unwrap_or(1));
 
-    let head = look.text * 1.9;
-    let draft = Latency::new(lo, hi, area.bottom() - look.text * 3.4, area.y + head);
-    let left = widest(&draft.ticks(look.text * 1.5), look.text) + look.text * 1.2;
-    let plot = area.inset(left, head, look.right, look.text * 3.4);
-    let y = Latency::new(lo, hi, plot.bottom(), plot.y);
+    let (plot, y) = latency_plot(area, (lo, hi), look.text * 1.9, look);
     let x = Linear::new(0.0, far, plot.x, plot.right());
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
     minor_rows(scene, plot, &y.map(), look);
     columns(scene, plot, &nines_ticks(&x, |t| text_width(t, look.text)), look, true);
-    scene.text(area.x, area.y + look.text, &format!("Latency ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
-    let titles = ["Share of answers at most this slow (each step is another nine)", "Share of answers at most this slow"];
-    let title = titles.into_iter().find(|t| text_width(t, look.text) < plot.w + look.right).unwrap_or("Share of answers");
-    scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, title, Ink::Muted, look.text, Anchor::Middle);
+    let shown = ["Share of answers at most this slow (each step is another nine)", "Share of answers at most this slow"];
+    let title = shown.into_iter().find(|t| text_width(t, look.text) < plot.w + look.right).unwrap_or("Share of answers");
+    titles(scene, (area, plot), &format!("Latency ({}, log scale)", y.unit()), title, look);
     let lines: Vec<Drawn> = curves.iter().map(|c| Drawn::new(view, c, &x, &y)).collect();
     let labels = place_labels(&lines, plot, area.right(), look);
     for (line, label) in lines.iter().zip(&labels) {

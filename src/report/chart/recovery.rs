@@ -7,6 +7,7 @@ use super::Reading;
 use super::columns;
 use super::nothing;
 use super::rows;
+use super::titles;
 use crate::report::scale::Linear;
 use crate::report::scale::Tick;
 use crate::report::scale::thin;
@@ -44,8 +45,7 @@ pub(crate) fn draw(scene: &mut Scene, storm: &SummaryStorm, curve: &StormCurve, 
     let ticks: Vec<Tick> = SHARES.map(|(share, label)| Tick { at: y.at(share), label: label.into() }).into();
     rows(scene, plot, &ticks, look);
     columns(scene, plot, &time_ticks(&x, text_width("1m30s", look.text) * 1.6), look, true);
-    scene.text(area.x, area.y + look.text, "Clients that are ready again, of those struck", Ink::Muted, look.text, Anchor::Start);
-    scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, "Time since the storm", Ink::Muted, look.text, Anchor::Middle);
+    titles(scene, (area, plot), "Clients that are ready again, of those struck", "Time since the storm", look);
     stairs(scene, curve, (&x, &y), look);
     marks(scene, storm, (&x, &y), look);
     Some(Reading { plot, map: x })

@@ -2,16 +2,15 @@
 
 use super::Look;
 use super::columns;
+use super::latency_plot;
 use super::nothing;
 use super::rows;
-use super::widest;
+use super::titles;
 use crate::report::compare::picture::Picture;
-use crate::report::scale::Latency;
 use crate::report::scale::Linear;
 use crate::report::scale::nines;
 use crate::report::scale::nines_ticks;
 use crate::report::scale::thin;
-use crate::report::scene::Anchor;
 use crate::report::scene::Dash;
 use crate::report::scene::Ink;
 use crate::report::scene::Rect;
@@ -29,16 +28,12 @@ pub(crate) fn draw(scene: &mut Scene, picture: &Picture, area: Rect, look: Look)
         return;
     };
     let far = points().map(|p| nines(p.0)).fold(1.0, f64::max);
-    let draft = Latency::new(low, high, area.bottom() - look.text * 3.4, area.y);
-    let left = widest(&draft.ticks(look.text * 1.5), look.text) + look.text * 1.2;
-    let plot = area.inset(left, look.text * 1.9, look.right, look.text * 3.4);
-    let y = Latency::new(low, high, plot.bottom(), plot.y);
+    let (plot, y) = latency_plot(area, (low, high), look.text * 1.9, look);
     let x = Linear::new(0.0, far, plot.x, plot.right());
     rows(scene, plot, &y.ticks(look.text * 1.5), look);
     columns(scene, plot, &nines_ticks(&x, |t| text_width(t, look.text)), look, true);
-    scene.text(area.x, area.y + look.text, &format!("Latency ({}, log scale)", y.unit()), Ink::Muted, look.text, Anchor::Start);
     let title = "Share of answers at most this slow";
-    scene.text(plot.x + plot.w / 2.0, plot.bottom() + look.text * 3.1, title, Ink::Muted, look.text, Anchor::Middle);
+    titles(scene, (area, plot), &format!("Latency ({}, log scale)", y.unit()), title, look);
     for ((name, series, dash), runs) in SIDES.into_iter().zip(&picture.curves) {
         scene.open(name);
         for run in runs {

@@ -149,8 +149,7 @@ impl Client {
     /// The load is over: counts the steps due before `until` that were not sent.
     pub(in crate::swarm) fn never_played(&mut self, desk: &mut Desk, until: u64) {
         desk.tally.counts.unasked += self.dialogue.drop_held();
-        while let Some((_, _, due)) = self.step_due(&desk.plan, &desk.script).filter(|(.., due)| *due < until) {
-            debug_assert!(due < until);
+        while self.step_due(&desk.plan, &desk.script).is_some_and(|(.., due)| due < until) {
             self.dialogue.pass_step(&desk.script);
             not_offered(desk, NotOffered::Awaited);
         }

@@ -41,6 +41,9 @@ pub(super) struct Server<'t> {
     pub(super) node: &'t Node,
 }
 
+/// Most messages of one side of a channel.
+const MESSAGES_MOST: usize = 500;
+
 /// A document.
 pub(super) struct Document<'t> {
     pub(super) root: &'t Node,
@@ -105,9 +108,10 @@ impl<'t> Document<'t> {
             return Err(Wrong::new(self.root.at, "it has no channels", hint));
         };
         let mut all = Vec::new();
+        let operations = if self.is_third { self.operations()? } else { Vec::new() };
         for (name, node) in channels.members() {
             let node = follow(self.root, node)?;
-            all.push(if self.is_third { self.third(name, node, describes)? } else { self.second(name, node, describes)? });
+            all.push(if self.is_third { self.third(name, node, &operations, describes)? } else { self.second(name, node, describes)? });
         }
         let names: Vec<&str> = all.iter().map(|channel| channel.name).collect();
         let is_it = |channel: &Channel<'_>| match wanted {
@@ -125,6 +129,10 @@ impl<'t> Document<'t> {
         if channel.sent.is_empty() {
             let what = format!("clients send nothing on channel `{}`", channel.name);
             return Err(Wrong::new(channel.node.at, what, hint));
+        }
+        if let Some(most) = [&channel.sent, &channel.got].map(Vec::len).into_iter().find(|n| *n > MESSAGES_MOST) {
+            let what = format!("channel `{}` has {most} messages; the most is {MESSAGES_MOST}", channel.name);
+            return Err(Wrong::new(channel.node.at, what, "Leave out those that are not to be played"));
         }
         let others = names.into_iter().filter(|name| *name != channel.name).collect();
         Ok((channel, others))
@@ -159,16 +167,29 @@ impl<'t> Document<'t> {
         Ok(Message { name: own.or(told).unwrap_or(name), node, is_reply })
     }
 
-    /// Version 3: operations say who sends on a channel.
-    fn third(&self, name: &'t str, node: &'t Node, describes: Describes) -> Result<Channel<'t>, Wrong> {
-        let address = node.get("address").and_then(Node::text).unwrap_or(name);
-        let mut channel = Channel { name, address, node, sent: Vec::new(), got: Vec::new() };
+    /// The operations of version 3, each with its channel.
+    fn operations(&self) -> Result<Vec<(&'t Node, &'t Node)>, Wrong> {
+        let mut all = Vec::new();
         for (_, operation) in self.root.get("operations").into_iter().flat_map(Node::members) {
             let operation = follow(self.root, operation)?;
-            let Some(its) = operation.get("channel") else { continue };
-            if !std::ptr::eq(follow(self.root, its)?, node) {
-                continue;
+            if let Some(channel) = operation.get("channel") {
+                all.push((operation, follow(self.root, channel)?));
             }
+        }
+        Ok(all)
+    }
+
+    /// Version 3: operations say who sends on a channel.
+    fn third(
+        &self,
+        name: &'t str,
+        node: &'t Node,
+        operations: &[(&'t Node, &'t Node)],
+        describes: Describes,
+    ) -> Result<Channel<'t>, Wrong> {
+        let address = node.get("address").and_then(Node::text).unwrap_or(name);
+        let mut channel = Channel { name, address, node, sent: Vec::new(), got: Vec::new() };
+        for (operation, _) in operations.iter().filter(|(_, channel)| std::ptr::eq(*channel, node)) {
             let action = operation.get("action").and_then(Node::text).unwrap_or_default();
             let reply = operation.get("reply").map(|reply| follow(self.root, reply)).transpose()?;
             let replies = reply.map_or(Ok(Vec::new()), |reply| self.of_operation(reply, None, true))?;
@@ -177,6 +198,9 @@ impl<'t> Document<'t> {
             let (sent, got) = if is_sent { (messages, replies) } else { (replies, messages) };
             channel.sent.extend(sent);
             channel.got.extend(got);
+            if channel.sent.len().max(channel.got.len()) > MESSAGES_MOST {
+                break;
+            }
         }
         Ok(channel)
     }

@@ -13,8 +13,10 @@ use super::tree::Wrong;
 const REFS_MOST: usize = 32;
 /// Deepest value made.
 const DEEPEST: usize = 16;
-/// Most values made for one message.
+/// Most values made for one message; those of an example or default count, and a long text counts for more.
 const VALUES_MOST: usize = 5_000;
+/// Most values of all messages.
+const ALL_MOST: usize = 200_000;
 /// Longest text made for the sake of `minLength`.
 const TEXT_MOST: usize = 4_096;
 /// What stands for a UUID.
@@ -49,20 +51,38 @@ fn undone(pointer: &str) -> String {
 /// Makes messages.
 pub(super) struct Sampler<'t> {
     root: &'t Node,
+    /// Values of this message, and of all.
     made: usize,
+    all: usize,
     /// Schemas that are being made.
     inside: Vec<*const Node>,
 }
 
 impl<'t> Sampler<'t> {
     pub(super) fn new(root: &'t Node) -> Self {
-        Sampler { root, made: 0, inside: Vec::new() }
+        Sampler { root, made: 0, all: 0, inside: Vec::new() }
     }
 
     /// A value that fits a schema.
     pub(super) fn value(&mut self, schema: &'t Node) -> Result<Json, Wrong> {
         self.made = 0;
-        Ok(self.of(schema)?.unwrap_or(Json::Null))
+        let value = self.of(schema)?.unwrap_or(Json::Null);
+        self.count(self.made, schema)?;
+        Ok(value)
+    }
+
+    /// An example as it stands.
+    pub(super) fn example(&mut self, example: &Node) -> Result<Json, Wrong> {
+        self.count(example.size(), example)?;
+        Ok(example.json())
+    }
+
+    fn count(&mut self, values: usize, at: &Node) -> Result<(), Wrong> {
+        self.all += values;
+        if self.all <= ALL_MOST {
+            return Ok(());
+        }
+        Err(Wrong::new(at.at, format!("the messages hold more than {ALL_MOST} values"), "Make their examples shorter"))
     }
 
     /// `None` where the schema holds itself.
@@ -76,6 +96,7 @@ impl<'t> Sampler<'t> {
         let given = ["const", "default"].iter().find_map(|name| schema.get(name));
         let listed = || ["examples", "enum"].iter().find_map(|name| schema.get(name)?.items().first());
         if let Some(given) = given.or_else(listed).or_else(|| schema.get("example")) {
+            self.made += given.size();
             return Ok(Some(given.json()));
         }
         self.inside.push(schema);
@@ -125,6 +146,9 @@ impl<'t> Sampler<'t> {
         let required = schema.get("required").map_or(&[][..], Node::items);
         let mut members = Map::new();
         for (name, property) in properties.members() {
+            if self.made > VALUES_MOST {
+                break;
+            }
             let made = self.of(property)?;
             let is_required = required.iter().any(|item| item.text() == Some(name));
             if let Some(value) = made.or(is_required.then_some(Json::Null)) {

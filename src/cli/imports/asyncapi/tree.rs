@@ -1,6 +1,7 @@
 //! A YAML or JSON document as a tree in which every value knows its place. What is read has a bound, also where aliases repeat it.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use saphyr_parser::Event;
 use saphyr_parser::Marker;
@@ -10,6 +11,8 @@ use serde_json::Number;
 
 /// Most values of a document, aliases counted as what they stand for.
 const VALUES_MOST: usize = 200_000;
+/// Bytes of a text that count as one more value where it is repeated.
+const VALUE: usize = 64;
 /// Deepest nesting.
 const DEEPEST: usize = 100;
 
@@ -89,11 +92,13 @@ impl Node {
         }
     }
 
-    fn size(&self) -> usize {
-        match &self.value {
-            Value::List(items) => 1 + items.iter().map(Node::size).sum::<usize>(),
-            Value::Map(members) => 1 + members.iter().map(|(_, node)| node.size()).sum::<usize>(),
-            _ => 1,
+    /// How many values it holds, itself one of them; a long text counts for more.
+    pub(super) fn size(&self) -> usize {
+        1 + match &self.value {
+            Value::List(items) => items.iter().map(Node::size).sum::<usize>(),
+            Value::Map(members) => members.iter().map(|(key, node)| key.len() / VALUE + node.size()).sum(),
+            Value::Text(text) => text.len() / VALUE,
+            _ => 0,
         }
     }
 }
@@ -104,6 +109,8 @@ struct Open {
     anchor: usize,
     /// The key whose value comes next.
     key: Option<String>,
+    /// Those that were there.
+    keys: HashSet<String>,
 }
 
 /// Reads the first document of a text.
@@ -141,21 +148,20 @@ impl Builder {
                     return self.key(text.into_owned(), at);
                 }
                 let value = if style == ScalarStyle::Plain { plain(&text) } else { Value::Text(text.into_owned()) };
-                self.done(Node { at, value }, anchor, 1)
+                self.done(Node { at, value }, anchor)
             }
             Event::SequenceStart(anchor, _) => self.begin(Node { at, value: Value::List(Vec::new()) }, anchor),
             Event::MappingStart(anchor, _) => self.begin(Node { at, value: Value::Map(Vec::new()) }, anchor),
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return Ok(()) };
-                let size = if open.anchor > 0 { open.node.size() } else { 0 };
-                self.done(open.node, open.anchor, size)
+                self.done(open.node, open.anchor)
             }
             Event::Alias(anchor) => {
-                let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
+                let Some(size) = self.anchors.get(&anchor).map(|(_, size)| *size) else {
                     return Err(Wrong::new(at, "an alias stands inside what it names", "Write it out, or use $ref"));
                 };
                 self.count(size, at)?;
-                self.done(node, 0, size)
+                self.done(self.anchors[&anchor].0.clone(), 0)
             }
             _ => Ok(()),
         }
@@ -166,7 +172,11 @@ impl Builder {
         if self.values <= VALUES_MOST {
             return Ok(());
         }
-        Err(Wrong::new(at, format!("there are more than {VALUES_MOST} values, aliases written out"), "Leave out what is no WebSocket"))
+        Err(Wrong::new(
+            at,
+            format!("there are more than {VALUES_MOST} values, aliases written out"),
+            "Leave out what is no WebSocket, or use $ref",
+        ))
     }
 
     fn begin(&mut self, node: Node, anchor: usize) -> Result<(), Wrong> {
@@ -182,21 +192,23 @@ impl Builder {
                 "Move inner parts into components and use $ref",
             ));
         }
-        self.open.push(Open { node, anchor, key: None });
+        self.open.push(Open { node, anchor, key: None, keys: HashSet::new() });
         Ok(())
     }
 
     fn key(&mut self, text: String, at: (usize, usize)) -> Result<(), Wrong> {
         let Some(open) = self.open.last_mut() else { return Ok(()) };
-        if open.node.get(&text).is_some() {
+        if !open.keys.insert(text.clone()) {
             return Err(Wrong::new(at, format!("`{}` is there already", crate::units::printable(&text, 80)), "Leave one of them out"));
         }
         open.key = Some(text);
         Ok(())
     }
 
-    fn done(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), Wrong> {
+    fn done(&mut self, node: Node, anchor: usize) -> Result<(), Wrong> {
         if anchor > 0 {
+            let size = node.size();
+            self.count(size, node.at)?;
             self.anchors.insert(anchor, (node.clone(), size));
         }
         match self.open.last_mut() {
@@ -265,6 +277,8 @@ mod tests {
             ("[".repeat(100_000), "recursion limit"),
             (format!("{}x{}", "- ".repeat(150), ""), "nested more than"),
             (format!("a0: &a0 x\n{bomb}"), "more than 200000 values"),
+            (format!("a: &x \"{}\"\nb: [{}]", "z".repeat(1 << 20), "*x, ".repeat(20)), "more than 200000 values"),
+            (format!("{}\"{}\"", (0..20).map(|n| format!("&x{n} [")).collect::<String>(), "z".repeat(1 << 20)), "more than 200000 values"),
             ("a: &x [*x]".into(), "inside what it names"),
             ("? [a]\n: b".into(), "where a name should"),
             ("\u{0}\u{1}PK".into(), "neither YAML nor JSON"),

@@ -53,6 +53,8 @@ fn by_name_and_by_shape() {
 fn paths_stay_paths() {
     let mut veil = Veil::default();
     assert_eq!(veil.path("/ws/room-1/x?token=Abc123Def&room=lobby"), "/ws/room-1/x?token=%3Csecret:token:1%3E&room=lobby");
+    assert_eq!(veil.path("/x?k=Abc123Def%2FGhi456"), "/x?k=%3Csecret:k:1%3E");
+    assert_eq!(veil.text("Abc123Def/Ghi456"), "<secret:k:1>");
     assert_eq!(veil.path("/bot7Qx9Zt2LmW8c4n4ry/ws"), "/%3Csecret:path:1%3E/ws");
     assert_eq!(veil.path("/r/123e4567-e89b-12d3-a456-426614174000?v=2"), "/r/123e4567-e89b-12d3-a456-426614174000?v=2");
 }
