@@ -344,6 +344,7 @@ pub(super) use fleet::AtArgs;
 pub(super) use fleet::ClusterCommand;
 pub(super) use fleet::FleetArgs;
 pub(super) use fleet::NatsArgs;
+pub(super) use fleet::Late;
 pub(super) use fleet::OnLoss;
 pub(super) use fleet::ResumeArgs;
 pub(super) use probe::ProbeArgs;

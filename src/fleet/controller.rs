@@ -8,6 +8,8 @@
 
 mod collect;
 mod muster;
+mod replace;
+mod sum;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +47,8 @@ pub enum OnLoss {
     Degrade,
     /// The run ends.
     Abort,
+    /// A spare agent of the pool takes its place; where none comes within [`Order::gather`], the others go on.
+    Replace,
 }
 
 /// What a controller is to do.
@@ -66,6 +70,8 @@ pub struct Order {
     pub lead: Duration,
     /// What is done when a shard is lost.
     pub on_loss: OnLoss,
+    /// Whether a shard that nobody had at the start may be taken under way.
+    pub may_join_late: bool,
     /// After how much silence a shard is given up.
     pub lost_after: Duration,
     /// Whether all shards are of this process, so that each tells of its processor time and memory.
@@ -85,6 +91,7 @@ impl Order {
             least,
             lead: Duration::from_secs(5),
             on_loss: OnLoss::Degrade,
+            may_join_late: false,
             lost_after: roster::LOST,
             is_one_process: false,
         }
@@ -106,6 +113,10 @@ pub enum News {
     Late(u32, String),
     /// A shard is lost: which, and who had it.
     Lost(u32, String),
+    /// A shard has an owner that joins under way: which, and who, in whose place.
+    Joined(u32, String),
+    /// No spare agent took a shard that was lost.
+    Unreplaced(u32),
     /// The bus is not reached, or is reached again.
     Reached(bool),
     /// A message was not what it should be, and why.

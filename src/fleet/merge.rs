@@ -36,6 +36,17 @@ pub enum Taken {
     Strange,
 }
 
+/// What an owner delivered that another took the place of. On the run clock in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// Its epoch.
+    pub epoch: u32,
+    /// Start of its first second.
+    pub from_ns: u64,
+    /// End of its last one.
+    pub until_ns: u64,
+}
+
 /// What is known of one shard.
 #[derive(Clone, Debug, Default)]
 pub struct Shard {
@@ -49,6 +60,10 @@ pub struct Shard {
     until_ns: u64,
     /// What it has delivered.
     pub cover: Cover,
+    /// Start of the first second of its present owner that came.
+    began_ns: Option<u64>,
+    /// Owners before, of whom something came.
+    pub former: Vec<Former>,
     /// Its last word.
     pub done: Option<Done>,
     /// Whether its last word came, and all before it.
@@ -75,6 +90,19 @@ impl Shard {
     /// End of the last second that came in its turn, on the run clock in nanoseconds.
     pub fn until_ns(&self) -> u64 {
         self.until_ns
+    }
+
+    /// Start of the first second that came of its present owner.
+    pub fn began_ns(&self) -> Option<u64> {
+        self.began_ns
+    }
+
+    /// Another owner takes it: messages are counted from 0 again, what was covered stays.
+    fn passes_to(&mut self, epoch: u32) {
+        let mut former = std::mem::take(&mut self.former);
+        former.extend(self.began_ns.map(|from_ns| Former { epoch: self.epoch, from_ns, until_ns: self.until_ns }));
+        let cover = std::mem::take(&mut self.cover);
+        *self = Shard { epoch, until_ns: self.until_ns, cover, former, after_fence: self.after_fence, ..Shard::default() };
     }
 
     /// Whether its seconds add up to what its last word says.
@@ -128,10 +156,10 @@ impl Merge {
         self.strange
     }
 
-    /// From here on messages of `epoch` are those of the shard's owner.
+    /// From here on messages of `epoch` are those of the shard's owner. A later owner takes the place of the one before.
     pub fn owned(&mut self, shard: u32, epoch: u32) {
-        if let Some(shard) = self.shards.get_mut(shard as usize) {
-            shard.epoch = epoch;
+        if let Some(shard) = self.shards.get_mut(shard as usize).filter(|shard| shard.epoch < epoch) {
+            shard.passes_to(epoch);
         }
     }
 
@@ -164,8 +192,10 @@ impl Merge {
             shard.after_fence += 1;
             return Taken::Fenced;
         }
-        // A second of a whole hour, or one from the time before the last, is no second.
-        let is_odd = matches!(&snapshot.body, Body::Second(s) if s.end_ns <= s.start_ns || s.end_ns > self.plan.latest_end().0 + HOUR);
+        // What ends long after the run is no second of it, nor is what an owner before has delivered.
+        let taken_ns = shard.former.last().map_or(0, |former| former.until_ns);
+        let latest_ns = self.plan.latest_end().0 + HOUR;
+        let is_odd = matches!(&snapshot.body, Body::Second(s) if s.end_ns <= s.start_ns || s.end_ns > latest_ns || s.start_ns < taken_ns);
         if is_odd || shard.is_complete && place.seq >= shard.next || place.seq > shard.next + WAITING_MOST {
             self.strange += 1;
             return Taken::Strange;
@@ -180,6 +210,7 @@ impl Merge {
         match snapshot.body {
             Body::Done(done) => shard.done = Some(*done),
             Body::Second(second) => {
+                shard.began_ns = Some(shard.began_ns.map_or(second.start_ns, |began| began.min(second.start_ns)));
                 shard.cover.add(second.start_ns, second.end_ns);
                 let counts = &second.tally.counts;
                 let sums = [1, counts.planned, counts.sent, counts.answered];

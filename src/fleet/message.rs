@@ -109,6 +109,8 @@ pub struct PlanMessage {
     pub fingerprint: String,
     /// How long an agent that reaches nobody goes on, in nanoseconds.
     pub orphan_grace_ns: u64,
+    /// Whether shards may be taken after the start, so that who found none waits as a spare.
+    pub spares: bool,
 }
 
 /// What is to be played, by all shards together. Times are those of the run clock.
@@ -203,6 +205,8 @@ pub struct StateMessage {
     pub t0_ns: u64,
     /// Why it ended; empty otherwise.
     pub reason: String,
+    /// Shards that have no owner and may be taken now, some of them where there are very many.
+    pub wanted: Vec<u32>,
 }
 
 /// How an agent stands with its shard.
@@ -213,7 +217,7 @@ pub enum Standing {
     Claimed,
     /// It could play now.
     Ready,
-    /// It has understood when to start.
+    /// It has understood when to start; of who takes a shard under way, the controller says so.
     Armed,
     /// It cannot play: see the reason.
     Refused,
@@ -233,6 +237,8 @@ pub struct ClaimMessage {
     pub nonce: u64,
     /// Number of the owner of this shard, from 1.
     pub epoch: u32,
+    /// Whose place it takes, by name and host; empty for who takes it first.
+    pub replaces: String,
     /// How it stands.
     pub standing: Standing,
     /// Why it cannot play; empty otherwise.
@@ -251,6 +257,13 @@ pub struct ClaimMessage {
     pub offset_ns: i64,
     /// Half of the shortest round trip to the controller: the most that the estimate of its clock is wrong by.
     pub half_rtt_ns: u64,
+}
+
+impl ClaimMessage {
+    /// A name for people.
+    pub fn who(&self) -> String {
+        if self.agent.is_empty() { "nobody".into() } else { format!("{} on {}", self.agent, self.host) }
+    }
 }
 
 /// Something that travels as JSON.
@@ -330,7 +343,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_or_of_another_protocol_is_refused() {
-        let state = StateMessage { protocol: PROTOCOL, controller: 7, pool: "p".into(), phase: Phase::Go, t0_ns: 5, reason: String::new() };
+        let state = StateMessage { protocol: PROTOCOL, controller: 7, pool: "p".into(), phase: Phase::Go, t0_ns: 5, reason: String::new(), wanted: Vec::new() };
         let bytes = state.encode().expect("short");
         assert_eq!(StateMessage::decode(&bytes), Ok(state.clone()));
         let text = String::from_utf8(bytes).expect("text");

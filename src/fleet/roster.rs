@@ -14,6 +14,8 @@ pub(super) const LATE: Duration = Duration::from_secs(3);
 /// A shard and its owner.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seat {
+    /// Owners before, whose place it took.
+    pub(super) former: Vec<ClaimMessage>,
     /// The claim, and its revision.
     pub(super) claim: Option<(ClaimMessage, u64)>,
     /// Whether it belongs to the run: its owner is ready or further.
@@ -22,6 +24,12 @@ pub(super) struct Seat {
     pub(super) heard_ns: u64,
     /// Whether it was told to be late.
     pub(super) is_late: bool,
+    /// Whether its owner came under way.
+    pub(super) has_joined: bool,
+    /// Whether it has no owner and may be taken.
+    pub(super) is_vacant: bool,
+    /// Whether it is given up and its claim does not say so yet.
+    pub(super) must_be_fenced: bool,
 }
 
 impl Seat {
@@ -37,7 +45,7 @@ impl Seat {
 
     /// A name for people.
     pub(super) fn who(&self) -> String {
-        self.claim.as_ref().map_or("nobody".into(), |(claim, _)| format!("{} on {}", claim.agent, claim.host))
+        self.claim.as_ref().map_or("nobody".into(), |(claim, _)| claim.who())
     }
 }
 
@@ -125,6 +133,7 @@ mod tests {
             agent: "a".into(),
             nonce: 1,
             epoch: 1,
+            replaces: String::new(),
             standing,
             reason: "no files".into(),
             host: "h".into(),

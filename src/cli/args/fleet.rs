@@ -34,6 +34,17 @@ pub(crate) enum OnLoss {
     Degrade,
     /// The run ends.
     Abort,
+    /// A spare agent of the pool goes on with its clients; where none comes within --gather, as degrade.
+    Replace,
+}
+
+/// What becomes of an agent that comes after the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Late {
+    /// It waits for the next run.
+    Refuse,
+    /// It takes a shard that nobody has.
+    Join,
 }
 
 /// `volley run` with many machines.
@@ -60,6 +71,9 @@ pub(crate) struct FleetArgs {
     /// What is done when an agent is lost.
     #[arg(long, value_enum, default_value_t = OnLoss::Degrade)]
     pub(crate) on_loss: OnLoss,
+    /// What becomes of an agent that comes after a start with --min-agents.
+    #[arg(long, value_enum, default_value_t = Late::Refuse, requires = "min_agents")]
+    pub(crate) late: Late,
     /// After how much silence an agent counts as lost.
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub(crate) lost_after: Nanos,

@@ -14,6 +14,7 @@ use super::player::Here;
 use super::say_news;
 use crate::cli::NOTHING;
 use crate::cli::Trouble;
+use crate::cli::args::Late;
 use crate::cli::args::OnLoss;
 use crate::cli::args::Progress;
 use crate::cli::args::RunArgs;
@@ -57,6 +58,7 @@ pub(in crate::cli) struct Lead {
     gather: Nanos,
     least: u32,
     on_loss: OnLoss,
+    late: Late,
     lost_after: Nanos,
     is_quiet: bool,
 }
@@ -69,6 +71,9 @@ impl Lead {
             (Some(shards), _) => (shards, true),
             (None, agents) => (agents.unwrap_or(1), false),
         };
+        if is_here && fleet.on_loss == OnLoss::Replace {
+            return Err(Trouble::usage("--on-loss replace needs --cluster: shards of this process have no spares"));
+        }
         let groups = plan.clients / plan.group.max(1);
         if u64::from(shards) > groups {
             return Err(Trouble::usage(format!(
@@ -96,6 +101,7 @@ impl Lead {
             gather: fleet.gather,
             least: fleet.min_agents.unwrap_or(shards),
             on_loss: fleet.on_loss,
+            late: fleet.late,
             lost_after: fleet.lost_after,
             is_quiet: args.progress == Progress::None,
         })
@@ -118,7 +124,9 @@ impl Lead {
         order.on_loss = match self.on_loss {
             OnLoss::Degrade => controller::OnLoss::Degrade,
             OnLoss::Abort => controller::OnLoss::Abort,
+            OnLoss::Replace => controller::OnLoss::Replace,
         };
+        order.may_join_late = self.late == Late::Join;
         if self.is_here {
             (order.lead, order.is_one_process) = (LEAD_HERE, true);
         }

@@ -8,6 +8,8 @@ use sha2::Digest as _;
 use sha2::Sha256;
 
 use crate::cli::Trouble;
+use crate::cli::args::Late;
+use crate::cli::args::OnLoss;
 use crate::cli::args::RunArgs;
 use crate::cli::secrets::is_secret;
 use crate::fleet::PROTOCOL;
@@ -72,6 +74,7 @@ pub(super) fn of(args: &RunArgs, plan: &Plan, run: RunId, shards: u32) -> Result
         rows: plan.rows.clone(),
         fingerprint: String::new(),
         orphan_grace_ns: args.fleet.orphan_grace.0,
+        spares: args.fleet.on_loss == OnLoss::Replace || args.fleet.late == Late::Join,
     };
     let long = |e| Trouble::usage(format!("the plan cannot be sent to agents: {e}. Use a smaller profile, or fewer rows of --data"));
     let bytes = message.encode().map_err(long)?;

@@ -145,6 +145,8 @@ fn say_news(news: &News) {
         News::Starting(wait) => tell!("starting in {}", Nanos(wait.as_millis() as u64 * 1_000_000)),
         News::Late(shard, who) => tell!("\nwarning: nothing is heard of shard {shard} ({who})"),
         News::Lost(shard, who) => tell!("\nwarning: shard {shard} is lost ({who})"),
+        News::Joined(shard, who) => tell!("\nshard {shard} is played by {who} from here on"),
+        News::Unreplaced(shard) => tell!("\nwarning: no spare agent took shard {shard}; the run goes on without it"),
         News::Reached(false) => tell!("\nwarning: NATS is not reached; agents go on, and what they send is kept"),
         News::Reached(true) => tell!("\nNATS is reached again"),
         News::Strange(why) => tell!("\nwarning: a message was not taken: {why}"),

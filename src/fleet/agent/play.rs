@@ -98,13 +98,13 @@ impl Sending {
     }
 }
 
-/// Plays a shard from the instant `start` of the monotonic clock on.
+/// Plays a shard from the instant on at which `clock` is joined.
 pub(super) fn play(
     bus: &Arc<dyn Bus>,
     plan: &PlanMessage,
     claim: &Claim,
     ready: Box<dyn Play>,
-    start: u64,
+    clock: Clock,
     before: &Estimate,
     control: &Arc<Control>,
 ) -> Result<Ending, String> {
@@ -119,7 +119,7 @@ pub(super) fn play(
         watcher(bus.clone(), claim, reason.clone(), control.clone(), over.clone()),
     );
     let (sender, watcher) = (sender.map_err(|e| e.to_string())?, watcher.map_err(|e| e.to_string())?);
-    let outcome = ready.play(Clock::from_instant(start), control, &mut sending);
+    let outcome = ready.play(clock, control, &mut sending);
     let outcome = outcome.map_err(|e| format!("the shard could not be played on: {e}"))?;
     let ended_early = sending.failed.take().or_else(|| early(&outcome, control));
     let texts = outcome.fault_texts.into_iter().map(|(text, n)| (crate::units::printable(&hidden(&text), TEXT), n)).take(100);

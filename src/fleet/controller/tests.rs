@@ -52,6 +52,7 @@ fn order(run: RunId) -> Order {
         rows: Vec::new(),
         fingerprint: String::new(),
         orphan_grace_ns: 1,
+        spares: false,
     };
     let plan = Arc::new(crate::plan::tests::plan(Nanos::ZERO, Nanos::ZERO, Nanos::from_secs(1)));
     let mut order = Order::new(message, plan, Width { series: 1, out_kinds: 1, in_kinds: 1 }, "p");
@@ -65,6 +66,7 @@ fn claim(nonce: u64, standing: Standing) -> Vec<u8> {
         agent: format!("agent {nonce}"),
         nonce,
         epoch: 1,
+        replaces: String::new(),
         standing,
         reason: "it has no files".into(),
         host: "h".into(),
@@ -135,7 +137,7 @@ fn a_pool_has_one_run_at_a_time() {
     let key = Key::Open("p".into());
     bus.create(&key, first.as_str().as_bytes()).expect("new");
     for (phase, is_free) in [(Phase::Gather, false), (Phase::Go, false), (Phase::Closed, true)] {
-        let message = StateMessage { protocol: PROTOCOL, controller: 1, pool: "p".into(), phase, t0_ns: 0, reason: String::new() };
+        let message = StateMessage { protocol: PROTOCOL, controller: 1, pool: "p".into(), phase, t0_ns: 0, reason: String::new(), wanted: Vec::new() };
         let value = message.encode().expect("short");
         let state = Key::State(first);
         held = Some(match held {
