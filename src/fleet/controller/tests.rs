@@ -1,5 +1,7 @@
 //! What a controller makes of agents that do not keep the rules.
 
+mod fleets;
+
 use std::thread;
 
 use super::*;
@@ -12,6 +14,8 @@ use crate::plan::Pacing;
 use crate::plan::Stamps;
 use crate::swarm::Control;
 use crate::units::Nanos;
+
+const WIDTH: Width = Width { series: 1, out_kinds: 1, in_kinds: 1 };
 
 fn order(run: RunId) -> Order {
     let load = Load {
@@ -55,7 +59,7 @@ fn order(run: RunId) -> Order {
         spares: false,
     };
     let plan = Arc::new(crate::plan::tests::plan(Nanos::ZERO, Nanos::ZERO, Nanos::from_secs(1)));
-    let mut order = Order::new(message, plan, Width { series: 1, out_kinds: 1, in_kinds: 1 }, "p");
+    let mut order = Order::new(message, plan, WIDTH, "p");
     (order.gather, order.lead) = (Duration::from_secs(20), Duration::from_millis(600));
     order
 }
