@@ -22,6 +22,7 @@ use super::message::PlanMessage;
 use super::message::StateMessage;
 use super::probe::Estimate;
 use super::probe::Probe;
+use super::published;
 use crate::swarm::Control;
 use crate::swarm::Outcome;
 use crate::swarm::Sink;
@@ -188,7 +189,7 @@ fn join(
     state: &StateMessage,
 ) -> Result<Part, String> {
     let ended = |ending| Ok(Part::Ended(ending));
-    let plan = match plan(bus.as_ref(), run) {
+    let plan = match published::read(bus.as_ref(), run) {
         Ok(plan) => plan,
         Err(Failed::Unreachable(_)) => return Ok(Part::Unknown),
         Err(why) => return ended(Ending::Refused(why.to_string())),
@@ -218,18 +219,6 @@ fn join(
         Ok(clock) => play::play(bus, &plan, &claim, ready, clock, &estimate, control).map(Part::Ended),
         Err(why) => ended(Ending::NotStarted(why)),
     }
-}
-
-/// The plan of a run, or why it cannot be one.
-fn plan(bus: &dyn Bus, run: RunId) -> Result<PlanMessage, Failed> {
-    let Some(entry) = bus.get(&Key::Plan(run))? else { return Err(Failed::Refused("the run has no plan".into())) };
-    let why = match PlanMessage::decode(&entry.value) {
-        Ok(plan) if plan.run != run => "the plan is of another run".into(),
-        Ok(plan) if plan.shards == 0 || plan.shards > 65_536 => format!("the plan has {} shards", plan.shards),
-        Ok(plan) => return Ok(plan),
-        Err(why) => format!("the plan: {why}"),
-    };
-    Err(Failed::Refused(why))
 }
 
 /// What is known of the controller's clock.

@@ -81,7 +81,7 @@ pub struct Order {
 impl Order {
     /// With the usual times.
     pub fn new(message: PlanMessage, plan: Arc<Plan>, width: Width, pool: &str) -> Order {
-        let least = message.shards;
+        let (least, interval) = (message.shards, Duration::from_nanos(message.interval_ns));
         Order {
             message,
             plan,
@@ -92,7 +92,7 @@ impl Order {
             lead: Duration::from_secs(5),
             on_loss: OnLoss::Degrade,
             may_join_late: false,
-            lost_after: roster::LOST,
+            lost_after: roster::lost_after(interval),
             is_one_process: false,
         }
     }
@@ -158,7 +158,7 @@ struct Held {
 }
 
 /// Tries again while nobody is reached.
-fn patiently<T>(mut call: impl FnMut() -> Result<T, Failed>) -> Result<T, Failed> {
+pub(super) fn patiently<T>(mut call: impl FnMut() -> Result<T, Failed>) -> Result<T, Failed> {
     let until = std::time::Instant::now() + PATIENCE;
     loop {
         match call() {
@@ -205,4 +205,4 @@ fn put_once(bus: &dyn Bus, run: RunId, held: &mut Held, message: &StateMessage) 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -20,6 +20,7 @@ use super::bus::Key;
 use super::bus::Parcel;
 use super::bus::Place;
 use super::bus::Timekeeper;
+use super::message::Blob;
 use crate::wire::clock;
 
 /// A bus that ends with its process.
@@ -40,6 +41,8 @@ struct Held {
     kept: BTreeMap<u64, (RunId, Vec<u8>)>,
     places: BTreeSet<Place>,
     timekeepers: BTreeMap<RunId, usize>,
+    /// What is large, by its SHA-256.
+    blobs: BTreeMap<String, Arc<[u8]>>,
 }
 
 impl Held {
@@ -91,6 +94,17 @@ impl Bus for LocalBus {
     fn keep_time(&self, run: RunId) -> Result<Box<dyn Timekeeper>, Failed> {
         *self.0.hold().timekeepers.entry(run).or_default() += 1;
         Ok(Box::new(LocalTime { shared: self.0.clone(), run }))
+    }
+
+    fn keep(&self, blob: &Blob, bytes: &[u8]) -> Result<(), Failed> {
+        self.0.hold().blobs.entry(blob.sha256.clone()).or_insert_with(|| bytes.into());
+        Ok(())
+    }
+
+    fn kept(&self, blob: &Blob) -> Result<Vec<u8>, Failed> {
+        let found = self.0.hold().blobs.get(&blob.sha256).cloned();
+        let found = found.ok_or_else(|| Failed::Refused(format!("{} is not kept here", blob.sha256)))?;
+        Ok(found.iter().copied().take(usize::try_from(blob.bytes).unwrap_or(usize::MAX)).collect())
     }
 
     fn ask_time(&self, run: RunId) -> Result<u64, Failed> {

@@ -110,6 +110,15 @@ impl Shard {
         self.done.as_ref().is_none_or(|done| self.sums == [done.seconds, done.planned, done.sent, done.answered])
     }
 
+    /// Counts what a second has delivered.
+    fn count(&mut self, second: &Second) {
+        self.began_ns = Some(self.began_ns.map_or(second.start_ns, |began| began.min(second.start_ns)));
+        self.cover.add(second.start_ns, second.end_ns);
+        let counts = &second.tally.counts;
+        let sums = [1, counts.planned, counts.sent, counts.answered];
+        self.sums.iter_mut().zip(sums).for_each(|(sum, n)| *sum = sum.saturating_add(n));
+    }
+
     /// Takes note of message `seq`, which ends at `end_ns`; `None` when it had come before.
     fn note(&mut self, seq: u64, end_ns: u64, is_last: bool) -> Option<()> {
         if seq < self.next || self.ahead.contains_key(&seq) {
@@ -195,13 +204,14 @@ impl Merge {
         // What ends long after the run is no second of it, nor is what an owner before has delivered.
         let taken_ns = shard.former.last().map_or(0, |former| former.until_ns);
         let latest_ns = self.plan.latest_end().0 + HOUR;
-        let is_odd = matches!(&snapshot.body, Body::Second(s) if s.end_ns <= s.start_ns || s.end_ns > latest_ns || s.start_ns < taken_ns);
+        let odd = |s: &Second| s.end_ns <= s.start_ns || s.end_ns > latest_ns || s.start_ns < taken_ns;
+        let is_odd = matches!(&snapshot.body, Body::Seconds(seconds) if seconds.iter().any(odd));
         if is_odd || shard.is_complete && place.seq >= shard.next || place.seq > shard.next + WAITING_MOST {
             self.strange += 1;
             return Taken::Strange;
         }
         let (end_ns, is_last) = match &snapshot.body {
-            Body::Second(second) => (second.end_ns, false),
+            Body::Seconds(seconds) => (seconds.iter().map(|second| second.end_ns).max().unwrap_or(0), false),
             Body::Done(_) => (0, true),
         };
         if shard.note(place.seq, end_ns, is_last).is_none() {
@@ -209,13 +219,9 @@ impl Merge {
         }
         match snapshot.body {
             Body::Done(done) => shard.done = Some(*done),
-            Body::Second(second) => {
-                shard.began_ns = Some(shard.began_ns.map_or(second.start_ns, |began| began.min(second.start_ns)));
-                shard.cover.add(second.start_ns, second.end_ns);
-                let counts = &second.tally.counts;
-                let sums = [1, counts.planned, counts.sent, counts.answered];
-                shard.sums.iter_mut().zip(sums).for_each(|(sum, n)| *sum += n);
-                self.add(*second);
+            Body::Seconds(seconds) => {
+                seconds.iter().for_each(|second| shard.count(second));
+                seconds.into_iter().for_each(|second| self.add(second));
             }
         }
         Taken::New

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fmt::Write as _;
 
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::Digest as _;
+use sha2::Sha256;
 
 use super::PROTOCOL;
 use crate::plan::Pacing;
@@ -103,14 +106,86 @@ pub struct PlanMessage {
     pub headers: Vec<(String, String)>,
     /// Names of the columns of data.
     pub columns: Vec<String>,
-    /// Data, a row for each client in turn.
+    /// Data, a row for each client in turn. Where they are too many for a message, they are kept elsewhere while the plan travels.
     pub rows: Vec<Vec<String>>,
+    /// Where the rows are kept, if they are.
+    pub rows_at: Option<Blob>,
     /// What an agent's plan has to be, in short.
     pub fingerprint: String,
     /// How long an agent that reaches nobody goes on, in nanoseconds.
     pub orphan_grace_ns: u64,
+    /// How often an agent sends what it has measured, in nanoseconds: every second, or several seconds at once.
+    pub interval_ns: u64,
     /// Whether shards may be taken after the start, so that who found none waits as a spare.
     pub spares: bool,
+}
+
+/// Most bytes of something large that a plan refers to.
+pub const BLOB_MOST: u64 = 64 << 20;
+/// Longest and shortest interval.
+const INTERVALS: std::ops::RangeInclusive<u64> = SECOND..=SECOND * super::snapshot::SECONDS_MOST as u64;
+
+impl PlanMessage {
+    /// Refuses what no fleet can do.
+    ///
+    /// # Errors
+    /// What it is.
+    pub fn check(&self) -> Result<(), String> {
+        if self.shards == 0 || self.shards > 65_536 {
+            return Err(format!("it has {} shards", self.shards));
+        }
+        if !INTERVALS.contains(&self.interval_ns) {
+            return Err(format!("its interval is {}", Nanos(self.interval_ns)));
+        }
+        match &self.rows_at {
+            Some(blob) => blob.check(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Something large that is kept beside the plan, by what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blob {
+    /// SHA-256 of its bytes in hexadecimal digits, which is its name.
+    pub sha256: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+impl Blob {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Blob {
+        Blob { sha256: sha256(bytes), bytes: bytes.len() as u64 }
+    }
+
+    /// Whether these are its bytes.
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        *self == Blob::of(bytes)
+    }
+
+    /// Refuses what is no name or too large.
+    ///
+    /// # Errors
+    /// Which of the two.
+    pub fn check(&self) -> Result<(), String> {
+        if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err("what it refers to is not named by a SHA-256".into());
+        }
+        if self.bytes > BLOB_MOST {
+            return Err(format!("it refers to {} bytes, at most {BLOB_MOST}", self.bytes));
+        }
+        Ok(())
+    }
+}
+
+/// SHA-256 in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What is to be played, by all shards together. Times are those of the run clock.

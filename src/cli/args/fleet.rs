@@ -9,6 +9,10 @@ use clap::ValueEnum;
 use super::words;
 use crate::fleet::RunId;
 use crate::units::Nanos;
+use crate::units::SECOND;
+
+/// With more agents than that, each sends more seldom.
+const MANY: u32 = 100;
 
 /// How NATS is reached.
 #[derive(Clone, Debug, Default, Args)]
@@ -74,9 +78,12 @@ pub(crate) struct FleetArgs {
     /// What becomes of an agent that comes after a start with --min-agents.
     #[arg(long, value_enum, default_value_t = Late::Refuse, requires = "min_agents")]
     pub(crate) late: Late,
-    /// After how much silence an agent counts as lost.
-    #[arg(long, value_name = "TIME", default_value = "10s")]
-    pub(crate) lost_after: Nanos,
+    /// How often each agent sends its seconds, 1s to 10s [default: 1s, above 100 agents 5s].
+    #[arg(long, value_name = "TIME", value_parser = interval, requires = "cluster")]
+    pub(crate) interval: Option<Nanos>,
+    /// After how much silence an agent counts as lost [default: 10s, and 5 intervals at least].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lost_after: Option<Nanos>,
     /// How long an agent that reaches nobody goes on.
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) orphan_grace: Nanos,
@@ -88,6 +95,11 @@ impl FleetArgs {
     /// Whether several shards were asked for.
     pub(crate) fn is_asked(&self) -> bool {
         self.cluster.is_some() || self.shards.is_some()
+    }
+
+    /// How often each of so many agents sends.
+    pub(crate) fn interval_of(&self, agents: u32) -> Nanos {
+        self.interval.unwrap_or(Nanos::from_secs(if agents > MANY { 5 } else { 1 }))
     }
 }
 
@@ -250,6 +262,14 @@ pub(crate) struct ResumeArgs {
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) at: AtArgs,
+}
+
+fn interval(text: &str) -> Result<Nanos, String> {
+    let most = crate::fleet::snapshot::SECONDS_MOST as u64;
+    match text.parse::<Nanos>().map_err(|e| e.to_string())? {
+        time if time.0 % SECOND == 0 && (1..=most).contains(&(time.0 / SECOND)) => Ok(time),
+        _ => Err(format!("whole seconds, 1s to {most}s")),
+    }
 }
 
 fn pool(name: &str) -> Result<String, String> {

@@ -59,7 +59,7 @@ pub(in crate::cli) struct Lead {
     least: u32,
     on_loss: OnLoss,
     late: Late,
-    lost_after: Nanos,
+    lost_after: Option<Nanos>,
     is_quiet: bool,
 }
 
@@ -73,6 +73,10 @@ impl Lead {
         };
         if is_here && fleet.on_loss == OnLoss::Replace {
             return Err(Trouble::usage("--on-loss replace needs --cluster: shards of this process have no spares"));
+        }
+        let interval = fleet.interval_of(shards);
+        if fleet.lost_after.is_some_and(|lost| lost.0 < 2 * interval.0) {
+            return Err(Trouble::usage(format!("--lost-after is to be 2 intervals at least, which are {interval} here (--interval)")));
         }
         let groups = plan.clients / plan.group.max(1);
         if u64::from(shards) > groups {
@@ -120,7 +124,7 @@ impl Lead {
         let mut order = Order::new(self.message.clone(), plan.clone(), width, &self.pool);
         order.gather = self.gather.to_std();
         order.least = self.least;
-        order.lost_after = self.lost_after.to_std();
+        order.lost_after = self.lost_after.map_or(order.lost_after, Nanos::to_std);
         order.on_loss = match self.on_loss {
             OnLoss::Degrade => controller::OnLoss::Degrade,
             OnLoss::Abort => controller::OnLoss::Abort,

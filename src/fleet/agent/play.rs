@@ -60,9 +60,13 @@ impl Reason {
     }
 }
 
-/// Hands the seconds to the sender.
+/// Hands the seconds to the sender, an interval of them at once.
 struct Sending {
     place: Place,
+    /// Seconds that wait for the end of their interval, as they stand in a message.
+    packed: Vec<Vec<u8>>,
+    /// How many go together.
+    together: usize,
     to: SyncSender<(Place, Vec<u8>)>,
     control: Arc<Control>,
     /// What the last word says was sent.
@@ -73,23 +77,44 @@ struct Sending {
 
 impl Sink for Sending {
     fn second(&mut self, second: &Second) {
-        let full = |_| "its seconds could not be sent as fast as they came".to_owned();
-        let put = snapshot::of_second(self.place, second).and_then(|bytes| self.to.try_send((self.place, bytes)).map_err(full));
-        match put {
-            Ok(()) => {
-                let counts = &second.tally.counts;
-                self.place.seq += 1;
-                self.sums.seconds += 1;
-                self.sums.planned += counts.planned;
-                self.sums.sent += counts.sent;
-                self.sums.answered += counts.answered;
-            }
-            Err(why) => self.fail(why),
+        let counts = &second.tally.counts;
+        self.sums.seconds += 1;
+        self.sums.planned += counts.planned;
+        self.sums.sent += counts.sent;
+        self.sums.answered += counts.answered;
+        self.packed.push(snapshot::encoded(second));
+        if self.packed.len() >= self.together {
+            self.send();
         }
     }
 }
 
 impl Sending {
+    /// Sends what is packed: in one message, or in several where it is too much for one.
+    fn send(&mut self) {
+        let packed = std::mem::take(&mut self.packed);
+        if let Err(why) = self.put(&packed) {
+            self.fail(why);
+        }
+    }
+
+    fn put(&mut self, seconds: &[Vec<u8>]) -> Result<(), String> {
+        match snapshot::of_seconds(self.place, seconds) {
+            _ if seconds.is_empty() => Ok(()),
+            Ok(bytes) => {
+                let full = |_| "its seconds could not be sent as fast as they came".to_owned();
+                self.to.try_send((self.place, bytes)).map_err(full)?;
+                self.place.seq += 1;
+                Ok(())
+            }
+            Err(_) if seconds.len() > 1 => {
+                let (first, rest) = seconds.split_at(seconds.len() / 2);
+                self.put(first).and_then(|()| self.put(rest))
+            }
+            Err(why) => Err(why),
+        }
+    }
+
     fn fail(&mut self, why: String) {
         if self.failed.is_none() {
             self.failed = Some(why);
@@ -110,17 +135,19 @@ pub(super) fn play(
 ) -> Result<Ending, String> {
     let place = Place { run: plan.run, shard: claim.shard, epoch: claim.message.epoch, seq: 0 };
     let (reason, over) = (Arc::new(Reason::default()), Arc::new(AtomicBool::new(false)));
-    let grace = Duration::from_nanos(plan.orphan_grace_ns);
+    let (grace, interval) = (Duration::from_nanos(plan.orphan_grace_ns), Duration::from_nanos(plan.interval_ns));
+    let together = usize::try_from(interval.as_secs()).unwrap_or(1).clamp(1, snapshot::SECONDS_MOST);
     let (to, from) = sync_channel(WAITING);
     let hidden: Box<dyn Fn(&str) -> String> = ready.hidden();
-    let mut sending = Sending { place, to, control: control.clone(), sums: Done::default(), failed: None };
+    let mut sending = Sending { place, packed: Vec::new(), together, to, control: control.clone(), sums: Done::default(), failed: None };
     let (sender, watcher) = (
-        sender(bus.clone(), from, plan.shards, grace, reason.clone(), control.clone()),
+        sender(bus.clone(), from, (plan.shards, interval), grace, reason.clone(), control.clone()),
         watcher(bus.clone(), claim, reason.clone(), control.clone(), over.clone()),
     );
     let (sender, watcher) = (sender.map_err(|e| e.to_string())?, watcher.map_err(|e| e.to_string())?);
     let outcome = ready.play(clock, control, &mut sending);
     let outcome = outcome.map_err(|e| format!("the shard could not be played on: {e}"))?;
+    sending.send();
     let ended_early = sending.failed.take().or_else(|| early(&outcome, control));
     let texts = outcome.fault_texts.into_iter().map(|(text, n)| (crate::units::printable(&hidden(&text), TEXT), n)).take(100);
     let done = Done {
@@ -166,7 +193,7 @@ fn drift(bus: &dyn Bus, plan: &PlanMessage, before: &Estimate, reason: &Reason) 
 fn sender(
     bus: Arc<dyn Bus>,
     from: Receiver<(Place, Vec<u8>)>,
-    shards: u32,
+    (shards, interval): (u32, Duration),
     grace: Duration,
     reason: Arc<Reason>,
     control: Arc<Control>,
@@ -174,7 +201,7 @@ fn sender(
     let run = move || {
         while let Ok((place, bytes)) = from.recv() {
             if !control.is_stopping() {
-                thread::sleep(roster::jitter(place, shards));
+                thread::sleep(roster::jitter(place, shards, interval));
             }
             let until = Instant::now() + grace;
             loop {

@@ -40,6 +40,8 @@ use crate::wire::clock;
 
 /// Messages fetched at once.
 const BATCH: usize = 256;
+/// Messages read at once: a second may need some megabytes while it waits to be merged.
+const READ: usize = 16;
 /// Longest wait for one.
 const WAIT: Duration = Duration::from_millis(200);
 /// Between two looks at the state of the run.
@@ -166,7 +168,7 @@ impl Collecting<'_> {
         }
         while !(self.merge.is_over() && !self.awaits_spares()) && !control.must_leave() && !self.is_overdue() && !self.is_given_up() {
             match self.inbox.fetch(BATCH, WAIT) {
-                Ok(parcels) => self.take(parcels, news)?,
+                Ok(parcels) => parcels.chunks(READ).try_for_each(|parcels| self.take(parcels, news))?,
                 Err(Failed::Refused(why)) => return Err(why),
                 Err(_) => sleep(LOOK),
             }
@@ -187,6 +189,8 @@ impl Collecting<'_> {
     /// Merges what the journal holds already.
     fn replay(&mut self, sink: &mut dyn Sink, news: &mut dyn FnMut(News)) -> Result<(), String> {
         let (merge, seats, width) = (&mut self.merge, &self.seats, self.order.width);
+        // Whoever owns a shard had it from the start, or came after one who had.
+        (0..).zip(seats).filter(|(_, seat)| seat.is_taken).for_each(|(shard, _)| merge.owned(shard, 1));
         let taken = self.journal.replay(|message| match Snapshot::decode(message, width) {
             Ok(snapshot) => {
                 // What is in the journal was of the owner at its time; owners follow each other as their messages do.
@@ -212,12 +216,12 @@ impl Collecting<'_> {
     }
 
     /// Journal, merge, acknowledge, in this order.
-    fn take(&mut self, parcels: Vec<Parcel>, news: &mut dyn FnMut(News)) -> Result<(), String> {
+    fn take(&mut self, parcels: &[Parcel], news: &mut dyn FnMut(News)) -> Result<(), String> {
         let (mut good, mut tickets) = (Vec::new(), Vec::new());
         for parcel in parcels {
             tickets.push(parcel.ticket);
             match Snapshot::decode(&parcel.bytes, self.order.width) {
-                Ok(snapshot) if snapshot.place.run == self.order.run() => good.push((snapshot, parcel.bytes)),
+                Ok(snapshot) if snapshot.place.run == self.order.run() => good.push((snapshot, &parcel.bytes)),
                 Ok(_) => news(News::Strange("a snapshot of another run came".into())),
                 Err(why) => news(News::Strange(why)),
             }
@@ -306,7 +310,7 @@ impl Collecting<'_> {
                 continue;
             }
             let seat = &mut self.seats[shard];
-            match roster::silence(seat.heard_ns, now, self.order.lost_after) {
+            match roster::silence(seat.heard_ns, now, Duration::from_nanos(self.order.message.interval_ns), self.order.lost_after) {
                 Silence::Fine => {}
                 Silence::Late if seat.is_late => {}
                 Silence::Late => {

@@ -23,6 +23,7 @@ use crate::fleet::message::Message;
 use crate::fleet::message::Phase;
 use crate::fleet::message::Standing;
 use crate::fleet::message::StateMessage;
+use crate::fleet::published;
 use crate::fleet::roster;
 use crate::fleet::roster::Gathered;
 use crate::fleet::roster::Seat;
@@ -44,7 +45,8 @@ pub fn muster(bus: &dyn Bus, order: &Order, control: &Control, news: &mut dyn Fn
     is_free(bus, &order.pool)?;
     let time = patiently(|| bus.keep_time(run)).map_err(|e| e.to_string())?;
     let inbox = patiently(|| bus.inbox(run)).map_err(|e| e.to_string())?;
-    let plan = order.message.encode().map_err(|e| format!("the plan is too large to be sent to agents: {e}"))?;
+    order.message.check().map_err(|e| format!("the plan cannot be played: {e}"))?;
+    let plan = published::keep(bus, &order.message)?;
     create(bus, &Key::Plan(run), &plan).map_err(|e| format!("the plan cannot be published: {e}"))?;
     let mut state = begin(bus, order)?;
     let mut seats = vec![Seat::default(); order.message.shards as usize];

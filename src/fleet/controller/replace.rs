@@ -200,27 +200,26 @@ impl Collecting<'_> {
         let claim = ClaimMessage { standing: Standing::Lost, reason: "nothing was heard for too long".into(), ..claim.clone() };
         let Ok(value) = claim.encode() else { return };
         let written = match self.bus.change(&key, &value, *revision) {
-            Ok(revision) => Some((claim, revision)),
+            Ok(revision) => Some(revision),
             Err(Failed::Changed) => self.fence_other(&key),
             // It is tried again.
             Err(_) => None,
         };
-        if let Some(written) = written {
-            self.seats[shard].claim = Some(written);
+        if let Some(revision) = written {
+            self.seats[shard].claim = Some((claim, revision));
             self.seats[shard].must_be_fenced = false;
         }
     }
 
     /// The same where the claim was written since: by an answer of ours that was lost, or by somebody who takes the shard.
-    fn fence_other(&self, key: &Key) -> Option<(ClaimMessage, u64)> {
+    fn fence_other(&self, key: &Key) -> Option<u64> {
         let entry = self.bus.get(key).ok()??;
         let claim = ClaimMessage::decode(&entry.value).ok()?;
         if claim.standing == Standing::Lost {
-            return Some((claim, entry.revision));
+            return Some(entry.revision);
         }
         let claim = ClaimMessage { standing: Standing::Lost, ..claim };
-        let revision = self.bus.change(key, &claim.encode().ok()?, entry.revision).ok()?;
-        Some((claim, revision))
+        self.bus.change(key, &claim.encode().ok()?, entry.revision).ok()
     }
 
     /// Names the shards that may be taken in the state of the run.

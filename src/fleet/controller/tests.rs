@@ -17,7 +17,8 @@ use crate::units::Nanos;
 
 const WIDTH: Width = Width { series: 1, out_kinds: 1, in_kinds: 1 };
 
-fn order(run: RunId) -> Order {
+/// A plan that can be published.
+pub(crate) fn plan_message(run: RunId) -> PlanMessage {
     let load = Load {
         over: "ws://127.0.0.1:1/".into(),
         http: None,
@@ -42,7 +43,7 @@ fn order(run: RunId) -> Order {
         stamps: Stamps::Kernel,
     };
     assert_eq!(load.check(), Ok(()));
-    let message = PlanMessage {
+    PlanMessage {
         protocol: PROTOCOL,
         version: "1".into(),
         run,
@@ -57,7 +58,13 @@ fn order(run: RunId) -> Order {
         fingerprint: String::new(),
         orphan_grace_ns: 1,
         spares: false,
-    };
+        interval_ns: crate::units::SECOND,
+        rows_at: None,
+    }
+}
+
+fn order(run: RunId) -> Order {
+    let message = plan_message(run);
     let plan = Arc::new(crate::plan::tests::plan(Nanos::ZERO, Nanos::ZERO, Nanos::from_secs(1)));
     let mut order = Order::new(message, plan, WIDTH, "p");
     (order.gather, order.lead) = (Duration::from_secs(20), Duration::from_millis(600));
