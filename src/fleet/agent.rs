@@ -195,7 +195,8 @@ fn join(
         Err(why) => return ended(Ending::Refused(why.to_string())),
     };
     let is_under_way = state.phase == Phase::Go;
-    let claim = if is_under_way { take::take_over(bus.as_ref(), about, &plan, &state.wanted)? } else { take::take(bus.as_ref(), about, &plan)? };
+    let claim =
+        if is_under_way { take::take_over(bus.as_ref(), about, &plan, &state.wanted)? } else { take::take(bus.as_ref(), about, &plan)? };
     let Some(mut claim) = claim else { return if plan.spares { Ok(Part::Spare) } else { ended(Ending::Full) } };
     let ready = take::versions(about, &plan).and_then(|()| player.ready(&plan, claim.shard));
     let ready = match ready {
@@ -205,7 +206,7 @@ fn join(
             return ended(Ending::Refused(why));
         }
     };
-    let Some(estimate) = estimate(bus.as_ref(), run) else {
+    let Some(estimate) = estimate(bus.as_ref(), run, PROBES) else {
         claim.refuse(bus.as_ref(), "the controller does not answer after the time");
         return ended(Ending::NotStarted("the controller does not answer after the time".into()));
     };
@@ -221,14 +222,19 @@ fn join(
     }
 }
 
-/// What is known of the controller's clock.
-fn estimate(bus: &dyn Bus, run: RunId) -> Option<Estimate> {
-    let mut probes = Vec::new();
+/// What is known of the controller's clock, unless `patience` questions in a row stay without an answer.
+fn estimate(bus: &dyn Bus, run: RunId, patience: usize) -> Option<Estimate> {
+    let (mut probes, mut silent) = (Vec::new(), 0);
     for _ in 0..PROBES {
+        if silent >= patience {
+            return None;
+        }
         let sent = clock::monotonic();
         if let Ok(date) = bus.ask_time(run) {
             probes.push(Probe { sent, heard: clock::monotonic(), date });
-        } else if probes.is_empty() {
+            silent = 0;
+        } else {
+            silent += 1;
             sleep(LOOK);
         }
     }

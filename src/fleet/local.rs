@@ -38,7 +38,7 @@ struct Held {
     revision: u64,
     values: BTreeMap<Key, Entry>,
     /// Messages by the number under which they came.
-    kept: BTreeMap<u64, (RunId, Vec<u8>)>,
+    kept: BTreeMap<u64, (Place, Vec<u8>)>,
     places: BTreeSet<Place>,
     timekeepers: BTreeMap<RunId, usize>,
     /// What is large, by its SHA-256.
@@ -81,7 +81,7 @@ impl Bus for LocalBus {
         if held.places.insert(place) {
             held.revision += 1;
             let number = held.revision;
-            held.kept.insert(number, (place.run, bytes.to_vec()));
+            held.kept.insert(number, (place, bytes.to_vec()));
             self.0.news.notify_all();
         }
         Ok(())
@@ -127,7 +127,7 @@ impl Inbox for LocalInbox {
         let until = Instant::now() + wait;
         let mut held = self.shared.hold();
         loop {
-            let own = held.kept.range(self.from..).filter(|(_, (run, _))| *run == self.run).take(most);
+            let own = held.kept.range(self.from..).filter(|(_, (place, _))| place.run == self.run).take(most);
             let parcels: Vec<Parcel> = own.map(|(ticket, (_, bytes))| Parcel { ticket: *ticket, bytes: bytes.clone() }).collect();
             if let Some(last) = parcels.last() {
                 self.from = last.ticket + 1;
@@ -143,7 +143,11 @@ impl Inbox for LocalInbox {
 
     fn acknowledge(&mut self, tickets: &[u64]) -> Result<(), Failed> {
         let mut held = self.shared.hold();
-        tickets.iter().for_each(|ticket| drop(held.kept.remove(ticket)));
+        for ticket in tickets {
+            if let Some((place, _)) = held.kept.remove(ticket) {
+                held.places.remove(&place);
+            }
+        }
         Ok(())
     }
 }

@@ -119,11 +119,25 @@ impl Shard {
         self.sums.iter_mut().zip(sums).for_each(|(sum, n)| *sum = sum.saturating_add(n));
     }
 
-    /// Takes note of message `seq`, which ends at `end_ns`; `None` when it had come before.
-    fn note(&mut self, seq: u64, end_ns: u64, is_last: bool) -> Option<()> {
-        if seq < self.next || self.ahead.contains_key(&seq) {
-            return None;
+    /// Whether message `seq` has come.
+    fn has(&self, seq: u64) -> bool {
+        seq < self.next || self.ahead.contains_key(&seq)
+    }
+
+    /// Whether a body is not one that can follow: its seconds end after `latest_ns`, stand still, or tell a second time of what this
+    /// shard has delivered, by whichever owner.
+    fn is_odd(&self, body: &Body, latest_ns: u64) -> bool {
+        match body {
+            Body::Done(done) => done.elapsed_ns > latest_ns,
+            Body::Seconds(seconds) => {
+                let odd = |s: &Second| s.end_ns <= s.start_ns || s.end_ns > latest_ns || self.cover.within(s.start_ns, s.end_ns) > 0;
+                seconds.iter().any(odd) || seconds.windows(2).any(|pair| pair[1].start_ns < pair[0].end_ns)
+            }
         }
+    }
+
+    /// Takes note of message `seq`, which ends at `end_ns`.
+    fn note(&mut self, seq: u64, end_ns: u64, is_last: bool) {
         self.ahead.insert(seq, if is_last { u64::MAX } else { end_ns });
         while let Some(end) = self.ahead.remove(&self.next) {
             self.next += 1;
@@ -133,7 +147,6 @@ impl Shard {
                 self.until_ns = self.until_ns.max(end);
             }
         }
-        Some(())
     }
 }
 
@@ -145,6 +158,8 @@ pub struct Merge {
     /// Seconds that are not closed, by the boundary at their end.
     open: BTreeMap<u64, Second>,
     start_ns: u64,
+    /// Now on the run clock; nothing ends later.
+    now_ns: u64,
     /// Messages of no shard.
     strange: u64,
 }
@@ -152,12 +167,22 @@ pub struct Merge {
 impl Merge {
     /// For so many shards of `plan`.
     pub fn new(plan: Arc<Plan>, shards: u32) -> Self {
-        Merge { plan, shards: vec![Shard::default(); shards as usize], open: BTreeMap::new(), start_ns: 0, strange: 0 }
+        Merge { plan, shards: vec![Shard::default(); shards as usize], open: BTreeMap::new(), start_ns: 0, now_ns: u64::MAX, strange: 0 }
     }
 
     /// The shards in order of their number.
     pub fn shards(&self) -> &[Shard] {
         &self.shards
+    }
+
+    /// Says what time it is on the run clock, so that nothing has to be kept which claims to be of later.
+    pub fn it_is(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
+    }
+
+    /// Counts a message that could not be read.
+    pub fn unread(&mut self) {
+        self.strange += 1;
     }
 
     /// Messages that belonged to no shard.
@@ -201,11 +226,11 @@ impl Merge {
             shard.after_fence += 1;
             return Taken::Fenced;
         }
-        // What ends long after the run is no second of it, nor is what an owner before has delivered.
-        let taken_ns = shard.former.last().map_or(0, |former| former.until_ns);
-        let latest_ns = self.plan.latest_end().0 + HOUR;
-        let odd = |s: &Second| s.end_ns <= s.start_ns || s.end_ns > latest_ns || s.start_ns < taken_ns;
-        let is_odd = matches!(&snapshot.body, Body::Seconds(seconds) if seconds.iter().any(odd));
+        if shard.has(place.seq) {
+            return Taken::Again;
+        }
+        let latest_ns = self.now_ns.saturating_add(AHEAD).min(self.plan.latest_end().0 + HOUR);
+        let is_odd = shard.is_odd(&snapshot.body, latest_ns);
         if is_odd || shard.is_complete && place.seq >= shard.next || place.seq > shard.next + WAITING_MOST {
             self.strange += 1;
             return Taken::Strange;
@@ -214,9 +239,7 @@ impl Merge {
             Body::Seconds(seconds) => (seconds.iter().map(|second| second.end_ns).max().unwrap_or(0), false),
             Body::Done(_) => (0, true),
         };
-        if shard.note(place.seq, end_ns, is_last).is_none() {
-            return Taken::Again;
-        }
+        shard.note(place.seq, end_ns, is_last);
         match snapshot.body {
             Body::Done(done) => shard.done = Some(*done),
             Body::Seconds(seconds) => {
@@ -273,6 +296,8 @@ impl Merge {
 
 /// The longest that a run may go on behind its end.
 const HOUR: u64 = 3_600 * crate::units::SECOND;
+/// How far the clocks of agents may be ahead.
+const AHEAD: u64 = 10 * crate::units::SECOND;
 
 /// Adds one shard's second to that of others.
 fn join(open: &mut Second, second: Second) {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -110,6 +111,11 @@ pub struct PlanMessage {
     pub rows: Vec<Vec<String>>,
     /// Where the rows are kept, if they are.
     pub rows_at: Option<Blob>,
+    /// Where the sound is kept that takes the place of what the profile has generated, if any does.
+    pub sound_at: Option<Blob>,
+    /// That sound; it travels by itself.
+    #[serde(skip)]
+    pub sound: Option<Arc<[u8]>>,
     /// What an agent's plan has to be, in short.
     pub fingerprint: String,
     /// How long an agent that reaches nobody goes on, in nanoseconds.
@@ -137,10 +143,7 @@ impl PlanMessage {
         if !INTERVALS.contains(&self.interval_ns) {
             return Err(format!("its interval is {}", Nanos(self.interval_ns)));
         }
-        match &self.rows_at {
-            Some(blob) => blob.check(),
-            None => Ok(()),
-        }
+        self.rows_at.iter().chain(&self.sound_at).try_for_each(Blob::check)
     }
 }
 
@@ -335,9 +338,10 @@ pub struct ClaimMessage {
 }
 
 impl ClaimMessage {
-    /// A name for people.
+    /// A name for people, safe to print.
     pub fn who(&self) -> String {
-        if self.agent.is_empty() { "nobody".into() } else { format!("{} on {}", self.agent, self.host) }
+        let text = |text: &str| crate::units::printable(text, 100);
+        if self.agent.is_empty() { "nobody".into() } else { format!("{} on {}", text(&self.agent), text(&self.host)) }
     }
 }
 
@@ -418,7 +422,15 @@ mod tests {
 
     #[test]
     fn what_is_not_known_or_of_another_protocol_is_refused() {
-        let state = StateMessage { protocol: PROTOCOL, controller: 7, pool: "p".into(), phase: Phase::Go, t0_ns: 5, reason: String::new(), wanted: Vec::new() };
+        let state = StateMessage {
+            protocol: PROTOCOL,
+            controller: 7,
+            pool: "p".into(),
+            phase: Phase::Go,
+            t0_ns: 5,
+            reason: String::new(),
+            wanted: Vec::new(),
+        };
         let bytes = state.encode().expect("short");
         assert_eq!(StateMessage::decode(&bytes), Ok(state.clone()));
         let text = String::from_utf8(bytes).expect("text");

@@ -1,10 +1,13 @@
 //! A plan as it travels: in one message, or with its rows of data kept beside it where they are too many for one. What comes back is
 //! checked: sizes, the hash of what was kept, and that it is the plan that was asked for.
 
+use std::sync::Arc;
+
 use super::RunId;
 use super::bus::Bus;
 use super::bus::Failed;
 use super::bus::Key;
+use super::controller::patiently;
 use super::message::BLOB_MOST;
 use super::message::Blob;
 use super::message::Message;
@@ -48,9 +51,16 @@ fn rows(plan: &PlanMessage) -> Result<Vec<u8>, String> {
 /// # Errors
 /// When it cannot be kept, or the plan is too large.
 pub(super) fn keep(bus: &dyn Bus, plan: &PlanMessage) -> Result<Vec<u8>, String> {
+    let put = |what: &str, blob: &Blob, bytes: &[u8]| {
+        blob.check()
+            .and_then(|()| patiently(|| bus.keep(blob, bytes)).map_err(|e| e.to_string()))
+            .map_err(|e| format!("{what} cannot be kept for agents: {e}"))
+    };
     if let Some(blob) = &plan.rows_at {
-        let bytes = rows(plan)?;
-        super::controller::patiently(|| bus.keep(blob, &bytes)).map_err(|e| format!("the rows of data cannot be kept for agents: {e}"))?;
+        put("the rows of data", blob, &rows(plan)?)?;
+    }
+    if let (Some(blob), Some(sound)) = (&plan.sound_at, &plan.sound) {
+        put("the sound", blob, sound)?;
     }
     bare(plan).encode().map_err(|e| format!("the plan is too large to be sent to agents: {e}"))
 }
@@ -67,14 +77,21 @@ pub fn read(bus: &dyn Bus, run: RunId) -> Result<PlanMessage, Failed> {
         return Err(Failed::Refused("the plan is of another run".into()));
     }
     plan.check().map_err(refused)?;
-    if let Some(blob) = &plan.rows_at {
-        let bytes = bus.kept(blob)?;
-        if !blob.is(&bytes) || !plan.rows.is_empty() {
-            return Err(refused("its rows of data were changed since it was made: their SHA-256 is another".into()));
-        }
+    if let Some(bytes) = kept(bus, "rows of data", plan.rows_at.as_ref())? {
         plan.rows = serde_json::from_slice(&bytes).map_err(|e| refused(format!("its rows of data: {e}")))?;
     }
+    plan.sound = kept(bus, "sound", plan.sound_at.as_ref())?.map(Arc::from);
     Ok(plan)
+}
+
+/// What a plan refers to, if it does, and only if it is what it refers to.
+fn kept(bus: &dyn Bus, what: &str, blob: Option<&Blob>) -> Result<Option<Vec<u8>>, Failed> {
+    let Some(blob) = blob else { return Ok(None) };
+    let bytes = bus.kept(blob)?;
+    if blob.is(&bytes) {
+        return Ok(Some(bytes));
+    }
+    Err(Failed::Refused(format!("the plan: its {what} was changed since it was made: the SHA-256 is another")))
 }
 
 #[cfg(test)]
@@ -104,10 +121,17 @@ mod tests {
             bus.create(&Key::Plan(run), &plan.encode().expect("short")).expect("new");
             read(&bus, run).expect_err("it is not what it should be").to_string()
         };
-        assert!(of(blob.clone(), b"[]").contains("SHA-256 is another"));
+        assert!(of(blob.clone(), b"[]").contains("the SHA-256 is another"));
         assert!(of(Blob { bytes: BLOB_MOST + 1, ..blob.clone() }, b"[]").contains("at most"));
         assert!(of(Blob { sha256: "../x".into(), ..blob }, b"[]").contains("not named by a SHA-256"));
         assert!(of(Blob::of(b"{}"), b"{}").contains("its rows of data"));
+        // Sound goes the same way.
+        let sound: Arc<[u8]> = vec![7u8; 100_000].into();
+        let loud = PlanMessage { sound_at: Some(Blob::of(&sound)), sound: Some(sound), ..plan_message(RunId::drawn(6)) };
+        let bytes = keep(&bus, &loud).expect("there is room");
+        assert!(bytes.len() < 10_000);
+        bus.create(&Key::Plan(loud.run), &bytes).expect("new");
+        assert_eq!(read(&bus, loud.run), Ok(loud));
         let huge = PlanMessage { rows: vec![vec!["x".repeat(1 << 20)]; 65], ..plan_message(run) };
         assert!(fitted(huge).expect_err("too large").contains("at most"));
         let wordy = PlanMessage { profile_text: "x".repeat(PLAN_MOST), ..plan_message(run) };

@@ -70,7 +70,7 @@ pub(super) enum Gathered {
 pub(super) fn gathered(seats: &[Seat]) -> Gathered {
     let refused = (0..).zip(seats).find(|(_, seat)| seat.standing() == Some(Standing::Refused));
     if let Some((shard, seat)) = refused {
-        let why = seat.claim.as_ref().map_or(String::new(), |(claim, _)| claim.reason.clone());
+        let why = seat.claim.as_ref().map_or(String::new(), |(claim, _)| crate::units::printable(&claim.reason, 1_000));
         return Gathered::Refused(shard, format!("{}: {why}", seat.who()));
     }
     let ready = seats.iter().filter(|seat| is_ready(seat)).count();

@@ -160,7 +160,8 @@ impl Dialer {
             let client = plan.share().nth(n);
             Reverse(Dial { at: plan.opens_at(client, Nanos(clock.joined())).0, client, dial: 0, again: false })
         };
-        let (first, again) = if plan.trace.is_some() || clock.joined() > 0 { (own, (0..own).map(dial).collect()) } else { (0, BinaryHeap::new()) };
+        let (first, again) =
+            if plan.trace.is_some() || clock.joined() > 0 { (own, (0..own).map(dial).collect()) } else { (0, BinaryHeap::new()) };
         let tasks = JoinSet::new();
         Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, is_here, own, first, again, paced: 0 }
     }

@@ -159,6 +159,15 @@ pub(crate) struct AgentArgs {
     /// Trust the certificates in this PEM file besides the roots that browsers trust.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub(crate) ca: Option<PathBuf>,
+    /// Certificate chain shown to the target (PEM).
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Reach targets through a proxy by CONNECT, as http://name:password@127.0.0.1:3128.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<crate::cli::proxy::Proxy>,
     /// Take any certificate of the target.
     #[arg(long)]
     pub(crate) insecure: bool,

@@ -10,6 +10,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::secrets::is_secret;
 use crate::fleet::PROTOCOL;
 use crate::fleet::RunId;
+use crate::fleet::message::Blob;
 use crate::fleet::message::Load;
 use crate::fleet::message::Message as _;
 use crate::fleet::message::PlanMessage;
@@ -72,6 +73,8 @@ pub(super) fn of(args: &RunArgs, plan: &Plan, run: RunId, shards: u32) -> Result
         rows: plan.rows.clone(),
         fingerprint: String::new(),
         rows_at: None,
+        sound_at: plan.sound.as_deref().map(Blob::of),
+        sound: None,
         orphan_grace_ns: args.fleet.orphan_grace.0,
         interval_ns: args.fleet.interval_of(shards).0,
         spares: args.fleet.on_loss == OnLoss::Replace || args.fleet.late == Late::Join,
@@ -80,7 +83,7 @@ pub(super) fn of(args: &RunArgs, plan: &Plan, run: RunId, shards: u32) -> Result
     let PlanMessage { rows, rows_at, .. } = published::fitted(message.clone()).map_err(long)?;
     let bare = published::bare(&PlanMessage { rows_at, ..message });
     let read = bare.encode().and_then(|bytes| PlanMessage::decode(&bytes)).map_err(Trouble::internal)?;
-    let message = PlanMessage { fingerprint: fingerprint(&read), rows, ..read };
+    let message = PlanMessage { fingerprint: fingerprint(&read), rows, sound: plan.sound.clone(), ..read };
     Ok(message)
 }
 
@@ -166,7 +169,7 @@ pub(super) fn plan(
         vars: values,
         columns: message.columns.clone(),
         rows: message.rows.clone(),
-        sound: None,
+        sound: message.sound.clone(),
         clients: load.clients,
         presence: load.presence,
         group: load.group,

@@ -111,9 +111,9 @@ pub(super) fn can_be_reached(args: &RunArgs) -> Result<(), Trouble> {
     if args.target.is_none() && !is_own(cluster) {
         return Err(Trouble::usage("agents on other machines cannot reach the reference server of this one; give --target"));
     }
-    let unknown = [("--audio", args.audio.is_some()), ("--proxy", args.proxy.is_some()), ("--cert", args.cert.is_some())];
-    match unknown.iter().find(|(_, is_given)| *is_given) {
-        Some((flag, _)) => Err(Trouble::usage(format!("{flag} does not go with --cluster yet"))),
+    let theirs = [("--proxy URL", args.proxy.is_some()), ("--cert FILE --key FILE", args.cert.is_some())];
+    match theirs.iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(Trouble::usage(format!("who connects are the agents, so give it to each of them: volley agent {flag}"))),
         None => Ok(()),
     }
 }

@@ -29,6 +29,7 @@ use crate::fleet::snapshot;
 use crate::fleet::snapshot::Done;
 use crate::swarm::Control;
 use crate::swarm::GaveUp;
+use crate::swarm::Outcome;
 use crate::swarm::Sink;
 use crate::tally::Second;
 use crate::wire::Clock;
@@ -145,8 +146,27 @@ pub(super) fn play(
         watcher(bus.clone(), claim, reason.clone(), control.clone(), over.clone()),
     );
     let (sender, watcher) = (sender.map_err(|e| e.to_string())?, watcher.map_err(|e| e.to_string())?);
-    let outcome = ready.play(clock, control, &mut sending);
-    let outcome = outcome.map_err(|e| format!("the shard could not be played on: {e}"))?;
+    let last = match ready.play(clock, control, &mut sending) {
+        Ok(outcome) => last_word(&mut sending, outcome, control, &hidden, drift(bus.as_ref(), plan, before, &reason)),
+        Err(e) => Err(format!("the shard could not be played on: {e}")),
+    };
+    // Whoever was given up has nobody to tell it to.
+    let told = last.map(|last| drop(sending.to.send((sending.place, last))));
+    drop(sending.to);
+    let _ = sender.join();
+    over.store(true, Ordering::SeqCst);
+    let _ = watcher.join();
+    told.map(|()| reason.take().unwrap_or(Ending::Played))
+}
+
+/// The last word on a shard, once what is packed is on its way.
+fn last_word(
+    sending: &mut Sending,
+    outcome: Outcome,
+    control: &Control,
+    hidden: &dyn Fn(&str) -> String,
+    drift_ns: Option<i64>,
+) -> Result<Vec<u8>, String> {
     sending.send();
     let ended_early = sending.failed.take().or_else(|| early(&outcome, control));
     let texts = outcome.fault_texts.into_iter().map(|(text, n)| (crate::units::printable(&hidden(&text), TEXT), n)).take(100);
@@ -158,21 +178,14 @@ pub(super) fn play(
         dialer_busy: outcome.dialer_busy,
         rss_peak_bytes: outcome.rss_peak_bytes,
         began_late_ns: outcome.began_ns,
-        drift_ns: drift(bus.as_ref(), plan, before, &reason),
-        ..sending.sums
+        drift_ns,
+        ..sending.sums.clone()
     };
-    // Whoever was given up has nobody to tell it to.
-    let last = snapshot::of_done(sending.place, &done)?;
-    let _ = sending.to.send((sending.place, last));
-    drop(sending.to);
-    let _ = sender.join();
-    over.store(true, Ordering::SeqCst);
-    let _ = watcher.join();
-    Ok(reason.take().unwrap_or(Ending::Played))
+    snapshot::of_done(sending.place, &done)
 }
 
 /// Why the load ended before its time.
-fn early(outcome: &crate::swarm::Outcome, control: &Control) -> Option<String> {
+fn early(outcome: &Outcome, control: &Control) -> Option<String> {
     match outcome.gave_up {
         Some(GaveUp::NoConnection) => Some("not one connection could be made".into()),
         Some(GaveUp::Failing) => Some("more than half of everything failed for 10 s".into()),
@@ -185,7 +198,7 @@ fn drift(bus: &dyn Bus, plan: &PlanMessage, before: &Estimate, reason: &Reason) 
     if reason.is_final() || !bus.is_reached() {
         return None;
     }
-    let after = estimate(bus, plan.run)?;
+    let after = estimate(bus, plan.run, 1)?;
     i64::try_from(after.ahead_ns - before.ahead_ns).ok()
 }
 

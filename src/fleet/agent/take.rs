@@ -96,7 +96,7 @@ pub(super) fn take_over(bus: &dyn Bus, about: &About, plan: &PlanMessage, wanted
         let Ok(Some(entry)) = bus.get(&key) else { continue };
         let Ok(lost) = ClaimMessage::decode(&entry.value) else { continue };
         let Some(epoch) = lost.epoch.checked_add(1).filter(|_| lost.standing == Standing::Lost) else { continue };
-        let replaces = if lost.agent.is_empty() { String::new() } else { crate::units::printable(&lost.who(), 200) };
+        let replaces = if lost.agent.is_empty() { String::new() } else { lost.who() };
         let message = ClaimMessage { epoch, replaces, ..own.clone() };
         let value = message.encode()?;
         let claimed = match bus.change(&key, &value, entry.revision) {
@@ -243,7 +243,7 @@ pub(super) fn await_start(bus: &dyn Bus, run: RunId, claim: &mut Claim, estimate
             match state.phase {
                 Phase::Gather if claim.is_fenced(bus) => return Err("the run begins without this shard".into()),
                 Phase::Gather => {}
-                Phase::Aborted | Phase::Closed => return Err(state.reason),
+                Phase::Aborted | Phase::Closed => return Err(crate::units::printable(&state.reason, 300)),
                 Phase::Armed if start.is_none() => {
                     let message = ClaimMessage { standing: Standing::Armed, ..claim.message.clone() };
                     if !claim.say(bus, message) {

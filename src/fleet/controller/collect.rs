@@ -42,6 +42,8 @@ use crate::wire::clock;
 const BATCH: usize = 256;
 /// Messages read at once: a second may need some megabytes while it waits to be merged.
 const READ: usize = 16;
+/// Messages that cannot be read which are told of; the record counts them all.
+const STRANGE_TOLD: u32 = 20;
 /// Longest wait for one.
 const WAIT: Duration = Duration::from_millis(200);
 /// Between two looks at the state of the run.
@@ -90,6 +92,7 @@ pub fn collect(
         aborted: None,
         vacancies,
         next_visit: Instant::now(),
+        told: 0,
         untold: None,
     }
     .run(control, sink, news)
@@ -156,6 +159,8 @@ pub(super) struct Collecting<'a> {
     /// Shards that may be taken, and when they are looked at again.
     pub(super) vacancies: VecDeque<Vacancy>,
     pub(super) next_visit: Instant,
+    /// Messages that were not what they should be and were told of.
+    told: u32,
     /// Since when an end could not be told to the agents.
     untold: Option<Instant>,
 }
@@ -215,6 +220,15 @@ impl Collecting<'_> {
         Ok(())
     }
 
+    /// Tells of a message that is not one, the first few times.
+    fn strange(&mut self, why: String, news: &mut dyn FnMut(News)) {
+        self.merge.unread();
+        self.told += 1;
+        if self.told <= STRANGE_TOLD {
+            news(News::Strange(why));
+        }
+    }
+
     /// Journal, merge, acknowledge, in this order.
     fn take(&mut self, parcels: &[Parcel], news: &mut dyn FnMut(News)) -> Result<(), String> {
         let (mut good, mut tickets) = (Vec::new(), Vec::new());
@@ -222,10 +236,11 @@ impl Collecting<'_> {
             tickets.push(parcel.ticket);
             match Snapshot::decode(&parcel.bytes, self.order.width) {
                 Ok(snapshot) if snapshot.place.run == self.order.run() => good.push((snapshot, &parcel.bytes)),
-                Ok(_) => news(News::Strange("a snapshot of another run came".into())),
-                Err(why) => news(News::Strange(why)),
+                Ok(_) => self.strange("a snapshot of another run came".into(), news),
+                Err(why) => self.strange(why, news),
             }
         }
+        self.merge.it_is(self.run_now());
         let kept = good.iter().filter(|(snapshot, _)| self.merge.wants(snapshot)).map(|(_, bytes)| bytes.as_slice());
         self.journal.append(kept).map_err(|e| format!("the journal cannot be written: {e}. What is not in it stays on the bus"))?;
         let now = clock::monotonic();
@@ -289,7 +304,7 @@ impl Collecting<'_> {
             return Err("another controller has taken the run over; its record is the one that counts".into());
         }
         if message.phase == Phase::Aborted && self.aborted.is_none() {
-            self.aborted = Some(message.reason.clone());
+            self.aborted = Some(crate::units::printable(&message.reason, 300));
             control.stop();
         }
         self.state = Held { message, revision: entry.revision };

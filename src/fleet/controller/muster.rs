@@ -119,7 +119,7 @@ fn look(bus: &dyn Bus, run: RunId, shard: u32, seat: &mut Seat) -> Result<(), St
     if let Some((first, _)) = &seat.claim
         && (first.nonce, first.epoch) != (claim.nonce, claim.epoch)
     {
-        return Err(format!("shard {shard} was claimed by {} and then written by {}: the run is void", first.agent, claim.agent));
+        return Err(format!("shard {shard} was claimed by {} and then written by {}: the run is void", first.who(), claim.who()));
     }
     seat.claim = Some((claim, entry.revision));
     Ok(())
@@ -218,7 +218,7 @@ fn arm(
     news: &mut dyn FnMut(News),
 ) -> Result<u64, String> {
     let taken = |seats: &[Seat]| seats.iter().filter(|seat| seat.is_taken).map(|s| s.claim.clone()).collect::<Vec<_>>();
-    let worst = taken(seats).iter().flatten().map(|(claim, _)| 2 * claim.half_rtt_ns).max().unwrap_or(0);
+    let worst = taken(seats).iter().flatten().map(|(claim, _)| claim.half_rtt_ns.saturating_mul(2)).max().unwrap_or(0);
     let lead = order.lead.max(Duration::from_nanos(worst.saturating_mul(TRIPS)).min(Duration::from_secs(60)));
     let t0_ns = clock::realtime() + lead.as_nanos() as u64;
     let armed = StateMessage { phase: Phase::Armed, t0_ns, ..state.message.clone() };

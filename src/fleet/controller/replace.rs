@@ -141,7 +141,8 @@ impl Collecting<'_> {
                 false => Visited::Claimed,
             },
             Standing::Claimed => {
-                let since = vacancy.claimed.filter(|(revision, _)| *revision == entry.revision).map_or_else(Instant::now, |(_, since)| since);
+                let since =
+                    vacancy.claimed.filter(|(revision, _)| *revision == entry.revision).map_or_else(Instant::now, |(_, since)| since);
                 vacancy.claimed = Some((entry.revision, since));
                 if since.elapsed() < READYING {
                     return Visited::Claimed;
@@ -177,12 +178,12 @@ impl Collecting<'_> {
                 _ => return false,
             },
         };
-        let (now, text) = (self.run_now(), printable(&armed));
+        let (now, text) = (self.run_now(), armed.who());
         let seat = &mut self.seats[shard];
         let after = seat.claim.take().map(|(claim, _)| claim).filter(|claim| seat.is_taken && claim.epoch > 0);
         (seat.is_taken, seat.has_joined, seat.is_vacant, seat.is_late) = (true, true, false, false);
         (seat.must_be_fenced, seat.heard_ns) = (false, clock::monotonic());
-        let place = after.as_ref().map_or(String::new(), |claim| format!(" in the place of {}", printable(claim)));
+        let place = after.as_ref().map_or(String::new(), |claim| format!(" in the place of {}", claim.who()));
         seat.former.extend(after);
         seat.claim = Some((armed, revision));
         sink.note(now, "note", &format!("shard {shard} is played by {text}{place} from here on: its clients connect, all of them anew"));
@@ -242,8 +243,4 @@ impl Collecting<'_> {
     pub(super) fn run_now(&self) -> u64 {
         clock::monotonic().saturating_sub(self.t0_own_ns)
     }
-}
-
-fn printable(claim: &ClaimMessage) -> String {
-    crate::units::printable(&claim.who(), 200)
 }

@@ -60,6 +60,8 @@ pub(crate) fn plan_message(run: RunId) -> PlanMessage {
         spares: false,
         interval_ns: crate::units::SECOND,
         rows_at: None,
+        sound_at: None,
+        sound: None,
     }
 }
 
@@ -117,7 +119,7 @@ fn phase(bus: &LocalBus, run: RunId) -> Phase {
 fn a_claim_that_another_overwrites_voids_the_run() {
     let (bus, run, result) = mustered(vec![claim(1, Standing::Claimed), claim(2, Standing::Ready)]);
     let why = result.err().expect("void");
-    assert!(why.contains("claimed by agent 1 and then written by agent 2") && why.contains("void"), "{why}");
+    assert!(why.contains("claimed by agent 1 on h and then written by agent 2 on h") && why.contains("void"), "{why}");
     assert_eq!(phase(&bus, run), Phase::Aborted);
 }
 
@@ -148,7 +150,15 @@ fn a_pool_has_one_run_at_a_time() {
     let key = Key::Open("p".into());
     bus.create(&key, first.as_str().as_bytes()).expect("new");
     for (phase, is_free) in [(Phase::Gather, false), (Phase::Go, false), (Phase::Closed, true)] {
-        let message = StateMessage { protocol: PROTOCOL, controller: 1, pool: "p".into(), phase, t0_ns: 0, reason: String::new(), wanted: Vec::new() };
+        let message = StateMessage {
+            protocol: PROTOCOL,
+            controller: 1,
+            pool: "p".into(),
+            phase,
+            t0_ns: 0,
+            reason: String::new(),
+            wanted: Vec::new(),
+        };
         let value = message.encode().expect("short");
         let state = Key::State(first);
         held = Some(match held {

@@ -176,3 +176,27 @@ fn a_new_owner_counts_from_nothing_and_cannot_say_again_what_was_said() {
     assert_eq!((shard.began_ns(), shard.cover.gaps(3 * SECOND)), (Some(2 * SECOND), vec![(SECOND, 2 * SECOND)]));
     assert_eq!(merge.closed().iter().map(|s| s.tally.counts.sent).sum::<u64>(), 2);
 }
+
+/// An agent that lies, or is wrong, fills neither memory nor the record with seconds that cannot be.
+#[test]
+fn what_cannot_be_is_not_merged() {
+    let mut merge = Merge::new(plan(), 1);
+    merge.owned(0, 1);
+    merge.it_is(2 * SECOND);
+    let of = |numbers: &[u64]| Body::Seconds(numbers.iter().map(|n| second(*n, &[5])).collect());
+    assert_eq!(merge.take(message(0, 1, 0, of(&[0]))), Taken::New);
+    for (what, body) in [
+        ("from the future", of(&[1, 20])),
+        ("told a second time", of(&[1, 0])),
+        ("out of order", of(&[2, 1])),
+        ("twice in one", of(&[1, 1])),
+        ("of no length", Body::Seconds(vec![Second { end_ns: SECOND, ..second(1, &[]) }])),
+        ("an end that was not yet", Body::Done(Box::new(Done { elapsed_ns: u64::MAX, ..Done::default() }))),
+    ] {
+        assert_eq!(merge.take(message(0, 1, 1, body)), Taken::Strange, "{what}");
+    }
+    assert_eq!(
+        (merge.take(message(0, 1, 1, of(&[1]))), merge.take(message(0, 1, 1, of(&[1]))), merge.strange()),
+        (Taken::New, Taken::Again, 6)
+    );
+}

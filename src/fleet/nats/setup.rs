@@ -152,9 +152,10 @@ impl NatsBus {
     /// When nothing is answered.
     pub fn purge(&self, run: RunId) -> Result<u64, Failed> {
         let plan = self.get(&Key::Plan(run))?.and_then(|entry| PlanMessage::decode(&entry.value).ok());
-        let kept = plan.and_then(|plan| plan.rows_at).filter(|blob| blob.check().is_ok());
+        let kept: Vec<_> =
+            plan.filter(|plan| plan.check().is_ok()).into_iter().flat_map(|plan| [plan.rows_at, plan.sound_at]).flatten().collect();
         let purge = async {
-            if let Some(kept) = &kept {
+            for kept in &kept {
                 blob::remove(self, kept).await;
             }
             let stream = self.stream.get_stream(SNAP).await.map_err(|e| self.silent(&words(&e)))?;

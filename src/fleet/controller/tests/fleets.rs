@@ -160,8 +160,16 @@ impl Stage {
         let (bus, endings): (Arc<dyn Bus>, _) = (cut.clone(), self.endings.clone());
         let mut player = Mime { plan: self.order.plan.clone(), refuses };
         let only = Some(self.order.message.run);
-        let about =
-            About { name: name.into(), host: "h".into(), version: "1".into(), cpus: 1, files: 1, pool: "p".into(), prefers: Some(prefers), only };
+        let about = About {
+            name: name.into(),
+            host: "h".into(),
+            version: "1".into(),
+            cpus: 1,
+            files: 1,
+            pool: "p".into(),
+            prefers: Some(prefers),
+            only,
+        };
         thread::spawn(move || {
             let ended = agent::serve(&bus, &about, &mut player, &Arc::new(Control::default()), &mut Vec::new());
             if let Ok(Some((_, ending))) = ended {
