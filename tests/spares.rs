@@ -156,7 +156,7 @@ fn what_is_the_agents_is_theirs_and_sound_is_the_plans() {
     let player = agent(&nats, &[]);
     let out = dir.path().join("loud");
     let mut command = volley();
-    command.args(["run", "media-stt", "--cluster", &nats.url(), "--agents", "1", "--out", text(&out), "--report", "none"]);
+    command.args(["run", "media-voice", "--cluster", &nats.url(), "--agents", "1", "--out", text(&out), "--report", "none"]);
     command.args(["--clients", "2", "--duration", "2s", "--warmup", "0", "--audio", text(&sound)]);
     let ended = Call::start(command).end();
     assert_eq!(player.end().code, Some(0), "{ended:?}");

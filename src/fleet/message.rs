@@ -116,6 +116,11 @@ pub struct PlanMessage {
     /// That sound; it travels by itself.
     #[serde(skip)]
     pub sound: Option<Arc<[u8]>>,
+    /// The trace that is played in the place of a load, if one is.
+    pub trace: Option<TraceMessage>,
+    /// That trace; it travels by itself.
+    #[serde(skip)]
+    pub tape: Option<Arc<[u8]>>,
     /// What an agent's plan has to be, in short.
     pub fingerprint: String,
     /// How long an agent that reaches nobody goes on, in nanoseconds.
@@ -143,9 +148,41 @@ impl PlanMessage {
         if !INTERVALS.contains(&self.interval_ns) {
             return Err(format!("its interval is {}", Nanos(self.interval_ns)));
         }
-        self.rows_at.iter().chain(&self.sound_at).try_for_each(Blob::check)
+        if let Some(trace) = &self.trace
+            && !((1..=CLONES_MOST).contains(&trace.clones) && trace.speed > 0.0 && trace.speed <= SPEED_MOST)
+        {
+            return Err(format!("its trace cannot be played {} times at x{}", trace.clones, trace.speed));
+        }
+        self.blobs().try_for_each(Blob::check)
     }
 }
+
+impl PlanMessage {
+    /// What is kept beside it.
+    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        self.rows_at.iter().chain(&self.sound_at).chain(self.trace.iter().map(|trace| &trace.at))
+    }
+}
+
+/// A trace and how it is played.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceMessage {
+    /// Where it is kept.
+    pub at: Blob,
+    /// Its file as typed, for people.
+    pub file: String,
+    /// How many times as fast as recorded.
+    pub speed: f64,
+    /// How often it is played at once.
+    pub clones: u64,
+    /// Variables that were given a value, which takes the place of what was recorded.
+    pub set: Vec<String>,
+}
+
+/// Most clones of a trace, and its highest speed.
+const CLONES_MOST: u64 = 1_000_000;
+const SPEED_MOST: f64 = 1e9;
 
 /// Something large that is kept beside the plan, by what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
