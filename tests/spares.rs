@@ -110,17 +110,38 @@ fn a_late_agent_takes_a_shard_that_nobody_has_where_that_is_wanted() {
     counts_add_up(&summary);
 }
 
+/// With keys that let each role do no more than it has to.
 #[test]
 fn seconds_travel_several_at_once_and_large_data_beside_the_plan() {
-    let Some(nats) = Nats::start() else { return };
     let dir = folder();
+    let keys = dir.path().join("keys");
+    let made = call(&["cluster", "keys", "--out", text(&keys)]);
+    let Some(nats) = Nats::bare(&made.out, "nats") else { return };
+    let key = |role: &str| text(&keys.join(format!("{role}.nk"))).to_owned();
+    let init = call(&["cluster", "init", "--size", "64MiB", "--cluster", &nats.url(), "--nats-nkey", &key("init")]);
+    assert_eq!(init.code, Some(0), "{init:?}");
     let (out, rows) = (dir.path().join("run"), dir.path().join("rows.ndjson"));
     // More than a message may have, a text for each client.
     let text_of = |client: u32| serde_json::json!({"message": format!("{client:06}").repeat(5_000)}).to_string();
     std::fs::write(&rows, (0..30).map(text_of).collect::<Vec<_>>().join("\n")).expect("it can be written");
-    let agents = [agent(&nats, &[]), agent(&nats, &[])];
+    let agents = [(); 2].map(|()| agent(&nats, &["--nats-nkey", &key("agent")]));
     let mut command = volley();
-    command.args(["run", "ask", "--cluster", &nats.url(), "--out", text(&out), "--report", "none", "--progress", "line", "--agents", "2"]);
+    command.args([
+        "run",
+        "ask",
+        "--nats-nkey",
+        &key("controller"),
+        "--cluster",
+        &nats.url(),
+        "--out",
+        text(&out),
+        "--report",
+        "none",
+        "--progress",
+        "line",
+        "--agents",
+        "2",
+    ]);
     command.args(["-n", "30", "--rate", "5/s", "--clients", "30", "--timeout", "30s", "--interval", "3s", "--data", text(&rows)]);
     let ended = Call::start(command).end();
     ended.ran();
@@ -161,4 +182,43 @@ fn what_is_the_agents_is_theirs_and_sound_is_the_plans() {
     let ended = Call::start(command).end();
     assert_eq!(player.end().code, Some(0), "{ended:?}");
     assert!(number(&summary(&out), "/counts/sent") > 0);
+}
+
+/// Who plays which connection of a trace changes nothing of what is said.
+#[test]
+fn a_trace_is_split_as_clients_are() {
+    let dir = folder();
+    let play = |name: &str, more: &[&str]| {
+        let out = dir.path().join(name);
+        let mut command = volley();
+        command.args([
+            "run",
+            "terra",
+            "--trace",
+            "examples/terra-day.trace.ndjson",
+            "--speed",
+            "x20000",
+            "--clones",
+            "4",
+            "--ramp",
+            "100ms",
+        ]);
+        command.args(["--out", text(&out), "--report", "none", "--progress", "none", "--timeout", "20s"]).args(more);
+        let ended = Call::start(command).end();
+        assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+        let summary = summary(&out);
+        counts_add_up(&summary);
+        let of = |pointer: &str| number(&summary, pointer);
+        [of("/counts/planned"), of("/counts/sent"), of("/counts/bytes_out"), of("/connections/opened"), of("/connections/asked")]
+    };
+    let whole = play("one", &[]);
+    assert!(whole[0] > 100, "{whole:?}");
+    assert_eq!(play("shards", &["--shards", "2"]), whole);
+    call(&["run", "terra", "--trace", "examples/terra-day.trace.ndjson", "--shards", "9"]).refuses(2, &["cannot be split into 9 shards"]);
+    let Some(nats) = Nats::start() else { return };
+    let agents = [agent(&nats, &[]), agent(&nats, &[])];
+    assert_eq!(play("agents", &["--cluster", &nats.url(), "--agents", "2"]), whole);
+    agents.into_iter().for_each(|agent| assert_eq!(agent.end().code, Some(0)));
+    let trace = ["run", "terra", "--trace", "examples/terra-day.trace.ndjson", "--cluster"];
+    call(&[&trace[..], &[&nats.url(), "--agents", "1", "--on-loss", "replace"]].concat()).refuses(2, &["cannot be joined in its middle"]);
 }

@@ -101,8 +101,8 @@ fn trace_of(args: &RunArgs, plan: &Plan) -> Result<Option<(TraceMessage, Arc<[u8
     let Some(playback) = plan.trace.as_ref().filter(|_| args.fleet.cluster.is_some()) else { return Ok(None) };
     let bytes = trace::bytes(playback, BLOB_MOST)?;
     let is_typed = |name: &str| args.set.iter().any(|(set, _)| set == name) || (name == "message" && args.message.is_some());
-    // Secrets are the agents' own, so they always have a value there.
-    let is_set = |name: &str| is_typed(name) || is_secret(&plan.profile, name) || trace::is_in_environment(plan, name);
+    // Whether a secret has a value is known where it is.
+    let is_set = |name: &str| !is_secret(&plan.profile, name) && (is_typed(name) || trace::is_in_environment(plan, name));
     let message = TraceMessage {
         at: Blob::of(&bytes),
         file: playback.file.clone(),
@@ -113,15 +113,18 @@ fn trace_of(args: &RunArgs, plan: &Plan) -> Result<Option<(TraceMessage, Arc<[u8
     Ok(Some((message, bytes.into())))
 }
 
-/// Makes the plan of a message one that plays its trace, if it has one; the trace, compiled.
+/// Makes the plan of a message one that plays its trace, if it has one; the trace, compiled. `own` are what was given a value here.
 ///
 /// # Errors
 /// When it cannot be played, or is not the one that the plan speaks of.
-pub(super) fn score(message: &PlanMessage, plan: &mut Plan) -> Result<Option<Arc<Score>>, Trouble> {
+pub(super) fn score(message: &PlanMessage, plan: &mut Plan, own: &[(String, String)]) -> Result<Option<Arc<Score>>, Trouble> {
     let (Some(trace), Some(tape)) = (&message.trace, &message.tape) else { return Ok(None) };
     let (mut reader, tape) = trace::of_bytes(tape)?;
     let file = crate::units::printable(&trace.file, 200);
-    let way = trace::Way { file: &file, speed: trace.speed, clones: trace.clones, set: &trace.set };
+    let is_own = |name: &str| own.iter().any(|(set, _)| set == name) || trace::is_in_environment(plan, name);
+    let own = plan.profile.vars.keys().filter(|name| is_secret(&plan.profile, name) && is_own(name));
+    let set: Vec<String> = own.chain(&trace.set).cloned().collect();
+    let way = trace::Way { file: &file, speed: trace.speed, clones: trace.clones, set: &set };
     let (score, playback) = trace::compile(&mut reader, &tape, &way, plan)?;
     if playback.clients() != plan.clients {
         return Err(Trouble::usage(format!("its trace has {} clients, and the plan {}", playback.clients(), plan.clients)));

@@ -122,7 +122,7 @@ impl Agent<'_> {
                 "a trace may hold any message, and its profile declares harm: {harm}. --allow-harm lifts this"
             )));
         }
-        let score = message::score(message, &mut plan)?;
+        let score = message::score(message, &mut plan, &own)?;
         let rehearsed = run::script(&plan, score.as_ref())?;
         if rehearsed.cast.group() != plan.group {
             return Err(Trouble::usage("its clients play in groups of another size than its profile says"));

@@ -83,7 +83,7 @@ pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<u8, Trouble> {
     let bus = connect(&args.at.cluster, &args.at.nats, "controller")?;
     let message = plan_of(bus.as_ref(), run)?;
     let mut plan = plan(&message)?;
-    let score = message::score(&message, &mut plan)?;
+    let score = message::score(&message, &mut plan, &[])?;
     let script = Arc::new(run::script(&plan, score.as_ref())?);
     let plan = Arc::new(plan);
     let words = ["volley", "run", "resumed", "--progress", "line", "--report", "html,png"];
