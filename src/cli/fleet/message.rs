@@ -96,8 +96,11 @@ pub(super) fn of(args: &RunArgs, plan: &Plan, run: RunId, shards: u32) -> Result
     Ok(message)
 }
 
-/// The trace of a plan that goes to agents, and its bytes.
-fn trace_of(args: &RunArgs, plan: &Plan) -> Result<Option<(TraceMessage, Arc<[u8]>)>, Trouble> {
+/// A trace and its bytes.
+type Traced = (TraceMessage, Arc<[u8]>);
+
+/// The trace of a plan that goes to agents.
+fn trace_of(args: &RunArgs, plan: &Plan) -> Result<Option<Traced>, Trouble> {
     let Some(playback) = plan.trace.as_ref().filter(|_| args.fleet.cluster.is_some()) else { return Ok(None) };
     let bytes = trace::bytes(playback, BLOB_MOST)?;
     let is_typed = |name: &str| args.set.iter().any(|(set, _)| set == name) || (name == "message" && args.message.is_some());

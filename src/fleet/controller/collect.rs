@@ -174,7 +174,7 @@ impl Collecting<'_> {
         for seat in &mut self.seats {
             seat.heard_ns = self.looked_ns;
         }
-        while !(self.merge.is_over() && !self.awaits_spares()) && !control.must_leave() && !self.is_overdue() && !self.is_given_up() {
+        while (!self.merge.is_over() || self.awaits_spares()) && !control.must_leave() && !self.is_overdue() && !self.is_given_up() {
             match self.inbox.fetch(BATCH, WAIT) {
                 Ok(parcels) => parcels.chunks(READ).try_for_each(|parcels| self.take(parcels, news))?,
                 Err(Failed::Refused(why)) => return Err(why),
