@@ -9,7 +9,6 @@ mod kit;
 mod nats;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use kit::Call;
 use kit::call;
@@ -82,8 +81,7 @@ fn a_spare_goes_on_with_the_clients_of_a_lost_agent() {
     let gap = [replaced["former"][0]["until_ns"].as_u64(), replaced["joined_ns"].as_u64()];
     assert_eq!(replaced["lost"], serde_json::json!([gap]), "what is missing lies between the two owners");
     let reasons = summary["reasons"].to_string();
-    assert!(reasons.contains("part of the fleet was lost") && reasons.contains("shard 0"), "{reasons}");
-    assert!(summary["notes"].to_string().contains("all its clients connected anew"), "{}", summary["notes"]);
+    assert!(reasons.contains("part of the fleet was lost") && reasons.contains("all its clients connected anew"), "{reasons}");
     // The other shard offered all it was to, and the spare connected the other ten clients again.
     assert_eq!(number(&summary, "/connections/opened"), 30);
     assert!(kit::read(&out, "events.ndjson").contains("its clients connect, all of them anew"));
@@ -92,13 +90,17 @@ fn a_spare_goes_on_with_the_clients_of_a_lost_agent() {
 
 #[test]
 fn a_late_agent_takes_a_shard_that_nobody_has_where_that_is_wanted() {
-    let Some(nats) = Nats::start() else { return };
+    let Some(mut nats) = Nats::start() else { return };
     let dir = folder();
     let out = dir.path().join("run");
     let first = agent(&nats, &[]);
-    let load = ["--agents", "2", "--min-agents", "1", "--gather", "2s", "--clients", "8", "--duration", "10s", "--warmup", "0"];
+    let load = ["--agents", "2", "--min-agents", "1", "--gather", "2s", "--clients", "8", "--duration", "16s", "--warmup", "0"];
     let controller = lead(&nats, &out, &[&load[..], &["--late", "join"]].concat());
     controller.has_recorded(&out, 1);
+    // A server that comes back in between has forgotten neither who is missing nor what is wanted.
+    nats.kill();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    nats.restart();
     let late = agent(&nats, &[]);
     let ended = controller.end();
     assert_eq!((ended.code, first.end().code, late.end().code), (Some(4), Some(0), Some(0)), "{ended:?}");
