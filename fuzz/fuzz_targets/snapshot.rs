@@ -13,7 +13,8 @@ use libfuzzer_sys::fuzz_target;
 use volley::fleet::RunId;
 use volley::fleet::snapshot::Body;
 use volley::fleet::snapshot::Snapshot;
-use volley::fleet::snapshot::of_second;
+use volley::fleet::snapshot::encoded;
+use volley::fleet::snapshot::of_seconds;
 use volley::tally::Width;
 
 const WIDTH: Width = Width { series: 2, out_kinds: 2, in_kinds: 2, places: 2 };
@@ -30,8 +31,9 @@ fuzz_target!(|data: &[u8]| {
     // As it comes, and with its seal.
     assert!(Snapshot::decode(body, WIDTH).is_err() || body.len() > 40);
     let Ok(snapshot) = Snapshot::decode(&bytes, WIDTH) else { return };
-    if let Body::Second(second) = &snapshot.body {
-        let again = of_second(snapshot.place, second).expect("what came in a message fits into one");
+    if let Body::Seconds(seconds) = &snapshot.body {
+        let encoded: Vec<Vec<u8>> = seconds.iter().map(encoded).collect();
+        let again = of_seconds(snapshot.place, &encoded).expect("what came in a message fits into one");
         let back = Snapshot::decode(&again, WIDTH).expect("what was written is read");
         assert_eq!(format!("{:?}", back), format!("{snapshot:?}"));
     }

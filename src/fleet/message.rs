@@ -1,8 +1,11 @@
 //! The forms of what controller and agents tell each other besides snapshots: JSON of a bounded length, with no member that
 //! is not known.
 
+mod large;
+
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -17,6 +20,10 @@ use crate::plan::WINDOW_MAX;
 use crate::units::Nanos;
 use crate::units::SECOND;
 use crate::units::mix;
+pub use large::BLOB_MOST;
+pub use large::Blob;
+pub use large::TraceMessage;
+pub use large::sha256;
 
 /// Longest plan, in bytes. NATS takes 1 MiB in a message unless it is told otherwise.
 pub const PLAN_MOST: usize = 512 << 10;
@@ -103,12 +110,55 @@ pub struct PlanMessage {
     pub headers: Vec<(String, String)>,
     /// Names of the columns of data.
     pub columns: Vec<String>,
-    /// Data, a row for each client in turn.
+    /// Data, a row for each client in turn. Where they are too many for a message, they are kept elsewhere while the plan travels.
     pub rows: Vec<Vec<String>>,
+    /// Where the rows are kept, if they are.
+    pub rows_at: Option<Blob>,
+    /// Where the sound is kept that takes the place of what the profile has generated, if any does.
+    pub sound_at: Option<Blob>,
+    /// That sound; it travels by itself.
+    #[serde(skip)]
+    pub sound: Option<Arc<[u8]>>,
+    /// The trace that is played in the place of a load, if one is.
+    pub trace: Option<TraceMessage>,
+    /// That trace; it travels by itself.
+    #[serde(skip)]
+    pub tape: Option<Arc<[u8]>>,
     /// What an agent's plan has to be, in short.
     pub fingerprint: String,
     /// How long an agent that reaches nobody goes on, in nanoseconds.
     pub orphan_grace_ns: u64,
+    /// How often an agent sends what it has measured, in nanoseconds: every second, or several seconds at once.
+    pub interval_ns: u64,
+    /// Whether shards may be taken after the start, so that who found none waits as a spare.
+    pub spares: bool,
+}
+
+/// Longest and shortest interval.
+const INTERVALS: std::ops::RangeInclusive<u64> = SECOND..=SECOND * super::snapshot::SECONDS_MOST as u64;
+
+impl PlanMessage {
+    /// Refuses what no fleet can do.
+    ///
+    /// # Errors
+    /// What it is.
+    pub fn check(&self) -> Result<(), String> {
+        if self.shards == 0 || self.shards > 65_536 {
+            return Err(format!("it has {} shards", self.shards));
+        }
+        if !INTERVALS.contains(&self.interval_ns) {
+            return Err(format!("its interval is {}", Nanos(self.interval_ns)));
+        }
+        self.trace.iter().try_for_each(TraceMessage::check)?;
+        self.blobs().try_for_each(Blob::check)
+    }
+}
+
+impl PlanMessage {
+    /// What is kept beside it.
+    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        self.rows_at.iter().chain(&self.sound_at).chain(self.trace.iter().map(|trace| &trace.at))
+    }
 }
 
 /// What is to be played, by all shards together. Times are those of the run clock.
@@ -205,6 +255,8 @@ pub struct StateMessage {
     pub t0_ns: u64,
     /// Why it ended; empty otherwise.
     pub reason: String,
+    /// Shards that have no owner and may be taken now, some of them where there are very many.
+    pub wanted: Vec<u32>,
 }
 
 /// How an agent stands with its shard.
@@ -215,7 +267,7 @@ pub enum Standing {
     Claimed,
     /// It could play now.
     Ready,
-    /// It has understood when to start.
+    /// It has understood when to start; of who takes a shard under way, the controller says so.
     Armed,
     /// It cannot play: see the reason.
     Refused,
@@ -235,6 +287,8 @@ pub struct ClaimMessage {
     pub nonce: u64,
     /// Number of the owner of this shard, from 1.
     pub epoch: u32,
+    /// Whose place it takes, by name and host; empty for who takes it first.
+    pub replaces: String,
     /// How it stands.
     pub standing: Standing,
     /// Why it cannot play; empty otherwise.
@@ -253,6 +307,14 @@ pub struct ClaimMessage {
     pub offset_ns: i64,
     /// Half of the shortest round trip to the controller: the most that the estimate of its clock is wrong by.
     pub half_rtt_ns: u64,
+}
+
+impl ClaimMessage {
+    /// A name for people, safe to print.
+    pub fn who(&self) -> String {
+        let text = |text: &str| crate::units::printable(text, 100);
+        if self.agent.is_empty() { "nobody".into() } else { format!("{} on {}", text(&self.agent), text(&self.host)) }
+    }
 }
 
 /// Something that travels as JSON.
@@ -317,36 +379,4 @@ pub fn is_token(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_ten_letters_and_differ() {
-        let ids: std::collections::BTreeSet<RunId> = (0..2_000u128).map(|n| RunId::drawn(n * 1_000_000_007)).collect();
-        assert_eq!(ids.len(), 2_000);
-        assert!(ids.iter().all(|id| RunId::parse(id.as_str()) == Ok(*id)));
-        for wrong in ["", "abc", "abcdefghi1", "ABCDEFGHIJ", "abc.efghij", "abcdefghijk", "abcdefghi\u{e9}"] {
-            assert!(RunId::parse(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_known_or_of_another_protocol_is_refused() {
-        let state = StateMessage { protocol: PROTOCOL, controller: 7, pool: "p".into(), phase: Phase::Go, t0_ns: 5, reason: String::new() };
-        let bytes = state.encode().expect("short");
-        assert_eq!(StateMessage::decode(&bytes), Ok(state.clone()));
-        let text = String::from_utf8(bytes).expect("text");
-        for (from, to, why) in [
-            ("\"protocol\":1", "\"protocol\":2,\"new\":1", "the same version"),
-            ("\"t0_ns\":5", "\"t0_ns\":5,\"x\":1", "unknown field"),
-            ("\"go\"", "\"gone\"", "unknown variant"),
-            ("\"t0_ns\":5", "\"t0_ns\":-5", "invalid value"),
-            ("{", "[", "invalid type"),
-        ] {
-            let error = StateMessage::decode(text.replacen(from, to, 1).as_bytes()).expect_err(to);
-            assert!(error.contains(why) || error.contains("expected"), "{to}: {error}");
-        }
-        let long = StateMessage { reason: "x".repeat(VALUE_MOST), ..state };
-        assert!(long.encode().is_err() && StateMessage::decode(&vec![b' '; VALUE_MOST + 1]).is_err());
-    }
-}
+mod tests;

@@ -44,6 +44,7 @@ use crate::tally::Exact;
 use crate::tally::Receiver;
 pub use fleet::AgentRecord;
 pub use fleet::FleetRecord;
+pub use fleet::FormerRecord;
 pub use generator::Generator;
 pub use generator::Pause;
 pub use read::Known;

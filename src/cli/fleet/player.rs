@@ -16,6 +16,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::data::Data;
 use crate::cli::guard;
 use crate::cli::preflight;
+use crate::cli::proxy::Proxy;
 use crate::cli::redact;
 use crate::cli::resolve;
 use crate::cli::route;
@@ -109,12 +110,20 @@ impl Agent<'_> {
         }
         let data = Data { columns: message.columns.clone(), rows: message.rows.clone() };
         let (over, subprotocol) = (plan.over.clone(), message.load.subprotocol.as_deref());
-        let typed = Typed { data: &data, sets: &own, headers: &message.headers, target: Some(&over), subprotocol, proxy: None };
+        let authorization = self.args.proxy.as_ref().and_then(Proxy::authorization);
+        let proxy = authorization.as_deref();
+        let typed = Typed { data: &data, sets: &own, headers: &message.headers, target: Some(&over), subprotocol, proxy };
         let secrets = Secrets::of(&plan, &typed)?;
         let redactor = redact::install(secrets.redactor());
         guard::judge_harm(&plan, args.allow_harm)?;
         let tls = route::protections(&args, Some(&plan.target.clone()))?;
-        let rehearsed = run::script(&plan, None)?;
+        if let (Some(harm), Some(_), false) = (&plan.profile.harm, &message.trace, self.args.allow_harm) {
+            return Err(Trouble::usage(format!(
+                "a trace may hold any message, and its profile declares harm: {harm}. --allow-harm lifts this"
+            )));
+        }
+        let score = message::score(message, &mut plan, &own)?;
+        let rehearsed = run::script(&plan, score.as_ref())?;
         if rehearsed.cast.group() != plan.group {
             return Err(Trouble::usage("its clients play in groups of another size than its profile says"));
         }
@@ -125,7 +134,7 @@ impl Agent<'_> {
             return Err(Trouble::usage("its ramp is faster than connects from here to there may be; --over-limit lifts this"));
         }
         preflight::no_round_trips(&plan, routes.target.address);
-        let script = Arc::new(run::script(&plan, None)?);
+        let script = Arc::new(run::script(&plan, score.as_ref())?);
         Ok(Ready { plan: Arc::new(plan), script, routes, redactor: Some(redactor) })
     }
 
@@ -166,8 +175,16 @@ impl Agent<'_> {
         words.extend(args.i_own.iter().map(|host| format!("--i-own={host}")));
         words.extend(args.source_addr.iter().map(|address| format!("--source-addr={address}")));
         words.extend(args.ca.iter().filter(|_| is_tls).map(|file| format!("--ca={}", file.display())));
+        let own = [("--cert", &args.cert), ("--key", &args.key)];
+        words.extend(
+            own.iter().filter(|_| is_tls).filter_map(|(flag, file)| file.as_ref().map(|file| format!("{flag}={}", file.display()))),
+        );
         match Cli::try_parse_from(words) {
-            Ok(Cli { command: Command::Run(args) }) => Ok(args),
+            // It stands in no word, for it may hold a password.
+            Ok(Cli { command: Command::Run(mut parsed) }) => {
+                parsed.proxy.clone_from(&args.proxy);
+                Ok(parsed)
+            }
             _ => Err(Trouble::internal("the flags of an agent are none of a run")),
         }
     }

@@ -35,6 +35,7 @@ use crate::fleet::message::Message as _;
 use crate::fleet::message::Phase;
 use crate::fleet::message::PlanMessage;
 use crate::fleet::message::StateMessage;
+use crate::fleet::published;
 use crate::plan::Part;
 use crate::plan::Plan;
 use crate::record::Manifest;
@@ -81,8 +82,9 @@ pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<u8, Trouble> {
         run.ok_or_else(|| Trouble::usage(format!("the record in {} is of one machine; there is nothing to resume", dir.display())))?;
     let bus = connect(&args.at.cluster, &args.at.nats, "controller")?;
     let message = plan_of(bus.as_ref(), run)?;
-    let plan = plan(&message)?;
-    let script = Arc::new(run::script(&plan, None)?);
+    let mut plan = plan(&message)?;
+    let score = message::score(&message, &mut plan, &[])?;
+    let script = Arc::new(run::script(&plan, score.as_ref())?);
     let plan = Arc::new(plan);
     let words = ["volley", "run", "resumed", "--progress", "line", "--report", "html,png"];
     let Ok(Cli { command: Command::Run(run_args) }) = <Cli as clap::Parser>::try_parse_from(words) else {
@@ -123,9 +125,7 @@ fn begun(dir: &Path) -> Result<Manifest, Trouble> {
 }
 
 fn plan_of(bus: &dyn Bus, run: RunId) -> Result<PlanMessage, Trouble> {
-    let entry = bus.get(&Key::Plan(run)).map_err(|e| Trouble::nothing(e.to_string()))?;
-    let entry = entry.ok_or_else(|| Trouble::nothing(format!("the plan of run {run} is not there any more")))?;
-    PlanMessage::decode(&entry.value).map_err(Trouble::usage)
+    published::read(bus, run).map_err(|e| Trouble::nothing(format!("run {run}: {e}")))
 }
 
 fn plan(message: &PlanMessage) -> Result<Plan, Trouble> {

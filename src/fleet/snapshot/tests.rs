@@ -21,6 +21,7 @@ fn second(values: &[(usize, u64)], n: u64) -> Second {
     }
     let counts = &mut tally.counts;
     (counts.planned, counts.sent, counts.answered, counts.unstamped) = (n, n / 2, n / 3, n / 7);
+    (counts.waited, counts.unasked) = (n / 8, n / 9);
     counts.faults[4] = n / 5;
     counts.outcomes[11] = n;
     counts.messages_in[3] = n;
@@ -60,9 +61,9 @@ proptest! {
         let bytes = of_second(place(), &second).expect("short");
         let back = Snapshot::decode(&bytes, WIDTH).expect("good");
         prop_assert_eq!(back.place, place());
-        let Body::Second(back) = back.body else { panic!("a second") };
-        prop_assert_eq!(told(&back), told(&second));
-        prop_assert_eq!(of_second(place(), &back).expect("short"), bytes);
+        let Body::Seconds(back) = back.body else { panic!("a second") };
+        prop_assert_eq!(back.iter().map(told).collect::<Vec<_>>(), vec![told(&second)]);
+        prop_assert_eq!(of_second(place(), &back[0]).expect("short"), bytes);
     }
 
     #[test]
@@ -91,6 +92,16 @@ proptest! {
     fn bodies_of_any_bytes_are_refused(body in prop::collection::vec(any::<u8>(), 0..500), kind in 0u8..4) {
         let _ = Snapshot::decode(&sealed(place(), kind, &body).expect("short"), WIDTH);
     }
+}
+
+#[test]
+fn several_seconds_come_back_in_their_order() {
+    let seconds: Vec<Second> = (0..SECONDS_MOST as u64).map(|n| second(&[(n as usize, n * 1_000)], n)).collect();
+    let bytes = of_seconds(place(), &seconds.iter().map(encoded).collect::<Vec<_>>()).expect("short");
+    let Body::Seconds(back) = Snapshot::decode(&bytes, WIDTH).expect("good").body else { panic!("seconds") };
+    assert_eq!(back.iter().map(told).collect::<Vec<_>>(), seconds.iter().map(told).collect::<Vec<_>>());
+    let large = vec![0; INFLATED_MOST as usize];
+    assert!(of_seconds(place(), &[large]).expect_err("too large").contains("before they are deflated"));
 }
 
 #[test]
@@ -123,6 +134,8 @@ fn what_is_wrong_is_named() {
         (with(30, good[30] ^ 1), "checksum"),
         (vec![0; MOST + 1], "at most"),
         (bomb, "inflates to more"),
+        (sealed(place(), 0, &[0]).expect("short"), "no second"),
+        (of_seconds(place(), &vec![encoded(&second(&[], 1)); SECONDS_MOST + 1]).expect("short"), "seconds: 11, at most 10"),
         (sealed(place(), 9, b"").expect("short"), "kind 9"),
         (sealed(place(), 1, b"{\"seconds\":-1}").expect("short"), "last word"),
     ] {
