@@ -106,7 +106,7 @@ mod tests {
         assert_eq!((play.close_code(5), play.close_code(4)), (Some(1001), Some(1000)));
         // An instant that no clock comes to stays behind everything.
         let far = Playback { length: Nanos(u64::MAX), ..play };
-        assert!(far.duration(ramp) > Nanos::from_secs(500 * 365 * 86_400));
-        assert!(far.due(5, u64::MAX, from, ramp) > 500 * 365 * 86_400_000 * MILLI);
+        assert!(far.duration(ramp) > Nanos::from_secs(50 * 365 * 86_400));
+        assert!(far.due(5, u64::MAX, from, ramp) > 50 * 365 * 86_400_000 * MILLI);
     }
 }

@@ -91,7 +91,12 @@ mod tests {
             ("Set-Cookie", "s=0123Abcdef; Path=/; HttpOnly", "0123Abcdef HttpOnly", "<secret:s:1> HttpOnly"),
             ("Sec-WebSocket-Protocol", "chat, bearer.7Qx9Zt2LmW8c4n4ry", "chat 7Qx9Zt2LmW8c4n4ry", "chat <secret:subprotocol:1>"),
             ("Sec-WebSocket-Protocol", "graphql-transport-ws, v12.stomp", "v12.stomp", "v12.stomp"),
-            ("Sec-WebSocket-Protocol", "base64url.bearer.authorization.k8s.io.azhzVG9rLWVuOTk", "k8sTok-en99", "<secret:subprotocol:2>"),
+            (
+                "Sec-WebSocket-Protocol",
+                "base64url.bearer.authorization.k8s.io.azhzVG9rLWVuOTktQWIzZEVmNw",
+                "k8sTok-en99-Ab3dEf7",
+                "<secret:subprotocol:2>",
+            ),
             ("Cookie", "sid=s%3AAbc123Def%2Fx", "s:Abc123Def/x s%3AAbc123Def%2Fx", "<secret:sid:1> <secret:sid:1>"),
             ("X-Api-Key", "k-123456", "k-123456", "<secret:x_api_key:1>"),
             ("X-Auth", "Token k-123456", "k-123456 Token k-123456", "<secret:x_auth:2> <secret:x_auth:1>"),

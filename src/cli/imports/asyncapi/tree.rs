@@ -278,7 +278,10 @@ mod tests {
             (format!("{}x{}", "- ".repeat(150), ""), "nested more than"),
             (format!("a0: &a0 x\n{bomb}"), "more than 200000 values"),
             (format!("a: &x \"{}\"\nb: [{}]", "z".repeat(1 << 20), "*x, ".repeat(20)), "more than 200000 values"),
-            (format!("{}\"{}\"", (0..20).map(|n| format!("&x{n} [")).collect::<String>(), "z".repeat(1 << 20)), "more than 200000 values"),
+            (
+                format!("{}\"{}\"{}", (0..20).map(|n| format!("&x{n} [")).collect::<String>(), "z".repeat(1 << 20), "]".repeat(20)),
+                "more than 200000 values",
+            ),
             ("a: &x [*x]".into(), "inside what it names"),
             ("? [a]\n: b".into(), "where a name should"),
             ("\u{0}\u{1}PK".into(), "neither YAML nor JSON"),
