@@ -2,12 +2,13 @@
 //! what comes back until every shard has said its last word or is given up.
 //!
 //! ```text
-//! muster    plan, state gather -> all ready -> state armed, T0 -> all armed -> state go
+//! muster    room? plan, state gather -> all ready -> state armed, T0 -> all armed -> state go
 //! collect   fetch -> journal -> merge -> acknowledge -> seconds to the sink    until all is over -> state closed
 //! ```
 
 mod collect;
 mod muster;
+mod room;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +69,8 @@ pub struct Order {
     pub on_loss: OnLoss,
     /// After how much silence a shard is given up.
     pub lost_after: Duration,
+    /// Whether it begins although the results may find no room.
+    pub ignores_room: bool,
     /// Whether all shards are of this process, so that each tells of its processor time and memory.
     pub is_one_process: bool,
 }
@@ -86,6 +89,7 @@ impl Order {
             lead: Duration::from_secs(5),
             on_loss: OnLoss::Degrade,
             lost_after: roster::LOST,
+            ignores_room: false,
             is_one_process: false,
         }
     }

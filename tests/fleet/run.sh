@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs with many machines, as processes on this one: controllers, agents and NATS servers that are killed, stopped and started
-# again; then the Kubernetes Job against the schemas of two versions. `prepare` alone installs nats-server by apt-get when it is
+# again; then the Kubernetes Job against the schemas of two versions, and a run over network namespaces as hosts. `prepare` alone installs nats-server by apt-get when it is
 # absent and stops the service that the package starts; `manifests` alone looks at the Job. Needs python3 and a package index.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -38,6 +38,7 @@ all)
     prepare
     VOLLEY_NATS_NEEDED=1 cargo test --quiet --test fleet -- --test-threads 2
     manifests
+    tests/fleet/hosts.sh
     ;;
 *)
     echo "prepare, manifests, or nothing for all" >&2

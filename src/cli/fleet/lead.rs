@@ -58,6 +58,7 @@ pub(in crate::cli) struct Lead {
     least: u32,
     on_loss: OnLoss,
     lost_after: Nanos,
+    ignores_room: bool,
     is_quiet: bool,
 }
 
@@ -97,6 +98,7 @@ impl Lead {
             least: fleet.min_agents.unwrap_or(shards),
             on_loss: fleet.on_loss,
             lost_after: fleet.lost_after,
+            ignores_room: fleet.ignore_room,
             is_quiet: args.progress == Progress::None,
         })
     }
@@ -115,6 +117,7 @@ impl Lead {
         order.gather = self.gather.to_std();
         order.least = self.least;
         order.lost_after = self.lost_after.to_std();
+        order.ignores_room = self.ignores_room;
         order.on_loss = match self.on_loss {
             OnLoss::Degrade => controller::OnLoss::Degrade,
             OnLoss::Abort => controller::OnLoss::Abort,

@@ -13,6 +13,7 @@ use super::advance;
 use super::create;
 use super::patiently;
 use super::put;
+use super::room;
 use crate::fleet::PROTOCOL;
 use crate::fleet::RunId;
 use crate::fleet::bus::Bus;
@@ -40,6 +41,7 @@ const TRIPS: u64 = 50;
 pub fn muster(bus: &dyn Bus, order: &Order, control: &Control, news: &mut dyn FnMut(News)) -> Result<Started, String> {
     let run = order.run();
     is_free(bus, &order.pool)?;
+    room::check(bus, order)?;
     let time = patiently(|| bus.keep_time(run)).map_err(|e| e.to_string())?;
     let inbox = patiently(|| bus.inbox(run)).map_err(|e| e.to_string())?;
     let plan = order.message.encode().map_err(|e| format!("the plan is too large to be sent to agents: {e}"))?;
