@@ -267,7 +267,7 @@ fn width() -> Fallible<Width> {
     use volley::dialogue::Bounds;
     use volley::dialogue::Script;
     use volley::dialogue::Values;
-    let profile = volley::profile::shipped::get("echo").ok_or("it ships")?;
+    let profile = volley::profile::shipped::get("echo")?;
     let vars = volley::profile::vars::resolve(&profile, None, &[], |_| None).map_err(|problems| problems.join("; "))?;
     let bounds = Bounds { measure_from: 0, measure_until: SECOND, timeout: SECOND, window: 1, seed: 1, unix_ms: 0 };
     let values = Values { vars, ..Values::default() };
@@ -374,6 +374,8 @@ struct Seen {
     server_cores: f64,
     backlog: u64,
     behind_ns: u64,
+    /// Peaks of controller and server, in bytes.
+    memory: (u64, u64),
 }
 
 /// The start of the run that records into `out`, in nanoseconds since 1970.
@@ -419,7 +421,8 @@ fn watch(t0_ns: u64, out: &Path, controller: &mut Process, server: &Process, mon
             seen.cores = (controller.cpu_ns()? - ours) as f64 / (passed - began) as f64;
             seen.server_cores = (server.cpu_ns()? - theirs) as f64 / (passed - began) as f64;
         }
-        // Its memory is read while it is there.
+        // They are read while the processes are there.
+        seen.memory = (seen.memory.0.max(controller.peak()), server.peak());
         if passed >= until && out.join("summary.json").exists() || controller.0.try_wait()?.is_some() {
             return Ok(seen);
         }
@@ -445,27 +448,26 @@ fn bench(options: &Options) -> Fallible<()> {
     let mut controller = controller(&url, &out, options)?;
     let t0_ns = start_of(&bus, &out, &mut controller)?;
     let seen = watch(t0_ns, &out, &mut controller, &server, monitor, options)?;
-    let memory = (controller.peak(), server.peak());
     controller.0.wait()?;
     for agent in &mut agents {
         if !agent.0.wait()?.success() {
             return Err("agents did not play to the end".into());
         }
     }
-    print(options, &seen, memory, &out)
+    print(options, &seen, &out)
 }
 
 /// Prints the table.
-fn print(options: &Options, seen: &Seen, (controller, server): (u64, u64), out: &Path) -> Fallible<()> {
+fn print(options: &Options, seen: &Seen, out: &Path) -> Fallible<()> {
     let summary: Value = serde_json::from_slice(&fs::read(out.join("summary.json"))?)?;
     let expected = u64::from(options.agents) * options.seconds * options.samples;
     let answered = summary["counts"]["answered"].as_u64().unwrap_or(0);
     let agents = summary["fleet"]["agents"].as_array().cloned().unwrap_or_default();
     let whole = agents.iter().filter(|agent| agent["state"] == "done" && agent["adds_up"] == true).count();
     let late = agents.iter().filter_map(|agent| agent["began_late_ns"].as_u64()).max().unwrap_or(0);
+    let (controller, server) = seen.memory;
     let bytes = fs::metadata(out.join("fleet.journal"))?.len();
-    let messages = u64::from(options.agents) * (options.seconds + BEFORE + 1);
-    println!("{} agents x {} s, {} answers each a second, {} a message", options.agents, options.seconds, options.samples, bytes / messages);
+    println!("{} agents x {} s, {} answers each a second, {} bytes a message", options.agents, options.seconds, options.samples, bytes / (u64::from(options.agents) * options.seconds));
     println!("controller       {:.2} cores (goal 0.5), {} MiB", seen.cores, controller >> 20);
     println!("nats-server      {:.2} cores, {} MiB", seen.server_cores, server >> 20);
     println!("loss             {} of {expected} answers (goal 0); {whole} of {} agents whole", expected - answered.min(expected), agents.len());

@@ -30,9 +30,10 @@ fuzz_target!(|data: &[u8]| {
     // As it comes, and with its seal.
     assert!(Snapshot::decode(body, WIDTH).is_err() || body.len() > 40);
     let Ok(snapshot) = Snapshot::decode(&bytes, WIDTH) else { return };
-    if let Body::Second(second) = &snapshot.body {
-        let again = of_second(snapshot.place, second).expect("what came in a message fits into one");
+    let before = format!("{snapshot:?}");
+    if let Body::Second(sent) = snapshot.body {
+        let again = of_second(snapshot.place, &sent.whole()).expect("what came in a message fits into one");
         let back = Snapshot::decode(&again, WIDTH).expect("what was written is read");
-        assert_eq!(format!("{:?}", back), format!("{snapshot:?}"));
+        assert_eq!(format!("{back:?}"), before);
     }
 });

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use super::cover::Cover;
 use super::snapshot::Body;
 use super::snapshot::Done;
+use super::snapshot::Sent;
 use super::snapshot::Snapshot;
 use crate::plan::Plan;
 use crate::tally::Second;
@@ -165,13 +166,16 @@ impl Merge {
             return Taken::Fenced;
         }
         // A second of a whole hour, or one from the time before the last, is no second.
-        let is_odd = matches!(&snapshot.body, Body::Second(s) if s.end_ns <= s.start_ns || s.end_ns > self.plan.latest_end().0 + HOUR);
+        let is_odd = match &snapshot.body {
+            Body::Second(sent) => sent.bare().end_ns <= sent.bare().start_ns || sent.bare().end_ns > self.plan.latest_end().0 + HOUR,
+            Body::Done(_) => false,
+        };
         if is_odd || shard.is_complete && place.seq >= shard.next || place.seq > shard.next + WAITING_MOST {
             self.strange += 1;
             return Taken::Strange;
         }
         let (end_ns, is_last) = match &snapshot.body {
-            Body::Second(second) => (second.end_ns, false),
+            Body::Second(sent) => (sent.bare().end_ns, false),
             Body::Done(_) => (0, true),
         };
         if shard.note(place.seq, end_ns, is_last).is_none() {
@@ -179,22 +183,23 @@ impl Merge {
         }
         match snapshot.body {
             Body::Done(done) => shard.done = Some(*done),
-            Body::Second(second) => {
+            Body::Second(sent) => {
+                let second = sent.bare();
                 shard.cover.add(second.start_ns, second.end_ns);
                 let counts = &second.tally.counts;
                 let sums = [1, counts.planned, counts.sent, counts.answered];
                 shard.sums.iter_mut().zip(sums).for_each(|(sum, n)| *sum += n);
-                self.add(*second);
+                self.add(*sent);
             }
         }
         Taken::New
     }
 
-    fn add(&mut self, second: Second) {
-        let boundary = self.boundary(second.end_ns).max(self.plan.boundary_after(Nanos(self.start_ns)).0);
+    fn add(&mut self, sent: Sent) {
+        let boundary = self.boundary(sent.bare().end_ns).max(self.plan.boundary_after(Nanos(self.start_ns)).0);
         match self.open.get_mut(&boundary) {
-            None => drop(self.open.insert(boundary, second)),
-            Some(open) => join(open, second),
+            None => drop(self.open.insert(boundary, sent.whole())),
+            Some(open) => join(open, &sent),
         }
     }
 
@@ -238,15 +243,16 @@ impl Merge {
 const HOUR: u64 = 3_600 * crate::units::SECOND;
 
 /// Adds one shard's second to that of others.
-fn join(open: &mut Second, second: Second) {
+fn join(open: &mut Second, sent: &Sent) {
+    let second = sent.bare();
+    sent.join(&mut open.tally);
     open.end_ns = open.end_ns.max(second.end_ns);
-    open.tally.merge(&second.tally);
     open.connections.merge(&second.connections);
     open.lane_busy = open.lane_busy.max(second.lane_busy);
     open.cpu_ns = open.cpu_ns.saturating_add(second.cpu_ns);
     open.rss_bytes = open.rss_bytes.saturating_add(second.rss_bytes);
     open.longest_gap_ns = open.longest_gap_ns.max(second.longest_gap_ns);
-    open.pauses.extend(second.pauses);
+    open.pauses.extend(&second.pauses);
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use super::bus::Place;
 use super::bytes::In;
 use super::bytes::Out;
 use super::second;
+pub use super::second::Sent;
 use crate::tally::Second;
 use crate::tally::Width;
 
@@ -52,7 +53,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub enum Body {
     /// A second has closed.
-    Second(Box<Second>),
+    Second(Box<Sent>),
     /// There is no more to come.
     Done(Box<Done>),
 }

@@ -56,7 +56,7 @@ fn messages(shards: &[Vec<Vec<u64>>]) -> Vec<(u32, u64, Option<Vec<u64>>)> {
 
 fn sent((shard, seq, values): &(u32, u64, Option<Vec<u64>>), shards: &[Vec<Vec<u64>>]) -> Snapshot {
     let body = match values {
-        Some(values) => Body::Second(Box::new(second(*seq, values))),
+        Some(values) => Body::Second(Box::new(second(*seq, values).into())),
         None => {
             let own = &shards[*shard as usize];
             let n = own.iter().map(Vec::len).sum::<usize>() as u64;
@@ -112,7 +112,7 @@ proptest! {
 fn a_silent_shard_holds_back_until_it_is_given_up_and_is_not_merged_afterwards() {
     let mut merge = Merge::new(plan(), 2);
     (0..2).for_each(|shard| merge.owned(shard, 1));
-    let of = |n: u64| Body::Second(Box::new(second(n, &[5_000])));
+    let of = |n: u64| Body::Second(Box::new(second(n, &[5_000]).into()));
     (0..3).for_each(|n| assert_eq!(merge.take(message(0, 1, n, of(n))), Taken::New));
     assert_eq!(merge.take(message(1, 1, 0, of(0))), Taken::New);
     assert_eq!(merge.closed().len(), 1);
@@ -131,7 +131,7 @@ fn a_silent_shard_holds_back_until_it_is_given_up_and_is_not_merged_afterwards()
 fn a_gap_holds_back_what_comes_behind_it() {
     let mut merge = Merge::new(plan(), 1);
     merge.owned(0, 1);
-    let of = |n: u64| Body::Second(Box::new(second(n, &[])));
+    let of = |n: u64| Body::Second(Box::new(second(n, &[]).into()));
     merge.take(message(0, 1, 1, of(1)));
     assert!(merge.closed().is_empty());
     merge.take(message(0, 1, 0, of(0)));
