@@ -3,10 +3,10 @@
 //! The controller is `volley run --cluster`, the program itself; the server is a real nats-server. Agents are simulated, a thread
 //! each in a few processes: they claim, arm and start by the code of real ones, over a connection of their own, and send each
 //! second by that code, jitter included; but nobody plays. Their seconds are drawn beforehand: lognormal round trips (median
-//! 20 ms), so many that a message has about 10 KB. What is known beforehand is held against the record: every count, every value.
+//! 20 ms), so many that a second has about 10 KB. What is known beforehand is held against the record: every count, every value.
 //!
 //! ```text
-//! nats-server <-- AGENTS connections, a message a second each -- this program as `agents`, in 4 processes
+//! nats-server <-- AGENTS connections, a message each interval -- this program as `agents`, in 4 processes
 //!      |
 //!      +--> volley run: fetch, journal, fsync, merge, acknowledge, record
 //! ```
@@ -19,7 +19,7 @@
 //! | behind | from the end of a second to its line in the record, most | - |
 //! | memory | peak of nats-server and controller | - |
 //!
-//! `cargo bench --bench fleet -- [--agents N] [--seconds N] [--samples N]`. Needs nats-server. As root the controller goes before
+//! `cargo bench --bench fleet -- [--agents N] [--seconds N] [--samples N] [--interval SECONDS]`. Needs nats-server. As root the controller goes before
 //! all other work of the machine (`chrt -f 20`), so that what else runs does not count as its time.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
 
@@ -99,12 +99,13 @@ struct Options {
     agents: u32,
     seconds: u64,
     samples: u64,
+    interval: u64,
 }
 
 impl Options {
     /// `None` when this is not a benchmark run: `cargo test --benches` starts the program too, without `--bench`.
     fn from_args(args: &[String]) -> Fallible<Option<Options>> {
-        let mut options = Options { agents: 1_000, seconds: 60, samples: 60_000 };
+        let mut options = Options { agents: 1_000, seconds: 60, samples: 60_000, interval: 1 };
         let mut args = args.iter();
         let mut is_asked = false;
         while let Some(arg) = args.next() {
@@ -115,7 +116,12 @@ impl Options {
                 "--agents" => options.agents = number()? as u32,
                 "--seconds" => options.seconds = number()?,
                 "--samples" => options.samples = number()?,
-                other => return Err(format!("{other} is not known; there are --agents N, --seconds N and --samples N").into()),
+                "--interval" => options.interval = number()?,
+                other => {
+                    return Err(
+                        format!("{other} is not known; there are --agents N, --seconds N, --samples N and --interval SECONDS").into()
+                    );
+                }
             }
         }
         Ok(is_asked.then_some(options))
@@ -359,7 +365,16 @@ fn controller(url: &str, out: &Path, options: &Options) -> io::Result<Process> {
     command
         .args(["run", "echo", "--target", "ws://127.0.0.1:9/", "--cluster", url, "--report", "none", "--progress", "none"])
         .args(["--agents", &options.agents.to_string(), "--clients", &clients.to_string(), "--rate", "1/s"])
-        .args(["--ramp", "1s", "--warmup", "1s", "--duration", &format!("{}s", options.seconds)])
+        .args([
+            "--ramp",
+            "1s",
+            "--warmup",
+            "1s",
+            "--duration",
+            &format!("{}s", options.seconds),
+            "--interval",
+            &format!("{}s", options.interval),
+        ])
         .arg("--out")
         .arg(out)
         .stdout(Stdio::null())
@@ -467,10 +482,20 @@ fn print(options: &Options, seen: &Seen, out: &Path) -> Fallible<()> {
     let late = agents.iter().filter_map(|agent| agent["began_late_ns"].as_u64()).max().unwrap_or(0);
     let (controller, server) = seen.memory;
     let bytes = fs::metadata(out.join("fleet.journal"))?.len();
-    println!("{} agents x {} s, {} answers each a second, {} bytes a message", options.agents, options.seconds, options.samples, bytes / (u64::from(options.agents) * options.seconds));
+    println!(
+        "{} agents x {} s, {} answers each a second, {} bytes an agent and second",
+        options.agents,
+        options.seconds,
+        options.samples,
+        bytes / (u64::from(options.agents) * options.seconds)
+    );
     println!("controller       {:.2} cores (goal 0.5), {} MiB", seen.cores, controller >> 20);
     println!("nats-server      {:.2} cores, {} MiB", seen.server_cores, server >> 20);
-    println!("loss             {} of {expected} answers (goal 0); {whole} of {} agents whole", expected - answered.min(expected), agents.len());
+    println!(
+        "loss             {} of {expected} answers (goal 0); {whole} of {} agents whole",
+        expected - answered.min(expected),
+        agents.len()
+    );
     println!("backlog          {} messages at most", seen.backlog);
     println!("behind           {:.2} s at most, of which up to 0.5 s are the agents' jitter", seen.behind_ns as f64 / 1e9);
     println!("journal          {} MB; began late by {late} ns at most", bytes / 1_000_000);

@@ -199,7 +199,8 @@ const SHARDS: u32 = 200;
 #[expect(clippy::print_stdout, reason = "who started it reads it")]
 fn one_of_many_that_claim() {
     let env = |name: &str| std::env::var(name).expect("it was started by the other test");
-    let way = volley::fleet::nats::Way { url: env("CLAIM_URL"), name: "claims".into(), inbox: "_INBOX_CLAIMS".into(), ..Default::default() };
+    let way =
+        volley::fleet::nats::Way { url: env("CLAIM_URL"), name: "claims".into(), inbox: "_INBOX_CLAIMS".into(), ..Default::default() };
     let bus = volley::fleet::nats::NatsBus::connect(&way).expect("it listens");
     let run = RunId::parse(&env("CLAIM_RUN")).expect("an id");
     // Ready; then all at one instant.
@@ -318,7 +319,10 @@ fn a_run_that_does_not_fit_is_refused() {
         call(&[&["run", "echo", "--cluster", &url], &load[..], more].concat())
     };
     let ended = run(&[]);
-    ended.refuses(3, &["10 agents are expected to send", "room for 1.0 MiB", "volley cluster purge", "volley cluster init --size", "--ignore-room"]);
+    ended.refuses(
+        3,
+        &["10 agents are expected to send", "room for 1.0 MiB", "volley cluster purge", "volley cluster init --size", "--ignore-room"],
+    );
     assert!(!out.exists(), "nothing was recorded");
     run(&["--ignore-room"]).refuses(3, &["0 of 10 agents were ready"]);
     // As the message says.

@@ -13,7 +13,8 @@ use libfuzzer_sys::fuzz_target;
 use volley::fleet::RunId;
 use volley::fleet::snapshot::Body;
 use volley::fleet::snapshot::Snapshot;
-use volley::fleet::snapshot::of_second;
+use volley::fleet::snapshot::encoded;
+use volley::fleet::snapshot::of_seconds;
 use volley::tally::Width;
 
 const WIDTH: Width = Width { series: 2, out_kinds: 2, in_kinds: 2 };
@@ -31,8 +32,9 @@ fuzz_target!(|data: &[u8]| {
     assert!(Snapshot::decode(body, WIDTH).is_err() || body.len() > 40);
     let Ok(snapshot) = Snapshot::decode(&bytes, WIDTH) else { return };
     let before = format!("{snapshot:?}");
-    if let Body::Second(sent) = snapshot.body {
-        let again = of_second(snapshot.place, &sent.whole()).expect("what came in a message fits into one");
+    if let Body::Seconds(seconds) = snapshot.body {
+        let encoded: Vec<Vec<u8>> = seconds.into_iter().map(|sent| encoded(&sent.whole())).collect();
+        let again = of_seconds(snapshot.place, &encoded).expect("what came in a message fits into one");
         let back = Snapshot::decode(&again, WIDTH).expect("what was written is read");
         assert_eq!(format!("{back:?}"), before);
     }

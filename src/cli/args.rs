@@ -151,6 +151,8 @@ Examples:
       counters and histograms for Prometheus at http://127.0.0.1:9464/metrics
   volley run echo --cluster nats://127.0.0.1:4222 --agents 2
       played by two `volley agent` together, merged to one record
+  volley run echo --cluster nats://127.0.0.1:4222 --agents 4 --on-loss replace
+      a fifth `volley agent` takes the place of one that dies, from where the timetable is then
 
 Phases: connections are begun over --ramp (plus one second for the last of them), then --warmup,
 then --duration is measured, then answers are awaited for at most --timeout.")]
@@ -343,6 +345,7 @@ pub(super) use fleet::AtArgs;
 #[cfg(feature = "cluster")]
 pub(super) use fleet::ClusterCommand;
 pub(super) use fleet::FleetArgs;
+pub(super) use fleet::Late;
 pub(super) use fleet::NatsArgs;
 pub(super) use fleet::OnLoss;
 pub(super) use fleet::ResumeArgs;

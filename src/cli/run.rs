@@ -292,6 +292,10 @@ impl Sink for Recorder<'_> {
         }
         self.show.second(second, &row);
     }
+
+    fn note(&mut self, t_ns: u64, kind: &str, text: &str) {
+        Recorder::note(self, t_ns, kind, text);
+    }
 }
 
 /// The profile compiled for this plan.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::RunId;
 use super::bus::Bus;
+use super::bus::Failed;
 use super::bus::Key;
 use super::message::Message;
 use super::message::Phase;
@@ -21,6 +22,7 @@ use super::message::PlanMessage;
 use super::message::StateMessage;
 use super::probe::Estimate;
 use super::probe::Probe;
+use super::published;
 use crate::swarm::Control;
 use crate::swarm::Outcome;
 use crate::swarm::Sink;
@@ -97,6 +99,7 @@ pub enum Ending {
 }
 
 /// Waits for a run of the pool that has not `been` played, and plays in it. `None` when asked to stop before there was one.
+/// Who finds no shard in a run where some may be lost waits as a spare until that run is over.
 ///
 /// # Errors
 /// When the bus refuses what an agent needs.
@@ -107,32 +110,67 @@ pub fn serve(
     control: &Arc<Control>,
     been: &mut Vec<RunId>,
 ) -> Result<Option<(RunId, Ending)>, String> {
-    loop {
-        if control.is_stopping() {
-            return Ok(None);
+    let mut spare = None;
+    while !control.is_stopping() {
+        let open = open(bus.as_ref(), about)?.filter(|(run, _)| !been.contains(run));
+        if let Some(run) = spare.filter(|run| over(bus.as_ref(), *run, open.as_ref())) {
+            been.push(run);
+            return Ok(Some((run, Ending::Full)));
         }
-        match open(bus.as_ref(), about)? {
-            Some(run) if !been.contains(&run) => {
-                been.push(run);
-                return join(bus, about, player, control, run).map(|ending| Some((run, ending)));
-            }
-            _ => sleep(LOOK),
+        let joinable = open.filter(|(run, state)| match state.phase {
+            Phase::Gather => spare != Some(*run),
+            Phase::Go => !state.wanted.is_empty(),
+            _ => false,
+        });
+        match joinable {
+            Some((run, state)) => match join(bus, about, player, control, run, &state)? {
+                Part::Spare => spare = Some(run),
+                Part::Unknown => sleep(LOOK),
+                Part::Ended(ending) => {
+                    been.push(run);
+                    return Ok(Some((run, ending)));
+                }
+            },
+            None => sleep(LOOK),
+        }
+        if spare.is_some() {
+            sleep(LOOK);
         }
     }
+    Ok(None)
 }
 
-/// The run of the pool that gathers now.
-fn open(bus: &dyn Bus, about: &About) -> Result<Option<RunId>, String> {
+/// What an agent had in a run.
+enum Part {
+    /// No shard, but one of them may come free.
+    Spare,
+    /// None yet, since its plan could not be read just now.
+    Unknown,
+    /// A part that ended.
+    Ended(Ending),
+}
+
+/// The newest run of the pool, and how it stands.
+fn open(bus: &dyn Bus, about: &About) -> Result<Option<(RunId, StateMessage)>, String> {
     let found = match about.only {
         Some(run) => Some(run),
         None => match bus.get(&Key::Open(about.pool.clone())) {
             Ok(entry) => entry.and_then(|entry| RunId::parse(std::str::from_utf8(&entry.value).ok()?).ok()),
-            Err(super::Failed::Refused(why)) => return Err(why),
+            Err(Failed::Refused(why)) => return Err(why),
             Err(_) => None,
         },
     };
     let Some(run) = found else { return Ok(None) };
-    Ok(state(bus, run).filter(|state| state.phase == Phase::Gather).map(|_| run))
+    Ok(state(bus, run).map(|state| (run, state)))
+}
+
+/// Whether the run for which an agent is a spare needs none any more: it is over, or the pool has another. Who reaches nobody knows
+/// nothing of that.
+fn over(bus: &dyn Bus, run: RunId, open: Option<&(RunId, StateMessage)>) -> bool {
+    match open {
+        Some((newest, state)) => *newest != run || matches!(state.phase, Phase::Aborted | Phase::Closed),
+        None => state(bus, run).is_some_and(|state| matches!(state.phase, Phase::Aborted | Phase::Closed)),
+    }
 }
 
 /// Where a run stands, as far as is known.
@@ -141,48 +179,62 @@ fn state(bus: &dyn Bus, run: RunId) -> Option<StateMessage> {
     StateMessage::decode(&entry.value).ok()
 }
 
-/// Plays in a run.
-fn join(bus: &Arc<dyn Bus>, about: &About, player: &mut dyn Player, control: &Arc<Control>, run: RunId) -> Result<Ending, String> {
-    let Some(entry) = bus.get(&Key::Plan(run)).map_err(|e| e.to_string())? else {
-        return Ok(Ending::Refused("the run has no plan".into()));
-    };
-    let plan = match PlanMessage::decode(&entry.value) {
-        Ok(plan) if plan.run != run => return Ok(Ending::Refused("the plan is of another run".into())),
+/// Plays in a run that stands at `state`.
+fn join(
+    bus: &Arc<dyn Bus>,
+    about: &About,
+    player: &mut dyn Player,
+    control: &Arc<Control>,
+    run: RunId,
+    state: &StateMessage,
+) -> Result<Part, String> {
+    let ended = |ending| Ok(Part::Ended(ending));
+    let plan = match published::read(bus.as_ref(), run) {
         Ok(plan) => plan,
-        Err(why) => return Ok(Ending::Refused(format!("the plan: {why}"))),
+        Err(Failed::Unreachable(_)) => return Ok(Part::Unknown),
+        Err(why) => return ended(Ending::Refused(why.to_string())),
     };
-    if plan.shards == 0 || plan.shards > 65_536 {
-        return Ok(Ending::Refused(format!("the plan has {} shards", plan.shards)));
-    }
-    let Some(mut claim) = take::take(bus.as_ref(), about, &plan)? else { return Ok(Ending::Full) };
+    let is_under_way = state.phase == Phase::Go;
+    let claim =
+        if is_under_way { take::take_over(bus.as_ref(), about, &plan, &state.wanted)? } else { take::take(bus.as_ref(), about, &plan)? };
+    let Some(mut claim) = claim else { return if plan.spares { Ok(Part::Spare) } else { ended(Ending::Full) } };
     let ready = take::versions(about, &plan).and_then(|()| player.ready(&plan, claim.shard));
     let ready = match ready {
         Ok(ready) => ready,
         Err(why) => {
             claim.refuse(bus.as_ref(), &why);
-            return Ok(Ending::Refused(why));
+            return ended(Ending::Refused(why));
         }
     };
-    let Some(estimate) = estimate(bus.as_ref(), run) else {
+    let Some(estimate) = estimate(bus.as_ref(), run, PROBES) else {
         claim.refuse(bus.as_ref(), "the controller does not answer after the time");
-        return Ok(Ending::NotStarted("the controller does not answer after the time".into()));
+        return ended(Ending::NotStarted("the controller does not answer after the time".into()));
     };
     claim.ready(bus.as_ref(), ready.clients(), estimate);
-    let start = match take::await_start(bus.as_ref(), run, &mut claim, &estimate, control) {
-        Ok(start) => start,
-        Err(why) => return Ok(Ending::NotStarted(why)),
+    let clock = if is_under_way {
+        take::await_turn(bus.as_ref(), state, &mut claim, &estimate, control)
+    } else {
+        take::await_start(bus.as_ref(), (run, plan.shards), &mut claim, &estimate, control)
     };
-    play::play(bus, &plan, &claim, ready, start, &estimate, control)
+    match clock {
+        Ok(clock) => play::play(bus, &plan, &claim, ready, clock, &estimate, control).map(Part::Ended),
+        Err(why) => ended(Ending::NotStarted(why)),
+    }
 }
 
-/// What is known of the controller's clock.
-fn estimate(bus: &dyn Bus, run: RunId) -> Option<Estimate> {
-    let mut probes = Vec::new();
+/// What is known of the controller's clock, unless `patience` questions in a row stay without an answer.
+fn estimate(bus: &dyn Bus, run: RunId, patience: usize) -> Option<Estimate> {
+    let (mut probes, mut silent) = (Vec::new(), 0);
     for _ in 0..PROBES {
+        if silent >= patience {
+            return None;
+        }
         let sent = clock::monotonic();
         if let Ok(date) = bus.ask_time(run) {
             probes.push(Probe { sent, heard: clock::monotonic(), date });
-        } else if probes.is_empty() {
+            silent = 0;
+        } else {
+            silent += 1;
             sleep(LOOK);
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::RunId;
+use super::message::Blob;
 
 /// A value that is kept.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +158,22 @@ pub trait Bus: Send + Sync {
     /// # Errors
     /// When nobody answers.
     fn ask_time(&self, run: RunId) -> Result<u64, Failed>;
+
+    /// Keeps something large beside the plans, by its name; what is kept already is not sent again.
+    ///
+    /// # Errors
+    /// When it may not be kept, or there is no place for it.
+    fn keep(&self, _blob: &Blob, _bytes: &[u8]) -> Result<(), Failed> {
+        Err(Failed::Refused("nothing large can be kept here".into()))
+    }
+
+    /// What is kept by a name, never more bytes than it says. Whether they are the right ones is for the caller to see.
+    ///
+    /// # Errors
+    /// When it is not there, or nobody is reached.
+    fn kept(&self, _blob: &Blob) -> Result<Vec<u8>, Failed> {
+        Err(Failed::Refused("nothing large can be kept here".into()))
+    }
 
     /// Whether the other end is reached now, as far as is known.
     fn is_reached(&self) -> bool {

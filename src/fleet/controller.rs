@@ -8,7 +8,9 @@
 
 mod collect;
 mod muster;
+mod replace;
 mod room;
+mod sum;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +48,8 @@ pub enum OnLoss {
     Degrade,
     /// The run ends.
     Abort,
+    /// A spare agent of the pool takes its place; where none comes within [`Order::gather`], the others go on.
+    Replace,
 }
 
 /// What a controller is to do.
@@ -67,6 +71,8 @@ pub struct Order {
     pub lead: Duration,
     /// What is done when a shard is lost.
     pub on_loss: OnLoss,
+    /// Whether a shard that nobody had at the start may be taken under way.
+    pub may_join_late: bool,
     /// After how much silence a shard is given up.
     pub lost_after: Duration,
     /// Whether it begins although the results may find no room.
@@ -78,7 +84,7 @@ pub struct Order {
 impl Order {
     /// With the usual times.
     pub fn new(message: PlanMessage, plan: Arc<Plan>, width: Width, pool: &str) -> Order {
-        let least = message.shards;
+        let (least, interval) = (message.shards, Duration::from_nanos(message.interval_ns));
         Order {
             message,
             plan,
@@ -88,7 +94,8 @@ impl Order {
             least,
             lead: Duration::from_secs(5),
             on_loss: OnLoss::Degrade,
-            lost_after: roster::LOST,
+            may_join_late: false,
+            lost_after: roster::lost_after(interval),
             ignores_room: false,
             is_one_process: false,
         }
@@ -110,6 +117,10 @@ pub enum News {
     Late(u32, String),
     /// A shard is lost: which, and who had it.
     Lost(u32, String),
+    /// A shard has an owner that joins under way: which, and who, in whose place.
+    Joined(u32, String),
+    /// No spare agent took a shard that was lost.
+    Unreplaced(u32),
     /// The bus is not reached, or is reached again.
     Reached(bool),
     /// A message was not what it should be, and why.
@@ -151,7 +162,7 @@ struct Held {
 }
 
 /// Tries again while nobody is reached.
-fn patiently<T>(mut call: impl FnMut() -> Result<T, Failed>) -> Result<T, Failed> {
+pub(super) fn patiently<T>(mut call: impl FnMut() -> Result<T, Failed>) -> Result<T, Failed> {
     let until = std::time::Instant::now() + PATIENCE;
     loop {
         match call() {
@@ -198,4 +209,4 @@ fn put_once(bus: &dyn Bus, run: RunId, held: &mut Held, message: &StateMessage) 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -17,6 +17,7 @@ use std::io::SeekFrom;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::path::PathBuf;
 
 use super::snapshot::MOST;
 
@@ -28,8 +29,7 @@ pub const NAME: &str = "fleet.journal";
 pub struct Journal {
     file: File,
     whole: u64,
-    /// What it held when it was opened again.
-    held: Vec<Vec<u8>>,
+    dir: PathBuf,
 }
 
 impl Journal {
@@ -39,25 +39,27 @@ impl Journal {
     /// When it cannot be made, or is there already.
     pub fn create(dir: &Path) -> io::Result<Journal> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(dir.join(NAME))?;
-        Ok(Journal { file, whole: 0, held: Vec::new() })
+        Ok(Journal { file, whole: 0, dir: dir.into() })
     }
 
-    /// One that is there, with the messages in it.
+    /// One that is there; [`Journal::replay`] tells what is in it.
     ///
     /// # Errors
     /// When it cannot be read or written.
     pub fn resume(dir: &Path) -> io::Result<Journal> {
-        let mut held = Vec::new();
-        let whole = read(dir, |message| held.push(message.to_vec()))?;
+        let whole = read(dir, |_| {})?;
         let mut file = OpenOptions::new().read(true).write(true).open(dir.join(NAME))?;
         file.set_len(whole)?;
         file.seek(SeekFrom::End(0))?;
-        Ok(Journal { file, whole, held })
+        Ok(Journal { file, whole, dir: dir.into() })
     }
 
-    /// What it held when it was opened again, told once.
-    pub fn replayed(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.held)
+    /// Hands `each` message over that it holds, one after the other.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn replay(&self, each: impl FnMut(&[u8])) -> io::Result<()> {
+        read(&self.dir, each).map(drop)
     }
 
     /// Appends messages, all or none, and has them on the disk.
@@ -69,6 +71,9 @@ impl Journal {
         for message in messages {
             bytes.extend((message.len() as u32).to_le_bytes());
             bytes.extend(message);
+        }
+        if bytes.is_empty() {
+            return Ok(());
         }
         let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
         match written {
@@ -122,7 +127,7 @@ mod tests {
         file.write_all(&[200, 0, 0, 0, 1, 2]).expect("room");
         let mut seen = Vec::new();
         let mut journal = Journal::resume(dir.path()).expect("there");
-        seen.extend(journal.replayed());
+        journal.replay(|message| seen.push(message.to_vec())).expect("there");
         journal.append([&b"four"[..]].into_iter()).expect("room");
         read(dir.path(), |message| seen.push(message.to_vec())).expect("there");
         assert_eq!(seen, [&b"one"[..], b"", b"three", b"one", b"", b"three", b"four"]);

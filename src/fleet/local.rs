@@ -20,6 +20,7 @@ use super::bus::Key;
 use super::bus::Parcel;
 use super::bus::Place;
 use super::bus::Timekeeper;
+use super::message::Blob;
 use crate::wire::clock;
 
 /// A bus that ends with its process.
@@ -37,9 +38,11 @@ struct Held {
     revision: u64,
     values: BTreeMap<Key, Entry>,
     /// Messages by the number under which they came.
-    kept: BTreeMap<u64, (RunId, Vec<u8>)>,
+    kept: BTreeMap<u64, (Place, Vec<u8>)>,
     places: BTreeSet<Place>,
     timekeepers: BTreeMap<RunId, usize>,
+    /// What is large, by its SHA-256.
+    blobs: BTreeMap<String, Arc<[u8]>>,
 }
 
 impl Held {
@@ -78,7 +81,7 @@ impl Bus for LocalBus {
         if held.places.insert(place) {
             held.revision += 1;
             let number = held.revision;
-            held.kept.insert(number, (place.run, bytes.to_vec()));
+            held.kept.insert(number, (place, bytes.to_vec()));
             self.0.news.notify_all();
         }
         Ok(())
@@ -91,6 +94,17 @@ impl Bus for LocalBus {
     fn keep_time(&self, run: RunId) -> Result<Box<dyn Timekeeper>, Failed> {
         *self.0.hold().timekeepers.entry(run).or_default() += 1;
         Ok(Box::new(LocalTime { shared: self.0.clone(), run }))
+    }
+
+    fn keep(&self, blob: &Blob, bytes: &[u8]) -> Result<(), Failed> {
+        self.0.hold().blobs.entry(blob.sha256.clone()).or_insert_with(|| bytes.into());
+        Ok(())
+    }
+
+    fn kept(&self, blob: &Blob) -> Result<Vec<u8>, Failed> {
+        let found = self.0.hold().blobs.get(&blob.sha256).cloned();
+        let found = found.ok_or_else(|| Failed::Refused(format!("{} is not kept here", blob.sha256)))?;
+        Ok(found.iter().copied().take(usize::try_from(blob.bytes).unwrap_or(usize::MAX)).collect())
     }
 
     fn ask_time(&self, run: RunId) -> Result<u64, Failed> {
@@ -113,7 +127,7 @@ impl Inbox for LocalInbox {
         let until = Instant::now() + wait;
         let mut held = self.shared.hold();
         loop {
-            let own = held.kept.range(self.from..).filter(|(_, (run, _))| *run == self.run).take(most);
+            let own = held.kept.range(self.from..).filter(|(_, (place, _))| place.run == self.run).take(most);
             let parcels: Vec<Parcel> = own.map(|(ticket, (_, bytes))| Parcel { ticket: *ticket, bytes: bytes.clone() }).collect();
             if let Some(last) = parcels.last() {
                 self.from = last.ticket + 1;
@@ -129,7 +143,11 @@ impl Inbox for LocalInbox {
 
     fn acknowledge(&mut self, tickets: &[u64]) -> Result<(), Failed> {
         let mut held = self.shared.hold();
-        tickets.iter().for_each(|ticket| drop(held.kept.remove(ticket)));
+        for ticket in tickets {
+            if let Some((place, _)) = held.kept.remove(ticket) {
+                held.places.remove(&place);
+            }
+        }
         Ok(())
     }
 }

@@ -37,6 +37,17 @@ pub enum Taken {
     Strange,
 }
 
+/// What an owner delivered that another took the place of. On the run clock in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// Its epoch.
+    pub epoch: u32,
+    /// Start of its first second.
+    pub from_ns: u64,
+    /// End of its last one.
+    pub until_ns: u64,
+}
+
 /// What is known of one shard.
 #[derive(Clone, Debug, Default)]
 pub struct Shard {
@@ -50,6 +61,10 @@ pub struct Shard {
     until_ns: u64,
     /// What it has delivered.
     pub cover: Cover,
+    /// Start of the first second of its present owner that came.
+    began_ns: Option<u64>,
+    /// Owners before, of whom something came.
+    pub former: Vec<Former>,
     /// Its last word.
     pub done: Option<Done>,
     /// Whether its last word came, and all before it.
@@ -78,16 +93,52 @@ impl Shard {
         self.until_ns
     }
 
+    /// Start of the first second that came of its present owner.
+    pub fn began_ns(&self) -> Option<u64> {
+        self.began_ns
+    }
+
+    /// Another owner takes it: messages are counted from 0 again, what was covered stays.
+    fn passes_to(&mut self, epoch: u32) {
+        let mut former = std::mem::take(&mut self.former);
+        former.extend(self.began_ns.map(|from_ns| Former { epoch: self.epoch, from_ns, until_ns: self.until_ns }));
+        let cover = std::mem::take(&mut self.cover);
+        *self = Shard { epoch, until_ns: self.until_ns, cover, former, after_fence: self.after_fence, ..Shard::default() };
+    }
+
     /// Whether its seconds add up to what its last word says.
     pub fn adds_up(&self) -> bool {
         self.done.as_ref().is_none_or(|done| self.sums == [done.seconds, done.planned, done.sent, done.answered])
     }
 
-    /// Takes note of message `seq`, which ends at `end_ns`; `None` when it had come before.
-    fn note(&mut self, seq: u64, end_ns: u64, is_last: bool) -> Option<()> {
-        if seq < self.next || self.ahead.contains_key(&seq) {
-            return None;
+    /// Counts what a second has delivered.
+    fn count(&mut self, second: &Second) {
+        self.began_ns = Some(self.began_ns.map_or(second.start_ns, |began| began.min(second.start_ns)));
+        self.cover.add(second.start_ns, second.end_ns);
+        let counts = &second.tally.counts;
+        let sums = [1, counts.planned, counts.sent, counts.answered];
+        self.sums.iter_mut().zip(sums).for_each(|(sum, n)| *sum = sum.saturating_add(n));
+    }
+
+    /// Whether message `seq` has come.
+    fn has(&self, seq: u64) -> bool {
+        seq < self.next || self.ahead.contains_key(&seq)
+    }
+
+    /// Whether a body is not one that can follow: its seconds end after `latest_ns`, stand still, or tell a second time of what this
+    /// shard has delivered, by whichever owner.
+    fn is_odd(&self, body: &Body, latest_ns: u64) -> bool {
+        match body {
+            Body::Done(done) => done.elapsed_ns > latest_ns,
+            Body::Seconds(seconds) => {
+                let odd = |s: &Second| s.end_ns <= s.start_ns || s.end_ns > latest_ns || self.cover.within(s.start_ns, s.end_ns) > 0;
+                seconds.iter().map(Sent::bare).any(odd) || seconds.windows(2).any(|pair| pair[1].bare().start_ns < pair[0].bare().end_ns)
+            }
         }
+    }
+
+    /// Takes note of message `seq`, which ends at `end_ns`.
+    fn note(&mut self, seq: u64, end_ns: u64, is_last: bool) {
         self.ahead.insert(seq, if is_last { u64::MAX } else { end_ns });
         while let Some(end) = self.ahead.remove(&self.next) {
             self.next += 1;
@@ -97,7 +148,6 @@ impl Shard {
                 self.until_ns = self.until_ns.max(end);
             }
         }
-        Some(())
     }
 }
 
@@ -109,6 +159,8 @@ pub struct Merge {
     /// Seconds that are not closed, by the boundary at their end.
     open: BTreeMap<u64, Second>,
     start_ns: u64,
+    /// Now on the run clock; nothing ends later.
+    now_ns: u64,
     /// Messages of no shard.
     strange: u64,
 }
@@ -116,7 +168,7 @@ pub struct Merge {
 impl Merge {
     /// For so many shards of `plan`.
     pub fn new(plan: Arc<Plan>, shards: u32) -> Self {
-        Merge { plan, shards: vec![Shard::default(); shards as usize], open: BTreeMap::new(), start_ns: 0, strange: 0 }
+        Merge { plan, shards: vec![Shard::default(); shards as usize], open: BTreeMap::new(), start_ns: 0, now_ns: u64::MAX, strange: 0 }
     }
 
     /// The shards in order of their number.
@@ -124,15 +176,25 @@ impl Merge {
         &self.shards
     }
 
+    /// Says what time it is on the run clock, so that nothing has to be kept which claims to be of later.
+    pub fn it_is(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
+    }
+
+    /// Counts a message that could not be read.
+    pub fn unread(&mut self) {
+        self.strange += 1;
+    }
+
     /// Messages that belonged to no shard.
     pub fn strange(&self) -> u64 {
         self.strange
     }
 
-    /// From here on messages of `epoch` are those of the shard's owner.
+    /// From here on messages of `epoch` are those of the shard's owner. A later owner takes the place of the one before.
     pub fn owned(&mut self, shard: u32, epoch: u32) {
-        if let Some(shard) = self.shards.get_mut(shard as usize) {
-            shard.epoch = epoch;
+        if let Some(shard) = self.shards.get_mut(shard as usize).filter(|shard| shard.epoch < epoch) {
+            shard.passes_to(epoch);
         }
     }
 
@@ -165,31 +227,25 @@ impl Merge {
             shard.after_fence += 1;
             return Taken::Fenced;
         }
-        // A second of a whole hour, or one from the time before the last, is no second.
-        let is_odd = match &snapshot.body {
-            Body::Second(sent) => sent.bare().end_ns <= sent.bare().start_ns || sent.bare().end_ns > self.plan.latest_end().0 + HOUR,
-            Body::Done(_) => false,
-        };
+        if shard.has(place.seq) {
+            return Taken::Again;
+        }
+        let latest_ns = self.now_ns.saturating_add(AHEAD).min(self.plan.latest_end().0 + HOUR);
+        let is_odd = shard.is_odd(&snapshot.body, latest_ns);
         if is_odd || shard.is_complete && place.seq >= shard.next || place.seq > shard.next + WAITING_MOST {
             self.strange += 1;
             return Taken::Strange;
         }
         let (end_ns, is_last) = match &snapshot.body {
-            Body::Second(sent) => (sent.bare().end_ns, false),
+            Body::Seconds(seconds) => (seconds.iter().map(|sent| sent.bare().end_ns).max().unwrap_or(0), false),
             Body::Done(_) => (0, true),
         };
-        if shard.note(place.seq, end_ns, is_last).is_none() {
-            return Taken::Again;
-        }
+        shard.note(place.seq, end_ns, is_last);
         match snapshot.body {
             Body::Done(done) => shard.done = Some(*done),
-            Body::Second(sent) => {
-                let second = sent.bare();
-                shard.cover.add(second.start_ns, second.end_ns);
-                let counts = &second.tally.counts;
-                let sums = [1, counts.planned, counts.sent, counts.answered];
-                shard.sums.iter_mut().zip(sums).for_each(|(sum, n)| *sum += n);
-                self.add(*sent);
+            Body::Seconds(seconds) => {
+                seconds.iter().for_each(|sent| shard.count(sent.bare()));
+                seconds.into_iter().for_each(|sent| self.add(sent));
             }
         }
         Taken::New
@@ -241,6 +297,8 @@ impl Merge {
 
 /// The longest that a run may go on behind its end.
 const HOUR: u64 = 3_600 * crate::units::SECOND;
+/// How far the clocks of agents may be ahead.
+const AHEAD: u64 = 10 * crate::units::SECOND;
 
 /// Adds one shard's second to that of others.
 fn join(open: &mut Second, sent: &Sent) {

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::Digest as _;
+use sha2::Sha256;
 
 use super::PROTOCOL;
 use crate::plan::Pacing;
@@ -103,12 +107,88 @@ pub struct PlanMessage {
     pub headers: Vec<(String, String)>,
     /// Names of the columns of data.
     pub columns: Vec<String>,
-    /// Data, a row for each client in turn.
+    /// Data, a row for each client in turn. Where they are too many for a message, they are kept elsewhere while the plan travels.
     pub rows: Vec<Vec<String>>,
+    /// Where the rows are kept, if they are.
+    pub rows_at: Option<Blob>,
+    /// Where the sound is kept that takes the place of what the profile has generated, if any does.
+    pub sound_at: Option<Blob>,
+    /// That sound; it travels by itself.
+    #[serde(skip)]
+    pub sound: Option<Arc<[u8]>>,
     /// What an agent's plan has to be, in short.
     pub fingerprint: String,
     /// How long an agent that reaches nobody goes on, in nanoseconds.
     pub orphan_grace_ns: u64,
+    /// How often an agent sends what it has measured, in nanoseconds: every second, or several seconds at once.
+    pub interval_ns: u64,
+    /// Whether shards may be taken after the start, so that who found none waits as a spare.
+    pub spares: bool,
+}
+
+/// Most bytes of something large that a plan refers to.
+pub const BLOB_MOST: u64 = 64 << 20;
+/// Longest and shortest interval.
+const INTERVALS: std::ops::RangeInclusive<u64> = SECOND..=SECOND * super::snapshot::SECONDS_MOST as u64;
+
+impl PlanMessage {
+    /// Refuses what no fleet can do.
+    ///
+    /// # Errors
+    /// What it is.
+    pub fn check(&self) -> Result<(), String> {
+        if self.shards == 0 || self.shards > 65_536 {
+            return Err(format!("it has {} shards", self.shards));
+        }
+        if !INTERVALS.contains(&self.interval_ns) {
+            return Err(format!("its interval is {}", Nanos(self.interval_ns)));
+        }
+        self.rows_at.iter().chain(&self.sound_at).try_for_each(Blob::check)
+    }
+}
+
+/// Something large that is kept beside the plan, by what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blob {
+    /// SHA-256 of its bytes in hexadecimal digits, which is its name.
+    pub sha256: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+impl Blob {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Blob {
+        Blob { sha256: sha256(bytes), bytes: bytes.len() as u64 }
+    }
+
+    /// Whether these are its bytes.
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        *self == Blob::of(bytes)
+    }
+
+    /// Refuses what is no name or too large.
+    ///
+    /// # Errors
+    /// Which of the two.
+    pub fn check(&self) -> Result<(), String> {
+        if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err("what it refers to is not named by a SHA-256".into());
+        }
+        if self.bytes > BLOB_MOST {
+            return Err(format!("it refers to {} bytes, at most {BLOB_MOST}", self.bytes));
+        }
+        Ok(())
+    }
+}
+
+/// SHA-256 in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What is to be played, by all shards together. Times are those of the run clock.
@@ -203,6 +283,8 @@ pub struct StateMessage {
     pub t0_ns: u64,
     /// Why it ended; empty otherwise.
     pub reason: String,
+    /// Shards that have no owner and may be taken now, some of them where there are very many.
+    pub wanted: Vec<u32>,
 }
 
 /// How an agent stands with its shard.
@@ -213,7 +295,7 @@ pub enum Standing {
     Claimed,
     /// It could play now.
     Ready,
-    /// It has understood when to start.
+    /// It has understood when to start; of who takes a shard under way, the controller says so.
     Armed,
     /// It cannot play: see the reason.
     Refused,
@@ -233,6 +315,8 @@ pub struct ClaimMessage {
     pub nonce: u64,
     /// Number of the owner of this shard, from 1.
     pub epoch: u32,
+    /// Whose place it takes, by name and host; empty for who takes it first.
+    pub replaces: String,
     /// How it stands.
     pub standing: Standing,
     /// Why it cannot play; empty otherwise.
@@ -251,6 +335,14 @@ pub struct ClaimMessage {
     pub offset_ns: i64,
     /// Half of the shortest round trip to the controller: the most that the estimate of its clock is wrong by.
     pub half_rtt_ns: u64,
+}
+
+impl ClaimMessage {
+    /// A name for people, safe to print.
+    pub fn who(&self) -> String {
+        let text = |text: &str| crate::units::printable(text, 100);
+        if self.agent.is_empty() { "nobody".into() } else { format!("{} on {}", text(&self.agent), text(&self.host)) }
+    }
 }
 
 /// Something that travels as JSON.
@@ -330,7 +422,15 @@ mod tests {
 
     #[test]
     fn what_is_not_known_or_of_another_protocol_is_refused() {
-        let state = StateMessage { protocol: PROTOCOL, controller: 7, pool: "p".into(), phase: Phase::Go, t0_ns: 5, reason: String::new() };
+        let state = StateMessage {
+            protocol: PROTOCOL,
+            controller: 7,
+            pool: "p".into(),
+            phase: Phase::Go,
+            t0_ns: 5,
+            reason: String::new(),
+            wanted: Vec::new(),
+        };
         let bytes = state.encode().expect("short");
         assert_eq!(StateMessage::decode(&bytes), Ok(state.clone()));
         let text = String::from_utf8(bytes).expect("text");

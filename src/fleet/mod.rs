@@ -27,6 +27,7 @@ pub mod message;
 #[cfg(feature = "cluster")]
 pub mod nats;
 pub mod probe;
+pub mod published;
 mod roster;
 mod second;
 pub mod snapshot;

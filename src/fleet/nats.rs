@@ -5,12 +5,14 @@
 //! | plans and states | stream `KV_VOLLEY_PLAN` | `$KV.VOLLEY_PLAN.>`; controllers write |
 //! | claims | stream `KV_VOLLEY_CLAIM` | `$KV.VOLLEY_CLAIM.>`; agents write |
 //! | snapshots | stream `VOLLEY_SNAP` | `volley.v1.snap.RUN.SHARD.EPOCH`; agents write |
+//! | large parts of plans | stream `OBJ_VOLLEY_BLOB` | `$O.VOLLEY_BLOB.>`, an object store; controllers write |
 //! | time | none | `volley.v1.time.RUN`; a question and its answer |
 //!
 //! Only what servers from 2.9 on have is used: no age of single keys, no filter of several subjects, no account query, and
 //! after a stream was made, what the server made of it is compared with what was asked for. A key changes by the expected last
 //! sequence of its subject. The client lives on a runtime in a thread of its own; calls wait for it, each for a bounded time.
 
+mod blob;
 mod inbox;
 mod setup;
 mod time;
@@ -42,6 +44,7 @@ use super::bus::Inbox;
 use super::bus::Key;
 use super::bus::Place;
 use super::bus::Timekeeper;
+use super::message::Blob;
 pub use setup::Found;
 pub use setup::Storage;
 
@@ -114,7 +117,12 @@ impl NatsBus {
 
     /// Waits for an answer, [`WAIT`] and a little at most.
     fn wait<T>(&self, answer: impl Future<Output = T>) -> Result<T, Failed> {
-        let bounded = async { tokio::time::timeout(WAIT + Duration::from_secs(1), answer).await };
+        self.wait_for(WAIT + Duration::from_secs(1), answer)
+    }
+
+    /// Waits for an answer for so long.
+    fn wait_for<T>(&self, most: Duration, answer: impl Future<Output = T>) -> Result<T, Failed> {
+        let bounded = async { tokio::time::timeout(most, answer).await };
         self.runtime.block_on(bounded).map_err(|_| self.silent("nothing was answered"))
     }
 
@@ -249,6 +257,14 @@ impl Bus for NatsBus {
 
     fn ask_time(&self, run: RunId) -> Result<u64, Failed> {
         time::ask(self, run)
+    }
+
+    fn keep(&self, blob: &Blob, bytes: &[u8]) -> Result<(), Failed> {
+        blob::put(self, blob, bytes)
+    }
+
+    fn kept(&self, blob: &Blob) -> Result<Vec<u8>, Failed> {
+        blob::get(self, blob)
     }
 
     fn is_reached(&self) -> bool {

@@ -6,14 +6,22 @@ use super::bus::Place;
 use super::message::ClaimMessage;
 use super::message::Standing;
 
-/// A shard silent for so long is given up.
-pub(super) const LOST: Duration = Duration::from_secs(10);
-/// A shard silent for so long is told of.
-pub(super) const LATE: Duration = Duration::from_secs(3);
+/// A shard silent for so long is given up, or for so many intervals where that is longer.
+const LOST: Duration = Duration::from_secs(10);
+const LOST_INTERVALS: u32 = 5;
+/// A shard silent for so many intervals is told of.
+const LATE_INTERVALS: u32 = 3;
+
+/// After how much silence a shard is given up unless it is said otherwise, when something is to come every `interval`.
+pub(super) fn lost_after(interval: Duration) -> Duration {
+    LOST.max(LOST_INTERVALS * interval)
+}
 
 /// A shard and its owner.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seat {
+    /// Owners before, whose place it took.
+    pub(super) former: Vec<ClaimMessage>,
     /// The claim, and its revision.
     pub(super) claim: Option<(ClaimMessage, u64)>,
     /// Whether it belongs to the run: its owner is ready or further.
@@ -22,6 +30,12 @@ pub(super) struct Seat {
     pub(super) heard_ns: u64,
     /// Whether it was told to be late.
     pub(super) is_late: bool,
+    /// Whether its owner came under way.
+    pub(super) has_joined: bool,
+    /// Whether it has no owner and may be taken.
+    pub(super) is_vacant: bool,
+    /// Whether it is given up and its claim does not say so yet.
+    pub(super) must_be_fenced: bool,
 }
 
 impl Seat {
@@ -37,7 +51,7 @@ impl Seat {
 
     /// A name for people.
     pub(super) fn who(&self) -> String {
-        self.claim.as_ref().map_or("nobody".into(), |(claim, _)| format!("{} on {}", claim.agent, claim.host))
+        self.claim.as_ref().map_or("nobody".into(), |(claim, _)| claim.who())
     }
 }
 
@@ -56,7 +70,7 @@ pub(super) enum Gathered {
 pub(super) fn gathered(seats: &[Seat]) -> Gathered {
     let refused = (0..).zip(seats).find(|(_, seat)| seat.standing() == Some(Standing::Refused));
     if let Some((shard, seat)) = refused {
-        let why = seat.claim.as_ref().map_or(String::new(), |(claim, _)| claim.reason.clone());
+        let why = seat.claim.as_ref().map_or(String::new(), |(claim, _)| crate::units::printable(&claim.reason, 1_000));
         return Gathered::Refused(shard, format!("{}: {why}", seat.who()));
     }
     let ready = seats.iter().filter(|seat| is_ready(seat)).count();
@@ -94,11 +108,11 @@ pub(super) enum Silence {
 }
 
 /// Judges the silence of a shard heard last at `heard_ns`.
-pub(super) fn silence(heard_ns: u64, now_ns: u64, lost_after: Duration) -> Silence {
+pub(super) fn silence(heard_ns: u64, now_ns: u64, interval: Duration, lost_after: Duration) -> Silence {
     let silent = Duration::from_nanos(now_ns.saturating_sub(heard_ns));
     match () {
         () if silent >= lost_after => Silence::Lost,
-        () if silent >= LATE => Silence::Late,
+        () if silent >= LATE_INTERVALS * interval => Silence::Late,
         () => Silence::Fine,
     }
 }
@@ -109,9 +123,20 @@ pub(super) fn tries(preferred: u32, shards: u32) -> impl Iterator<Item = u32> {
     (0..shards).map(move |n| (first + n) % shards)
 }
 
-/// How long after the end of a second its snapshot is sent, so that a fleet does not speak all at once.
-pub(super) fn jitter(place: Place, shards: u32) -> Duration {
-    Duration::from_millis(u64::from(place.shard) * 500 / u64::from(shards.max(1)))
+/// Between two looks of an agent, of which a fleet has many: `usual`, and more the larger the fleet is, but never so long that a
+/// start which is confirmed at the last moment would be missed.
+pub(super) fn unhurried(usual: Duration, shards: u32) -> Duration {
+    usual + Duration::from_millis(u64::from(shards / 4).min(400))
+}
+
+/// How long from the agreement to the start: `least`, and more the larger the fleet is, since each has to confirm it.
+pub(super) fn lead(least: Duration, shards: u32) -> Duration {
+    least + Duration::from_millis(5) * shards.saturating_sub(100)
+}
+
+/// How long after the end of an interval its snapshot is sent, so that a fleet does not speak all at once: up to a half of it.
+pub(super) fn jitter(place: Place, shards: u32, interval: Duration) -> Duration {
+    interval / 2 * place.shard / shards.max(1)
 }
 
 #[cfg(test)]
@@ -125,6 +150,7 @@ mod tests {
             agent: "a".into(),
             nonce: 1,
             epoch: 1,
+            replaces: String::new(),
             standing,
             reason: "no files".into(),
             host: "h".into(),
@@ -150,8 +176,12 @@ mod tests {
 
     #[test]
     fn silence_is_late_and_then_a_loss() {
-        let s = |heard: u64, now: u64| silence(heard * 1_000_000_000, now * 1_000_000_000, LOST);
-        assert_eq!([s(5, 5), s(5, 7), s(5, 8), s(5, 14), s(5, 15), s(9, 3)].map(|s| s as u8), [0, 0, 1, 1, 2, 0]);
+        let of = |interval: u64, heard: u64, now: u64| {
+            let interval = Duration::from_secs(interval);
+            silence(heard * 1_000_000_000, now * 1_000_000_000, interval, lost_after(interval)) as u8
+        };
+        assert_eq!([(5, 5), (5, 7), (5, 8), (5, 14), (5, 15), (9, 3)].map(|(heard, now)| of(1, heard, now)), [0, 0, 1, 1, 2, 0]);
+        assert_eq!([19, 20, 29, 30].map(|now| of(5, 5, now)), [0, 1, 1, 2]);
     }
 
     #[test]
@@ -162,7 +192,7 @@ mod tests {
             tried.sort_unstable();
             assert_eq!(tried, [0, 1, 2, 3, 4]);
         }
-        let at = |shard| jitter(Place { run: RunId::drawn(1), shard, epoch: 1, seq: 0 }, 4).as_millis();
+        let at = |shard| jitter(Place { run: RunId::drawn(1), shard, epoch: 1, seq: 0 }, 4, Duration::from_secs(1)).as_millis();
         assert_eq!([at(0), at(1), at(3)], [0, 125, 375]);
     }
 }

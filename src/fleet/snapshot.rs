@@ -1,4 +1,4 @@
-//! What an agent sends: a second of its shard, or the last word on it.
+//! What an agent sends: seconds of its shard, or the last word on it.
 //!
 //! ```text
 //! "VLY" protocol  kind  run (10)  shard (4)  epoch (4)  seq (8)  body, deflated ..  CRC32 of all before (4)
@@ -35,6 +35,8 @@ pub const INFLATED_MOST: u64 = 8 << 20;
 const MARK: [u8; 4] = [b'V', b'L', b'Y', super::PROTOCOL as u8];
 /// Bytes before the body.
 const HEAD: usize = 4 + 1 + RunId::LEN + 4 + 4 + 8;
+/// Most seconds of a message.
+pub const SECONDS_MOST: usize = 10;
 /// Most distinct fault texts of one agent.
 const TEXTS_MOST: usize = 100;
 /// Longest fault text, in bytes.
@@ -52,8 +54,8 @@ pub struct Snapshot {
 /// What a message says.
 #[derive(Debug)]
 pub enum Body {
-    /// A second has closed.
-    Second(Box<Sent>),
+    /// Seconds have closed; one at least, in their order.
+    Seconds(Vec<Sent>),
     /// There is no more to come.
     Done(Box<Done>),
 }
@@ -88,13 +90,32 @@ pub struct Done {
     pub drift_ns: Option<i64>,
 }
 
+/// A second as it stands in a message.
+pub fn encoded(second: &Second) -> Vec<u8> {
+    let mut body = Out::default();
+    second::write(&mut body, second);
+    body.0
+}
+
 /// A second as a message.
 ///
 /// # Errors
 /// When it would be longer than [`MOST`].
 pub fn of_second(place: Place, second: &Second) -> Result<Vec<u8>, String> {
+    of_seconds(place, &[encoded(second)])
+}
+
+/// Up to [`SECONDS_MOST`] seconds, which are [`encoded`], as a message.
+///
+/// # Errors
+/// When it would be longer than [`MOST`], or inflate to more than [`INFLATED_MOST`].
+pub fn of_seconds(place: Place, seconds: &[Vec<u8>]) -> Result<Vec<u8>, String> {
     let mut body = Out::default();
-    second::write(&mut body, second);
+    body.number(seconds.len() as u64);
+    seconds.iter().for_each(|second| body.0.extend(second));
+    if body.0.len() as u64 > INFLATED_MOST {
+        return Err(format!("{} bytes before they are deflated, at most {INFLATED_MOST}; measure fewer series", body.0.len()));
+    }
     sealed(place, 0, &body.0)
 }
 
@@ -151,9 +172,13 @@ impl Snapshot {
         let body = match head[4] {
             0 => {
                 let mut input = In(&inflated);
-                let second = second::read(&mut input, width)?;
+                let n = input.up_to(SECONDS_MOST as u64, "seconds")?;
+                if n == 0 {
+                    return Err("it has no second".into());
+                }
+                let seconds = (0..n).map(|_| second::read(&mut input, width)).collect::<Result<_, _>>()?;
                 input.ends()?;
-                Body::Second(Box::new(second))
+                Body::Seconds(seconds)
             }
             1 => Body::Done(Box::new(done(&inflated)?)),
             kind => return Err(format!("it is of kind {kind}, which is not known")),

@@ -238,10 +238,10 @@ impl Plan {
         Nanos(if end <= t.0 && end > last { end } else { last })
     }
 
-    /// When the first WebSocket ping of `client` is due; clients are spread evenly over the interval.
-    pub fn first_ping(&self, client: u64) -> Option<Nanos> {
+    /// When the first WebSocket ping of `client` from the instant `from` on is due; clients are spread evenly over the interval.
+    pub fn first_ping(&self, client: u64, from: Nanos) -> Option<Nanos> {
         let every = self.profile.ping_every?;
-        let joins = self.span(client, Nanos::ZERO)?.from.plus(OPENING).0;
+        let joins = self.span(client, from)?.from.plus(OPENING).0.max(from.0);
         let offset = (every.0 as u128 * client as u128 / self.clients.max(1) as u128) as u64;
         let rounds = joins.saturating_sub(offset).div_ceil(every.0);
         let due = Nanos((offset + rounds * every.0).next_multiple_of(MILLI));
@@ -264,9 +264,14 @@ impl Plan {
         }
     }
 
-    /// When the first connection of `client` is begun.
-    pub fn opens_at(&self, client: u64) -> Nanos {
-        self.span(client, Nanos::ZERO).map_or(Nanos(u64::MAX), |span| span.from)
+    /// When the first connection of `client` is begun in a run that is joined at `from`. Who was there by then comes over a ramp
+    /// that is as long as that of the start.
+    pub fn opens_at(&self, client: u64, from: Nanos) -> Nanos {
+        match self.span(client, from) {
+            None => Nanos(u64::MAX),
+            Some(span) if span.from < from => from.plus(shape::opens_at(client, self.clients, self.ramp)),
+            Some(span) => span.from,
+        }
     }
 
     /// Most unanswered exchanges a client may have in flight: timeout times rate, within bounds.

@@ -177,6 +177,22 @@ impl Shape {
         self.joining(client, self.span(client, Nanos::ZERO), 0)
     }
 
+    /// The first send of `client` that is due at or after `from`, and its place: where a run that is joined under way goes on.
+    pub fn onward(&self, client: u64, from: Nanos) -> (u64, f64) {
+        let first = self.first(client);
+        if from == Nanos::ZERO {
+            return (0, first);
+        }
+        if self.is_even() {
+            return (self.planned(client, from), first);
+        }
+        let (mut k, mut place) = (0, first);
+        while self.due_from(place, k).is_some_and(|due| due < from) {
+            (place, k) = (self.next(client, place, k), k + 1);
+        }
+        (k, place)
+    }
+
     /// The place for send `k` when it is the first in `span`, or in a later one when this is over by then.
     #[cold]
     fn joining(&self, client: u64, mut span: Option<Span>, k: u64) -> f64 {

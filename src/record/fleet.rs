@@ -49,4 +49,21 @@ pub struct AgentRecord {
     pub after_fence: u64,
     /// Whether its seconds add up to the totals that it told at the end.
     pub adds_up: bool,
+    /// When it began, on the run clock; absent for who played from the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined_ns: Option<u64>,
+    /// Owners of the shard before it, whose place it took.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerRecord>,
+}
+
+/// An owner of a shard that was lost and replaced. Times in nanoseconds on the run clock.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FormerRecord {
+    /// Name of the agent, and its host.
+    pub agent: String,
+    /// Start of the first second that came of it.
+    pub from_ns: u64,
+    /// End of the last second that came of it.
+    pub until_ns: u64,
 }

@@ -43,6 +43,7 @@ use crate::tally::Connections;
 use crate::tally::Exact;
 pub use fleet::AgentRecord;
 pub use fleet::FleetRecord;
+pub use fleet::FormerRecord;
 pub use generator::Generator;
 pub use generator::Pause;
 pub use read::Known;

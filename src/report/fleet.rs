@@ -22,11 +22,21 @@ pub(super) fn cells(agent: &AgentRecord) -> [String; 8] {
         or_dash(&agent.agent),
         or_dash(&agent.host),
         grouped(agent.clients),
-        agent.state.replace('_', " "),
+        state(agent),
         if agent.agent.is_empty() { "-".into() } else { clock },
         agent.began_late_ns.map_or("-".into(), |ns| format!("+{}", Nanos(ns))),
         lost_times(agent),
     ]
+}
+
+/// How it ended, and whose place it had taken.
+fn state(agent: &AgentRecord) -> String {
+    let state = agent.state.replace('_', " ");
+    match (agent.former.last(), agent.joined_ns) {
+        (Some(former), Some(joined)) => format!("{state}, since {} for {}", Nanos(joined), words::clean_long(&former.agent)),
+        (_, Some(joined)) => format!("{state}, since {}", Nanos(joined)),
+        _ => state,
+    }
 }
 
 fn or_dash(text: &str) -> String {
@@ -49,12 +59,16 @@ fn lost_times(agent: &AgentRecord) -> String {
     }
 }
 
-/// A machine that did not play to the end.
+/// Whether some of what a machine was to play is missing, or it did not play to the end.
+pub(super) fn is_missing(agent: &AgentRecord) -> bool {
+    agent.state != "done" || !agent.lost.is_empty()
+}
+
+/// What is missing of it.
 pub(super) fn lost(agent: &AgentRecord) -> String {
     let clients = words::counted(agent.clients, "client", "clients");
     let who = if agent.host.is_empty() { String::new() } else { format!(" on {}", words::clean_long(&agent.host)) };
-    let state = agent.state.replace('_', " ");
-    format!("shard {}{who}, {clients}: {state}, not covered {}", agent.shard, lost_times(agent))
+    format!("shard {}{who}, {clients}: {}, not covered {}", agent.shard, state(agent), lost_times(agent))
 }
 
 /// What is to be known of a machine without changing the verdict.
@@ -62,7 +76,17 @@ pub(super) fn notes(agent: &AgentRecord) -> Vec<String> {
     let shard = agent.shard;
     let late = agent.began_late_ns.filter(|ns| *ns > BEGAN_LATE);
     let drift = agent.drift_ns.filter(|ns| ns.unsigned_abs() > DRIFTED);
+    let before: Vec<String> = agent
+        .former
+        .iter()
+        .map(|f| format!("{} from {} to {}", words::clean_long(&f.agent), Nanos(f.from_ns), Nanos(f.until_ns)))
+        .collect();
+    let joined = agent.joined_ns.filter(|_| !before.is_empty());
     let notes = [
+        joined.map(|ns| {
+            let (who, before) = (words::clean_long(&agent.agent), before.join(", "));
+            format!("shard {shard} was played by {before}, and from {} on by {who}: all its clients connected anew then", Nanos(ns))
+        }),
         late.map(|ns| format!("shard {shard} began {} after the agreed instant; its seconds lie so much later", Nanos(ns))),
         drift
             .map(|ns| format!("the clock of shard {shard} went {} from the controller's; round trips are not touched by that", signed(ns))),

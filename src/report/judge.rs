@@ -210,7 +210,7 @@ fn undecided(limits: &[SummaryLimit]) -> impl Iterator<Item = String> {
 }
 
 fn degraded(figures: &Figures) -> Option<String> {
-    let agents = || figures.agents.iter().filter(|agent| agent.state != "done").map(fleet::lost).collect::<Vec<_>>().join("; ");
+    let agents = || figures.agents.iter().filter(|agent| fleet::is_missing(agent)).map(fleet::lost).collect::<Vec<_>>().join("; ");
     let named = || Some(agents()).filter(|named| !named.is_empty()).map_or(String::new(), |named| format!(" ({named})"));
     (figures.coverage < 1.0).then(|| {
         let share = words::share(figures.coverage);

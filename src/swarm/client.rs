@@ -62,14 +62,14 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Client number `number`, not connected yet.
-    pub(super) fn new(number: u64, script: &Script, place: f64) -> Self {
+    /// Client number `number`, not connected yet, with its next send in the timetable and that one's place.
+    pub(super) fn new(number: u64, script: &Script, (next_send, place): (u64, f64)) -> Self {
         Client {
             socket: None,
             dialogue: Dialogue::new(number, script),
             outbox: None,
             assembly: Assembly::default(),
-            next_send: 0,
+            next_send: u32::try_from(next_send).unwrap_or(u32::MAX),
             place,
             state: State::Absent(NotOffered::Connecting),
             peer_close: PeerClose::NotYet,

@@ -107,8 +107,8 @@ pub(super) fn dial_all(
         let mut watch = DialerWatch::new();
         let mut dialer = Dialer::new(plan, script, routes, clock, lanes);
         // Nobody can ask for anything before the run clock starts.
-        clock.sleep_until(0);
-        let began = clock.now();
+        clock.sleep_until(clock.joined());
+        let began = clock.now().saturating_sub(clock.joined());
         dialer.serve(asked, control).await;
         dialer.finish(control).await;
         (watch.busy(), began)
@@ -155,12 +155,13 @@ impl Dialer {
         // All shards together keep the pace that one machine would.
         let (pace, own) = (if is_here { PACE_HERE } else { PACE_AWAY * u64::from(plan.part.shards.max(1)) }, plan.own_clients());
         let [places, calls] = [(); 2].map(|()| Arc::new(Semaphore::new(plan.dials as usize)));
-        // Clients of a trace are not in the order in which they come.
+        // Clients of a trace are not in the order in which they come, nor are those of a run that is joined under way.
         let dial = |n| {
             let client = plan.share().nth(n);
-            Reverse(Dial { at: plan.opens_at(client).0, client, dial: 0, again: false })
+            Reverse(Dial { at: plan.opens_at(client, Nanos(clock.joined())).0, client, dial: 0, again: false })
         };
-        let (first, again) = if plan.trace.is_some() { (own, (0..own).map(dial).collect()) } else { (0, BinaryHeap::new()) };
+        let (first, again) =
+            if plan.trace.is_some() || clock.joined() > 0 { (own, (0..own).map(dial).collect()) } else { (0, BinaryHeap::new()) };
         let tasks = JoinSet::new();
         Dialer { plan, script, clock, lanes, openings, pace, places, calls, tasks, is_here, own, first, again, paced: 0 }
     }
@@ -200,7 +201,7 @@ impl Dialer {
 
     fn first_dial(&self) -> Dial {
         let client = self.plan.share().nth(self.first);
-        Dial { at: self.plan.opens_at(client).0, client, dial: 0, again: false }
+        Dial { at: self.plan.opens_at(client, Nanos::ZERO).0, client, dial: 0, again: false }
     }
 
     /// When a dial may begin.

@@ -131,9 +131,10 @@ impl Lane {
         lines: Lines,
     ) -> io::Result<Self> {
         let shape = plan.shape();
+        let from = Nanos(clock.joined());
         let numbers = || plan.share().clients_of(number, plan.clients);
-        let mut clients: Vec<Client> = numbers().map(|c| Client::new(c, &script, shape.map_or(0.0, |s| s.first(c)))).collect();
-        let wheel = timetable(&plan, &script, &mut clients, numbers());
+        let mut clients: Vec<Client> = numbers().map(|c| Client::new(c, &script, shape.map_or((0, 0.0), |s| s.onward(c, from)))).collect();
+        let wheel = timetable(&plan, &script, &mut clients, numbers(), from);
         let tally = Box::new(Tally::new(script.width()));
         let desk = Desk {
             plan: plan.clone(),
@@ -177,7 +178,7 @@ impl Lane {
             decoder: Decoder::new(plan.message_cap),
             desk,
             watch: Watch::new(clock.now()),
-            boundary: plan.boundary_after(Nanos::ZERO).0,
+            boundary: plan.boundary_after(from).0,
             drain_until: None,
             plan,
             control,
@@ -190,7 +191,7 @@ impl Lane {
         // Without this the kernel may be 50 us late with every tick. It can only fail for a number
         // that is not one.
         let _ = nix::sys::prctl::set_timerslack(1);
-        self.desk.clock.sleep_until(0);
+        self.desk.clock.sleep_until(self.desk.clock.joined());
         self.watch = Watch::new(self.desk.clock.now());
         while !self.is_over() {
             self.turn();

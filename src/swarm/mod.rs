@@ -119,6 +119,9 @@ impl Control {
 pub trait Sink {
     /// A second has closed.
     fn second(&mut self, second: &Second);
+
+    /// Something happened at the instant `t_ns` of the run clock that the record should tell, of a `kind` of its events.
+    fn note(&mut self, _t_ns: u64, _kind: &str, _text: &str) {}
 }
 
 /// Why the swarm itself ended the run before its time.
@@ -186,7 +189,7 @@ pub fn run(
         let (plan, script, routes, control) = (plan.clone(), script.clone(), routes.clone(), control.clone());
         thread::Builder::new().name("dialer".into()).spawn(move || dial::dial_all(plan, script, &routes, clock, dialed, dials, &control))?
     };
-    let mut collector = Collector::new(plan, spares, control);
+    let mut collector = Collector::new(plan, spares, control, clock.joined());
     while let Ok(slice) = slices.recv() {
         collector.take(slice, sink);
     }
@@ -208,6 +211,8 @@ struct Collector<'a> {
     /// The newest boundary that each lane has delivered.
     delivered: Vec<u64>,
     start_ns: u64,
+    /// When the run was joined; 0 from its start.
+    joined_ns: u64,
     cpu_ns: u64,
     failing: u32,
     ever: Connections,
@@ -237,14 +242,15 @@ impl Merging {
 }
 
 impl<'a> Collector<'a> {
-    fn new(plan: &'a Plan, spares: Vec<mpsc::Sender<Box<Tally>>>, control: &'a Control) -> Self {
+    fn new(plan: &'a Plan, spares: Vec<mpsc::Sender<Box<Tally>>>, control: &'a Control, joined_ns: u64) -> Self {
         Collector {
             plan,
             control,
             delivered: vec![0; spares.len()],
             spares,
             open: BTreeMap::new(),
-            start_ns: 0,
+            start_ns: joined_ns,
+            joined_ns,
             cpu_ns: crate::wire::clock::process_cpu(),
             failing: 0,
             ever: Connections::default(),
@@ -323,8 +329,10 @@ impl<'a> Collector<'a> {
         let wanted = self.plan.presence.map_or(own, |presence| presence.at(Nanos(second.end_ns)) as u64 / shards);
         let few_connected = connections.open * 2 < wanted;
         let is_failing = counts.not_offered_total() * 2 > counts.planned || (connections.failed > connections.opened && few_connected);
-        self.failing = if is_failing { self.failing + 1 } else { 0 };
-        let all_tried = self.ever.failed >= own && second.end_ns >= self.plan.ramp.0;
+        // Who joins a run under way owes sends from the first instant, and cannot offer them while its clients connect.
+        let is_joining = self.joined_ns > 0 && second.end_ns < self.joined_ns + self.plan.warmup_from().0;
+        self.failing = if is_failing && !is_joining { self.failing + 1 } else { 0 };
+        let all_tried = self.ever.failed >= own && second.end_ns >= self.joined_ns + self.plan.ramp.0;
         if self.ever.opened == 0 && all_tried {
             self.outcome.gave_up = Some(GaveUp::NoConnection);
         } else if self.failing >= FAILING_SECONDS {

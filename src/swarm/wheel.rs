@@ -57,9 +57,9 @@ pub(super) struct Wheel {
 }
 
 impl Wheel {
-    /// An empty timetable that begins at 0.
-    pub(super) fn new() -> Self {
-        Wheel { slots: vec![Vec::new(); SLOTS as usize], next_ms: 0 }
+    /// An empty timetable that begins at `from` nanoseconds.
+    pub(super) fn new(from: u64) -> Self {
+        Wheel { slots: vec![Vec::new(); SLOTS as usize], next_ms: from / MILLI }
     }
 
     /// Enters a beat due at `due` nanoseconds, a whole millisecond. One that lies in the past is due
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn every_beat_comes_once_at_its_millisecond() {
-        let mut wheel = Wheel::new();
+        let mut wheel = Wheel::new(0);
         let dues: Vec<u64> = (0..5_000u64).map(|i| (i * 7_919) % 10_000).collect();
         for (place, &ms) in dues.iter().enumerate() {
             wheel.enter(place as u32, Beat::Load, ms * MILLI);
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn quiet_lasts_until_something_is_due() {
-        let (mut wheel, mut taken) = (Wheel::new(), Vec::new());
+        let (mut wheel, mut taken) = (Wheel::new(0), Vec::new());
         wheel.enter(1, Beat::Load, 30 * MILLI);
         wheel.enter(1, Beat::Load, (SLOTS + 12) * MILLI);
         assert_eq!(wheel.quiet_for(0, 20), 0, "millisecond 0 has not been taken");
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn after_a_pause_the_overdue_come_in_order() {
-        let mut wheel = Wheel::new();
+        let mut wheel = Wheel::new(0);
         for ms in [5, 900, 3_000] {
             wheel.enter(ms, Beat::Ping, u64::from(ms) * MILLI);
         }

@@ -13,17 +13,28 @@ use crate::units::SECOND;
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: u64,
+    joined: u64,
 }
 
 impl Clock {
     /// A clock that starts now.
     pub fn start() -> Self {
-        Clock { origin: read(ClockId::CLOCK_MONOTONIC) }
+        Clock { origin: read(ClockId::CLOCK_MONOTONIC), joined: 0 }
     }
 
     /// A clock that starts, or started, at the instant `origin` of [`monotonic`]. Until then it stands at 0.
     pub fn from_instant(origin: u64) -> Self {
-        Clock { origin }
+        Clock { origin, joined: 0 }
+    }
+
+    /// The same clock, for a run that is joined under way at `instant` of it.
+    pub fn joined_at(self, instant: u64) -> Self {
+        Clock { joined: instant, ..self }
+    }
+
+    /// When the run is joined; 0 for one that is played from its start.
+    pub fn joined(&self) -> u64 {
+        self.joined
     }
 
     /// Nanoseconds since the origin.

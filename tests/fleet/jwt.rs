@@ -13,7 +13,8 @@ use serde_json::json;
 fn signed(by: &KeyPair, subject: &str, nats: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let head = part(&json!({ "typ": "JWT", "alg": "ed25519-nkey" }));
-    let claims = part(&json!({ "jti": subject, "iat": 1_700_000_000, "iss": by.public_key(), "name": "test", "sub": subject, "nats": nats }));
+    let claims =
+        part(&json!({ "jti": subject, "iat": 1_700_000_000, "iss": by.public_key(), "name": "test", "sub": subject, "nats": nats }));
     let signature = by.sign(format!("{head}.{claims}").as_bytes()).expect("it has a seed");
     format!("{head}.{claims}.{}", URL_SAFE_NO_PAD.encode(signature))
 }

@@ -36,7 +36,7 @@ prepare) prepare ;;
 manifests) manifests ;;
 all)
     prepare
-    VOLLEY_NATS_NEEDED=1 cargo test --quiet --test fleet --test fleet_proofs -- --test-threads 2
+    VOLLEY_NATS_NEEDED=1 cargo test --quiet --test fleet --test fleet_proofs --test spares -- --test-threads 2
     manifests
     tests/fleet/hosts.sh
     ;;

@@ -9,6 +9,10 @@ use clap::ValueEnum;
 use super::words;
 use crate::fleet::RunId;
 use crate::units::Nanos;
+use crate::units::SECOND;
+
+/// With more agents than that, each sends more seldom.
+const MANY: u32 = 100;
 
 /// How NATS is reached.
 #[derive(Clone, Debug, Default, Args)]
@@ -34,6 +38,17 @@ pub(crate) enum OnLoss {
     Degrade,
     /// The run ends.
     Abort,
+    /// A spare agent of the pool goes on with its clients; where none comes within --gather, as degrade.
+    Replace,
+}
+
+/// What becomes of an agent that comes after the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Late {
+    /// It waits for the next run.
+    Refuse,
+    /// It takes a shard that nobody has.
+    Join,
 }
 
 /// `volley run` with many machines.
@@ -60,9 +75,15 @@ pub(crate) struct FleetArgs {
     /// What is done when an agent is lost.
     #[arg(long, value_enum, default_value_t = OnLoss::Degrade)]
     pub(crate) on_loss: OnLoss,
-    /// After how much silence an agent counts as lost.
-    #[arg(long, value_name = "TIME", default_value = "10s")]
-    pub(crate) lost_after: Nanos,
+    /// What becomes of an agent that comes after a start with --min-agents.
+    #[arg(long, value_enum, default_value_t = Late::Refuse, requires = "min_agents")]
+    pub(crate) late: Late,
+    /// How often each agent sends its seconds, 1s to 10s [default: 1s, above 100 agents 5s].
+    #[arg(long, value_name = "TIME", value_parser = interval, requires = "cluster")]
+    pub(crate) interval: Option<Nanos>,
+    /// After how much silence an agent counts as lost [default: 10s, and 5 intervals at least].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lost_after: Option<Nanos>,
     /// Begin although NATS has not the room for the results that are expected; what finds none is lost, and named.
     #[arg(long, requires = "cluster")]
     pub(crate) ignore_room: bool,
@@ -77,6 +98,11 @@ impl FleetArgs {
     /// Whether several shards were asked for.
     pub(crate) fn is_asked(&self) -> bool {
         self.cluster.is_some() || self.shards.is_some()
+    }
+
+    /// How often each of so many agents sends.
+    pub(crate) fn interval_of(&self, agents: u32) -> Nanos {
+        self.interval.unwrap_or(Nanos::from_secs(if agents > MANY { 5 } else { 1 }))
     }
 }
 
@@ -141,6 +167,15 @@ pub(crate) struct AgentArgs {
     /// Trust the certificates in this PEM file besides the roots that browsers trust.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub(crate) ca: Option<PathBuf>,
+    /// Certificate chain shown to the target (PEM).
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Key of that certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Reach targets through a proxy by CONNECT, as http://name:password@127.0.0.1:3128.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<crate::cli::proxy::Proxy>,
     /// Take any certificate of the target.
     #[arg(long)]
     pub(crate) insecure: bool,
@@ -244,6 +279,14 @@ pub(crate) struct ResumeArgs {
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) at: AtArgs,
+}
+
+fn interval(text: &str) -> Result<Nanos, String> {
+    let most = crate::fleet::snapshot::SECONDS_MOST as u64;
+    match text.parse::<Nanos>().map_err(|e| e.to_string())? {
+        time if time.0 % SECOND == 0 && (1..=most).contains(&(time.0 / SECOND)) => Ok(time),
+        _ => Err(format!("whole seconds, 1s to {most}s")),
+    }
 }
 
 fn pool(name: &str) -> Result<String, String> {

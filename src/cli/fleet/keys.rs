@@ -17,11 +17,21 @@ use crate::cli::tell;
 /// Longest file with a seed, in bytes.
 const SEED_MOST: u64 = 4 << 10;
 
-/// What agents may publish. They read plans and states, claim shards, send snapshots, ask for the time.
-const AGENT: [&str; 4] =
-    ["$JS.API.DIRECT.GET.KV_VOLLEY_PLAN.>", "$JS.API.DIRECT.GET.KV_VOLLEY_CLAIM.>", "$KV.VOLLEY_CLAIM.*.shard.*", "volley.v1.snap.>"];
+/// What agents may publish. They read plans and states, claim shards, send snapshots, ask for the time, read what is large.
+const AGENT: [&str; 10] = [
+    "$JS.API.DIRECT.GET.KV_VOLLEY_PLAN.>",
+    "$JS.API.DIRECT.GET.KV_VOLLEY_CLAIM.>",
+    "$KV.VOLLEY_CLAIM.*.shard.*",
+    "volley.v1.snap.>",
+    "$JS.API.STREAM.INFO.OBJ_VOLLEY_BLOB",
+    "$JS.API.DIRECT.GET.OBJ_VOLLEY_BLOB.>",
+    "$JS.API.CONSUMER.CREATE.OBJ_VOLLEY_BLOB",
+    "$JS.API.CONSUMER.CREATE.OBJ_VOLLEY_BLOB.>",
+    "$JS.API.CONSUMER.DELETE.OBJ_VOLLEY_BLOB.>",
+    "$JS.FC.OBJ_VOLLEY_BLOB.>",
+];
 /// What controllers may publish besides: plans, states and fences, fetching and acknowledging of snapshots, clearing them.
-const CONTROLLER: [&str; 9] = [
+const CONTROLLER: [&str; 16] = [
     "$JS.API.DIRECT.GET.KV_VOLLEY_PLAN.>",
     "$JS.API.DIRECT.GET.KV_VOLLEY_CLAIM.>",
     "$KV.VOLLEY_PLAN.>",
@@ -31,6 +41,13 @@ const CONTROLLER: [&str; 9] = [
     "$JS.API.STREAM.INFO.*",
     "$JS.API.STREAM.PURGE.VOLLEY_SNAP",
     "$JS.ACK.VOLLEY_SNAP.>",
+    "$O.VOLLEY_BLOB.>",
+    "$JS.API.DIRECT.GET.OBJ_VOLLEY_BLOB.>",
+    "$JS.API.CONSUMER.CREATE.OBJ_VOLLEY_BLOB",
+    "$JS.API.CONSUMER.CREATE.OBJ_VOLLEY_BLOB.>",
+    "$JS.API.CONSUMER.DELETE.OBJ_VOLLEY_BLOB.>",
+    "$JS.API.STREAM.PURGE.OBJ_VOLLEY_BLOB",
+    "$JS.FC.OBJ_VOLLEY_BLOB.>",
 ];
 
 /// A key of a role, from its file.

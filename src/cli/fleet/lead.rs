@@ -14,6 +14,7 @@ use super::player::Here;
 use super::say_news;
 use crate::cli::NOTHING;
 use crate::cli::Trouble;
+use crate::cli::args::Late;
 use crate::cli::args::OnLoss;
 use crate::cli::args::Progress;
 use crate::cli::args::RunArgs;
@@ -57,7 +58,8 @@ pub(in crate::cli) struct Lead {
     gather: Nanos,
     least: u32,
     on_loss: OnLoss,
-    lost_after: Nanos,
+    late: Late,
+    lost_after: Option<Nanos>,
     ignores_room: bool,
     is_quiet: bool,
 }
@@ -70,6 +72,13 @@ impl Lead {
             (Some(shards), _) => (shards, true),
             (None, agents) => (agents.unwrap_or(1), false),
         };
+        if is_here && fleet.on_loss == OnLoss::Replace {
+            return Err(Trouble::usage("--on-loss replace needs --cluster: shards of this process have no spares"));
+        }
+        let interval = fleet.interval_of(shards);
+        if fleet.lost_after.is_some_and(|lost| lost.0 < 2 * interval.0) {
+            return Err(Trouble::usage(format!("--lost-after is to be 2 intervals at least, which are {interval} here (--interval)")));
+        }
         let groups = plan.clients / plan.group.max(1);
         if u64::from(shards) > groups {
             return Err(Trouble::usage(format!(
@@ -97,6 +106,7 @@ impl Lead {
             gather: fleet.gather,
             least: fleet.min_agents.unwrap_or(shards),
             on_loss: fleet.on_loss,
+            late: fleet.late,
             lost_after: fleet.lost_after,
             ignores_room: fleet.ignore_room,
             is_quiet: args.progress == Progress::None,
@@ -116,12 +126,14 @@ impl Lead {
         let mut order = Order::new(self.message.clone(), plan.clone(), width, &self.pool);
         order.gather = self.gather.to_std();
         order.least = self.least;
-        order.lost_after = self.lost_after.to_std();
+        order.lost_after = self.lost_after.map_or(order.lost_after, Nanos::to_std);
         order.ignores_room = self.ignores_room;
         order.on_loss = match self.on_loss {
             OnLoss::Degrade => controller::OnLoss::Degrade,
             OnLoss::Abort => controller::OnLoss::Abort,
+            OnLoss::Replace => controller::OnLoss::Replace,
         };
+        order.may_join_late = self.late == Late::Join;
         if self.is_here {
             (order.lead, order.is_one_process) = (LEAD_HERE, true);
         }

@@ -2,19 +2,20 @@
 //! have the same numbers.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
-use sha2::Digest as _;
-use sha2::Sha256;
 
 use crate::cli::Trouble;
+use crate::cli::args::Late;
+use crate::cli::args::OnLoss;
 use crate::cli::args::RunArgs;
 use crate::cli::secrets::is_secret;
 use crate::fleet::PROTOCOL;
 use crate::fleet::RunId;
+use crate::fleet::message::Blob;
 use crate::fleet::message::Load;
 use crate::fleet::message::Message as _;
 use crate::fleet::message::PlanMessage;
+use crate::fleet::message::sha256;
+use crate::fleet::published;
 use crate::plan::Part;
 use crate::plan::Plan;
 use crate::plan::Target;
@@ -71,24 +72,25 @@ pub(super) fn of(args: &RunArgs, plan: &Plan, run: RunId, shards: u32) -> Result
         columns: plan.columns.clone(),
         rows: plan.rows.clone(),
         fingerprint: String::new(),
+        rows_at: None,
+        sound_at: plan.sound.as_deref().map(Blob::of),
+        sound: None,
         orphan_grace_ns: args.fleet.orphan_grace.0,
+        interval_ns: args.fleet.interval_of(shards).0,
+        spares: args.fleet.on_loss == OnLoss::Replace || args.fleet.late == Late::Join,
     };
     let long = |e| Trouble::usage(format!("the plan cannot be sent to agents: {e}. Use a smaller profile, or fewer rows of --data"));
-    let bytes = message.encode().map_err(long)?;
-    let mut message = PlanMessage::decode(&bytes).map_err(Trouble::internal)?;
-    message.fingerprint = fingerprint(&message);
-    message.encode().map_err(long)?;
+    let PlanMessage { rows, rows_at, .. } = published::fitted(message.clone()).map_err(long)?;
+    let bare = published::bare(&PlanMessage { rows_at, ..message });
+    let read = bare.encode().and_then(|bytes| PlanMessage::decode(&bytes)).map_err(Trouble::internal)?;
+    let message = PlanMessage { fingerprint: fingerprint(&read), rows, sound: plan.sound.clone(), ..read };
     Ok(message)
 }
 
 /// What is published, in short: SHA-256 of everything else in it.
 pub(super) fn fingerprint(message: &PlanMessage) -> String {
-    let bare = PlanMessage { fingerprint: String::new(), ..message.clone() };
-    let digest = Sha256::digest(bare.encode().unwrap_or_default());
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let bare = PlanMessage { fingerprint: String::new(), ..published::bare(message) };
+    sha256(&bare.encode().unwrap_or_default())
 }
 
 /// The profile of a message.
@@ -167,7 +169,7 @@ pub(super) fn plan(
         vars: values,
         columns: message.columns.clone(),
         rows: message.rows.clone(),
-        sound: None,
+        sound: message.sound.clone(),
         clients: load.clients,
         presence: load.presence,
         group: load.group,

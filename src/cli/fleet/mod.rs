@@ -112,9 +112,9 @@ pub(super) fn can_be_reached(args: &RunArgs) -> Result<(), Trouble> {
     if args.target.is_none() && !is_own(cluster) {
         return Err(Trouble::usage("agents on other machines cannot reach the reference server of this one; give --target"));
     }
-    let unknown = [("--audio", args.audio.is_some()), ("--proxy", args.proxy.is_some()), ("--cert", args.cert.is_some())];
-    match unknown.iter().find(|(_, is_given)| *is_given) {
-        Some((flag, _)) => Err(Trouble::usage(format!("{flag} does not go with --cluster yet"))),
+    let theirs = [("--proxy URL", args.proxy.is_some()), ("--cert FILE --key FILE", args.cert.is_some())];
+    match theirs.iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(Trouble::usage(format!("who connects are the agents, so give it to each of them: volley agent {flag}"))),
         None => Ok(()),
     }
 }
@@ -146,6 +146,8 @@ fn say_news(news: &News) {
         News::Starting(wait) => tell!("starting in {}", Nanos(wait.as_millis() as u64 * 1_000_000)),
         News::Late(shard, who) => tell!("\nwarning: nothing is heard of shard {shard} ({who})"),
         News::Lost(shard, who) => tell!("\nwarning: shard {shard} is lost ({who})"),
+        News::Joined(shard, who) => tell!("\nshard {shard} is played by {who} from here on"),
+        News::Unreplaced(shard) => tell!("\nwarning: no spare agent took shard {shard}; the run goes on without it"),
         News::Reached(false) => tell!("\nwarning: NATS is not reached; agents go on, and what they send is kept"),
         News::Reached(true) => tell!("\nNATS is reached again"),
         News::Strange(why) => tell!("\nwarning: a message was not taken: {why}"),

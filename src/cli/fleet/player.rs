@@ -19,6 +19,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::data::Data;
 use crate::cli::guard;
 use crate::cli::preflight;
+use crate::cli::proxy::Proxy;
 use crate::cli::redact;
 use crate::cli::resolve;
 use crate::cli::route;
@@ -120,7 +121,9 @@ impl Agent<'_> {
         }
         let data = Data { columns: message.columns.clone(), rows: message.rows.clone() };
         let (over, subprotocol) = (plan.over.clone(), message.load.subprotocol.as_deref());
-        let typed = Typed { data: &data, sets: &own, headers: &message.headers, target: Some(&over), subprotocol, proxy: None };
+        let authorization = self.args.proxy.as_ref().and_then(Proxy::authorization);
+        let proxy = authorization.as_deref();
+        let typed = Typed { data: &data, sets: &own, headers: &message.headers, target: Some(&over), subprotocol, proxy };
         let secrets = Secrets::of(&plan, &typed)?;
         let redactor = redact::install(secrets.redactor());
         guard::judge_harm(&plan, args.allow_harm)?;
@@ -177,8 +180,16 @@ impl Agent<'_> {
         words.extend(args.i_own.iter().map(|host| format!("--i-own={host}")));
         words.extend(args.source_addr.iter().map(|address| format!("--source-addr={address}")));
         words.extend(args.ca.iter().filter(|_| is_tls).map(|file| format!("--ca={}", file.display())));
+        let own = [("--cert", &args.cert), ("--key", &args.key)];
+        words.extend(
+            own.iter().filter(|_| is_tls).filter_map(|(flag, file)| file.as_ref().map(|file| format!("{flag}={}", file.display()))),
+        );
         match Cli::try_parse_from(words) {
-            Ok(Cli { command: Command::Run(args) }) => Ok(args),
+            // It stands in no word, for it may hold a password.
+            Ok(Cli { command: Command::Run(mut parsed) }) => {
+                parsed.proxy.clone_from(&args.proxy);
+                Ok(parsed)
+            }
             _ => Err(Trouble::internal("the flags of an agent are none of a run")),
         }
     }

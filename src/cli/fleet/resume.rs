@@ -35,6 +35,7 @@ use crate::fleet::message::Message as _;
 use crate::fleet::message::Phase;
 use crate::fleet::message::PlanMessage;
 use crate::fleet::message::StateMessage;
+use crate::fleet::published;
 use crate::plan::Part;
 use crate::plan::Plan;
 use crate::record::Manifest;
@@ -123,9 +124,7 @@ fn begun(dir: &Path) -> Result<Manifest, Trouble> {
 }
 
 fn plan_of(bus: &dyn Bus, run: RunId) -> Result<PlanMessage, Trouble> {
-    let entry = bus.get(&Key::Plan(run)).map_err(|e| Trouble::nothing(e.to_string()))?;
-    let entry = entry.ok_or_else(|| Trouble::nothing(format!("the plan of run {run} is not there any more")))?;
-    PlanMessage::decode(&entry.value).map_err(Trouble::usage)
+    published::read(bus, run).map_err(|e| Trouble::nothing(format!("run {run}: {e}")))
 }
 
 fn plan(message: &PlanMessage) -> Result<Plan, Trouble> {

@@ -29,6 +29,7 @@ use crate::fleet::snapshot;
 use crate::fleet::snapshot::Done;
 use crate::swarm::Control;
 use crate::swarm::GaveUp;
+use crate::swarm::Outcome;
 use crate::swarm::Sink;
 use crate::tally::Second;
 use crate::wire::Clock;
@@ -60,9 +61,13 @@ impl Reason {
     }
 }
 
-/// Hands the seconds to the sender.
+/// Hands the seconds to the sender, an interval of them at once.
 struct Sending {
     place: Place,
+    /// Seconds that wait for the end of their interval, as they stand in a message.
+    packed: Vec<Vec<u8>>,
+    /// How many go together.
+    together: usize,
     to: SyncSender<(Place, Vec<u8>)>,
     control: Arc<Control>,
     /// What the last word says was sent.
@@ -73,23 +78,44 @@ struct Sending {
 
 impl Sink for Sending {
     fn second(&mut self, second: &Second) {
-        let full = |_| "its seconds could not be sent as fast as they came".to_owned();
-        let put = snapshot::of_second(self.place, second).and_then(|bytes| self.to.try_send((self.place, bytes)).map_err(full));
-        match put {
-            Ok(()) => {
-                let counts = &second.tally.counts;
-                self.place.seq += 1;
-                self.sums.seconds += 1;
-                self.sums.planned += counts.planned;
-                self.sums.sent += counts.sent;
-                self.sums.answered += counts.answered;
-            }
-            Err(why) => self.fail(why),
+        let counts = &second.tally.counts;
+        self.sums.seconds += 1;
+        self.sums.planned += counts.planned;
+        self.sums.sent += counts.sent;
+        self.sums.answered += counts.answered;
+        self.packed.push(snapshot::encoded(second));
+        if self.packed.len() >= self.together {
+            self.send();
         }
     }
 }
 
 impl Sending {
+    /// Sends what is packed: in one message, or in several where it is too much for one.
+    fn send(&mut self) {
+        let packed = std::mem::take(&mut self.packed);
+        if let Err(why) = self.put(&packed) {
+            self.fail(why);
+        }
+    }
+
+    fn put(&mut self, seconds: &[Vec<u8>]) -> Result<(), String> {
+        match snapshot::of_seconds(self.place, seconds) {
+            _ if seconds.is_empty() => Ok(()),
+            Ok(bytes) => {
+                let full = |_| "its seconds could not be sent as fast as they came".to_owned();
+                self.to.try_send((self.place, bytes)).map_err(full)?;
+                self.place.seq += 1;
+                Ok(())
+            }
+            Err(_) if seconds.len() > 1 => {
+                let (first, rest) = seconds.split_at(seconds.len() / 2);
+                self.put(first).and_then(|()| self.put(rest))
+            }
+            Err(why) => Err(why),
+        }
+    }
+
     fn fail(&mut self, why: String) {
         if self.failed.is_none() {
             self.failed = Some(why);
@@ -98,29 +124,50 @@ impl Sending {
     }
 }
 
-/// Plays a shard from the instant `start` of the monotonic clock on.
+/// Plays a shard from the instant on at which `clock` is joined.
 pub(super) fn play(
     bus: &Arc<dyn Bus>,
     plan: &PlanMessage,
     claim: &Claim,
     ready: Box<dyn Play>,
-    start: u64,
+    clock: Clock,
     before: &Estimate,
     control: &Arc<Control>,
 ) -> Result<Ending, String> {
     let place = Place { run: plan.run, shard: claim.shard, epoch: claim.message.epoch, seq: 0 };
     let (reason, over) = (Arc::new(Reason::default()), Arc::new(AtomicBool::new(false)));
-    let grace = Duration::from_nanos(plan.orphan_grace_ns);
+    let (grace, interval) = (Duration::from_nanos(plan.orphan_grace_ns), Duration::from_nanos(plan.interval_ns));
+    let together = usize::try_from(interval.as_secs()).unwrap_or(1).clamp(1, snapshot::SECONDS_MOST);
     let (to, from) = sync_channel(WAITING);
     let hidden: Box<dyn Fn(&str) -> String> = ready.hidden();
-    let mut sending = Sending { place, to, control: control.clone(), sums: Done::default(), failed: None };
+    let mut sending = Sending { place, packed: Vec::new(), together, to, control: control.clone(), sums: Done::default(), failed: None };
     let (sender, watcher) = (
-        sender(bus.clone(), from, plan.shards, grace, reason.clone(), control.clone()),
+        sender(bus.clone(), from, (plan.shards, interval), grace, reason.clone(), control.clone()),
         watcher(bus.clone(), claim, reason.clone(), control.clone(), over.clone()),
     );
     let (sender, watcher) = (sender.map_err(|e| e.to_string())?, watcher.map_err(|e| e.to_string())?);
-    let outcome = ready.play(Clock::from_instant(start), control, &mut sending);
-    let outcome = outcome.map_err(|e| format!("the shard could not be played on: {e}"))?;
+    let last = match ready.play(clock, control, &mut sending) {
+        Ok(outcome) => last_word(&mut sending, outcome, control, &hidden, drift(bus.as_ref(), plan, before, &reason)),
+        Err(e) => Err(format!("the shard could not be played on: {e}")),
+    };
+    // Whoever was given up has nobody to tell it to.
+    let told = last.map(|last| drop(sending.to.send((sending.place, last))));
+    drop(sending.to);
+    let _ = sender.join();
+    over.store(true, Ordering::SeqCst);
+    let _ = watcher.join();
+    told.map(|()| reason.take().unwrap_or(Ending::Played))
+}
+
+/// The last word on a shard, once what is packed is on its way.
+fn last_word(
+    sending: &mut Sending,
+    outcome: Outcome,
+    control: &Control,
+    hidden: &dyn Fn(&str) -> String,
+    drift_ns: Option<i64>,
+) -> Result<Vec<u8>, String> {
+    sending.send();
     let ended_early = sending.failed.take().or_else(|| early(&outcome, control));
     let texts = outcome.fault_texts.into_iter().map(|(text, n)| (crate::units::printable(&hidden(&text), TEXT), n)).take(100);
     let done = Done {
@@ -131,21 +178,14 @@ pub(super) fn play(
         dialer_busy: outcome.dialer_busy,
         rss_peak_bytes: outcome.rss_peak_bytes,
         began_late_ns: outcome.began_ns,
-        drift_ns: drift(bus.as_ref(), plan, before, &reason),
-        ..sending.sums
+        drift_ns,
+        ..sending.sums.clone()
     };
-    // Whoever was given up has nobody to tell it to.
-    let last = snapshot::of_done(sending.place, &done)?;
-    let _ = sending.to.send((sending.place, last));
-    drop(sending.to);
-    let _ = sender.join();
-    over.store(true, Ordering::SeqCst);
-    let _ = watcher.join();
-    Ok(reason.take().unwrap_or(Ending::Played))
+    snapshot::of_done(sending.place, &done)
 }
 
 /// Why the load ended before its time.
-fn early(outcome: &crate::swarm::Outcome, control: &Control) -> Option<String> {
+fn early(outcome: &Outcome, control: &Control) -> Option<String> {
     match outcome.gave_up {
         Some(GaveUp::NoConnection) => Some("not one connection could be made".into()),
         Some(GaveUp::Failing) => Some("more than half of everything failed for 10 s".into()),
@@ -158,7 +198,7 @@ fn drift(bus: &dyn Bus, plan: &PlanMessage, before: &Estimate, reason: &Reason) 
     if reason.is_final() || !bus.is_reached() {
         return None;
     }
-    let after = estimate(bus, plan.run)?;
+    let after = estimate(bus, plan.run, 1)?;
     i64::try_from(after.ahead_ns - before.ahead_ns).ok()
 }
 
@@ -166,7 +206,7 @@ fn drift(bus: &dyn Bus, plan: &PlanMessage, before: &Estimate, reason: &Reason) 
 fn sender(
     bus: Arc<dyn Bus>,
     from: Receiver<(Place, Vec<u8>)>,
-    shards: u32,
+    (shards, interval): (u32, Duration),
     grace: Duration,
     reason: Arc<Reason>,
     control: Arc<Control>,
@@ -174,7 +214,7 @@ fn sender(
     let run = move || {
         while let Ok((place, bytes)) = from.recv() {
             if !control.is_stopping() {
-                thread::sleep(roster::jitter(place, shards));
+                thread::sleep(roster::jitter(place, shards, interval));
             }
             let until = Instant::now() + grace;
             loop {

@@ -1,5 +1,6 @@
 //! From the start to the last word of the last shard: what comes is written to the journal, merged, and acknowledged.
 
+use std::collections::VecDeque;
 use std::thread::sleep;
 use std::time::Duration;
 use std::time::Instant;
@@ -8,12 +9,13 @@ use super::Fleet;
 use super::Held;
 use super::LOOK;
 use super::News;
-use super::OnLoss;
 use super::Order;
 use super::Started;
 use super::advance;
 use super::patiently;
 use super::put_once;
+use super::replace::Vacancy;
+use super::sum;
 use crate::fleet::bus::Bus;
 use crate::fleet::bus::Failed;
 use crate::fleet::bus::Inbox;
@@ -32,22 +34,20 @@ use crate::fleet::roster;
 use crate::fleet::roster::Seat;
 use crate::fleet::roster::Silence;
 use crate::fleet::snapshot::Snapshot;
-use crate::record::AgentRecord;
-use crate::record::FleetRecord;
 use crate::swarm::Control;
-use crate::swarm::Outcome;
 use crate::swarm::Sink;
-use crate::units::Nanos;
 use crate::wire::clock;
 
 /// Messages fetched at once.
 const BATCH: usize = 256;
+/// Messages read at once: a second may need some megabytes while it waits to be merged.
+const READ: usize = 16;
+/// Messages that cannot be read which are told of; the record counts them all.
+const STRANGE_TOLD: u32 = 20;
 /// Longest wait for one.
 const WAIT: Duration = Duration::from_millis(200);
 /// Between two looks at the state of the run.
 const STATE_EVERY: Duration = Duration::from_secs(1);
-/// Distinct fault texts kept.
-const TEXTS_KEPT: usize = 100;
 /// How long behind the latest end of the plan something is awaited.
 const BEHIND: Duration = Duration::from_secs(60);
 /// The same while nobody is reached.
@@ -69,13 +69,18 @@ pub fn collect(
     sink: &mut dyn Sink,
     news: &mut dyn FnMut(News),
 ) -> Result<Fleet, String> {
-    let mut merge = Merge::new(order.plan.clone(), order.message.shards);
-    own(&mut merge, &started.seats);
+    let merge = Merge::new(order.plan.clone(), order.message.shards);
     let now = clock::monotonic();
+    let mut seats = started.seats;
+    let mut vacancies = VecDeque::new();
+    for (shard, seat) in seats.iter_mut().enumerate().filter(|(_, seat)| order.may_join_late && !seat.is_taken) {
+        seat.is_vacant = true;
+        vacancies.push_back(Vacancy::of_the_start(shard));
+    }
     Collecting {
         bus,
         order,
-        seats: started.seats,
+        seats,
         state: started.state,
         merge,
         inbox: started.inbox,
@@ -85,6 +90,9 @@ pub fn collect(
         t0_own_ns: started.t0_own_ns,
         is_reached: true,
         aborted: None,
+        vacancies,
+        next_visit: Instant::now(),
+        told: 0,
         untold: None,
     }
     .run(control, sink, news)
@@ -107,13 +115,16 @@ pub fn resume(bus: &dyn Bus, order: &Order) -> Result<Started, String> {
     for (shard, seat) in (0..).zip(&mut seats) {
         let Some(entry) = patiently(|| bus.get(&Key::Shard(run, shard))).map_err(|e| e.to_string())? else { continue };
         let claim = ClaimMessage::decode(&entry.value).map_err(|e| format!("the claim of shard {shard}: {e}"))?;
-        seat.is_taken = claim.epoch > 0 && matches!(claim.standing, Standing::Armed | Standing::Lost);
+        // Who had claimed it under way and was not taken by the controller before finds out that it is not wanted.
+        let is_owned = |claim: &ClaimMessage| claim.epoch > 0 && matches!(claim.standing, Standing::Armed | Standing::Lost);
+        seat.is_taken = is_owned(&claim) || claim.epoch > 1;
+        seat.must_be_fenced = !is_owned(&claim) && claim.epoch > 1;
         seat.claim = Some((claim, entry.revision));
     }
     let t0_ns = message.t0_ns;
     let mut state = Held { message, revision: entry.revision };
     // From here on the controller that was stops, should it live.
-    let own = StateMessage { controller: crate::units::mix(clock::realtime()), ..state.message.clone() };
+    let own = StateMessage { controller: crate::units::mix(clock::realtime()), wanted: Vec::new(), ..state.message.clone() };
     super::put(bus, run, &mut state, own).map_err(|e| format!("the run cannot be taken over: {e}"))?;
     let time = patiently(|| bus.keep_time(run)).ok();
     let inbox = patiently(|| bus.inbox(run)).map_err(|e| e.to_string())?;
@@ -130,21 +141,26 @@ pub(super) fn own(merge: &mut Merge, seats: &[Seat]) {
     }
 }
 
-struct Collecting<'a> {
-    bus: &'a dyn Bus,
-    order: &'a Order,
-    seats: Vec<Seat>,
-    state: Held,
-    merge: Merge,
+pub(super) struct Collecting<'a> {
+    pub(super) bus: &'a dyn Bus,
+    pub(super) order: &'a Order,
+    pub(super) seats: Vec<Seat>,
+    pub(super) state: Held,
+    pub(super) merge: Merge,
     inbox: Box<dyn Inbox>,
     journal: Journal,
     /// When it is looked at the state of the run again.
     next_look: Instant,
     /// Until when the time in which the bus was reached was counted, on the monotonic clock.
     looked_ns: u64,
-    t0_own_ns: u64,
-    is_reached: bool,
-    aborted: Option<String>,
+    pub(super) t0_own_ns: u64,
+    pub(super) is_reached: bool,
+    pub(super) aborted: Option<String>,
+    /// Shards that may be taken, and when they are looked at again.
+    pub(super) vacancies: VecDeque<Vacancy>,
+    pub(super) next_visit: Instant,
+    /// Messages that were not what they should be and were told of.
+    told: u32,
     /// Since when an end could not be told to the agents.
     untold: Option<Instant>,
 }
@@ -155,9 +171,9 @@ impl Collecting<'_> {
         for seat in &mut self.seats {
             seat.heard_ns = self.looked_ns;
         }
-        while !self.merge.is_over() && !control.must_leave() && !self.is_overdue() && !self.is_given_up() {
+        while !(self.merge.is_over() && !self.awaits_spares()) && !control.must_leave() && !self.is_overdue() && !self.is_given_up() {
             match self.inbox.fetch(BATCH, WAIT) {
-                Ok(parcels) => self.take(parcels, news)?,
+                Ok(parcels) => parcels.chunks(READ).try_for_each(|parcels| self.take(parcels, news))?,
                 Err(Failed::Refused(why)) => return Err(why),
                 Err(_) => sleep(LOOK),
             }
@@ -166,7 +182,8 @@ impl Collecting<'_> {
                 self.abort("stopped by its controller");
             }
             self.look(control, news)?;
-            self.listen(news);
+            self.listen(sink, news);
+            self.attend(sink, news);
         }
         // Agents may have seen before us that the run was ended.
         self.next_look = Instant::now();
@@ -176,12 +193,24 @@ impl Collecting<'_> {
 
     /// Merges what the journal holds already.
     fn replay(&mut self, sink: &mut dyn Sink, news: &mut dyn FnMut(News)) -> Result<(), String> {
-        for message in self.journal.replayed() {
-            match Snapshot::decode(&message, self.order.width) {
-                Ok(snapshot) => drop(self.merge.take(snapshot)),
-                Err(why) => news(News::Strange(format!("the journal: {why}"))),
+        let (merge, seats, width) = (&mut self.merge, &self.seats, self.order.width);
+        // Whoever owns a shard had it from the start, or came after one who had.
+        (0..).zip(seats).filter(|(_, seat)| seat.is_taken).for_each(|(shard, _)| merge.owned(shard, 1));
+        let taken = self.journal.replay(|message| match Snapshot::decode(message, width) {
+            Ok(snapshot) => {
+                // What is in the journal was of the owner at its time; owners follow each other as their messages do.
+                let place = snapshot.place;
+                let last = seats.get(place.shard as usize).and_then(|seat| seat.claim.as_ref()).map_or(0, |(claim, _)| claim.epoch);
+                if place.epoch <= last {
+                    merge.owned(place.shard, place.epoch);
+                }
+                merge.take(snapshot);
+                merge.closed().iter().for_each(|second| sink.second(second));
             }
-        }
+            Err(why) => news(News::Strange(format!("the journal: {why}"))),
+        });
+        taken.map_err(|e| format!("the journal cannot be read: {e}"))?;
+        own(&mut self.merge, &self.seats);
         for (shard, seat) in (0..).zip(&self.seats) {
             if seat.standing() == Some(Standing::Lost) {
                 self.merge.lose(shard);
@@ -191,17 +220,27 @@ impl Collecting<'_> {
         Ok(())
     }
 
+    /// Tells of a message that is not one, the first few times.
+    fn strange(&mut self, why: String, news: &mut dyn FnMut(News)) {
+        self.merge.unread();
+        self.told += 1;
+        if self.told <= STRANGE_TOLD {
+            news(News::Strange(why));
+        }
+    }
+
     /// Journal, merge, acknowledge, in this order.
-    fn take(&mut self, parcels: Vec<Parcel>, news: &mut dyn FnMut(News)) -> Result<(), String> {
+    fn take(&mut self, parcels: &[Parcel], news: &mut dyn FnMut(News)) -> Result<(), String> {
         let (mut good, mut tickets) = (Vec::new(), Vec::new());
         for parcel in parcels {
             tickets.push(parcel.ticket);
             match Snapshot::decode(&parcel.bytes, self.order.width) {
-                Ok(snapshot) if snapshot.place.run == self.order.run() => good.push((snapshot, parcel.bytes)),
-                Ok(_) => news(News::Strange("a snapshot of another run came".into())),
-                Err(why) => news(News::Strange(why)),
+                Ok(snapshot) if snapshot.place.run == self.order.run() => good.push((snapshot, &parcel.bytes)),
+                Ok(_) => self.strange("a snapshot of another run came".into(), news),
+                Err(why) => self.strange(why, news),
             }
         }
+        self.merge.it_is(self.run_now());
         let kept = good.iter().filter(|(snapshot, _)| self.merge.wants(snapshot)).map(|(_, bytes)| bytes.as_slice());
         self.journal.append(kept).map_err(|e| format!("the journal cannot be written: {e}. What is not in it stays on the bus"))?;
         let now = clock::monotonic();
@@ -218,7 +257,7 @@ impl Collecting<'_> {
     }
 
     /// Tells the agents to end; once, since it is tried again at each look.
-    fn abort(&mut self, why: &str) {
+    pub(super) fn abort(&mut self, why: &str) {
         self.aborted = Some(why.to_owned());
         let message = StateMessage { phase: Phase::Aborted, reason: why.into(), ..self.state.message.clone() };
         let told = self.bus.is_reached() && put_once(self.bus, self.order.run(), &mut self.state, &message).is_ok();
@@ -265,7 +304,7 @@ impl Collecting<'_> {
             return Err("another controller has taken the run over; its record is the one that counts".into());
         }
         if message.phase == Phase::Aborted && self.aborted.is_none() {
-            self.aborted = Some(message.reason.clone());
+            self.aborted = Some(crate::units::printable(&message.reason, 300));
             control.stop();
         }
         self.state = Held { message, revision: entry.revision };
@@ -273,7 +312,7 @@ impl Collecting<'_> {
     }
 
     /// Gives up who is silent for too long. Time in which the bus is not reached is nobody's silence.
-    fn listen(&mut self, news: &mut dyn FnMut(News)) {
+    fn listen(&mut self, sink: &mut dyn Sink, news: &mut dyn FnMut(News)) {
         let now = clock::monotonic();
         let passed = now.saturating_sub(self.looked_ns);
         self.looked_ns = self.looked_ns.max(now);
@@ -282,39 +321,19 @@ impl Collecting<'_> {
             return;
         }
         for shard in 0..self.seats.len() {
-            if self.merge.shards()[shard].is_over() || now < self.t0_own_ns {
+            if self.merge.shards()[shard].is_over() || self.seats[shard].is_vacant || now < self.t0_own_ns {
                 continue;
             }
             let seat = &mut self.seats[shard];
-            match roster::silence(seat.heard_ns, now, self.order.lost_after) {
+            match roster::silence(seat.heard_ns, now, Duration::from_nanos(self.order.message.interval_ns), self.order.lost_after) {
                 Silence::Fine => {}
                 Silence::Late if seat.is_late => {}
                 Silence::Late => {
                     seat.is_late = true;
                     news(News::Late(shard as u32, seat.who()));
                 }
-                Silence::Lost => self.lose(shard, news),
+                Silence::Lost => self.lose(shard, sink, news),
             }
-        }
-    }
-
-    /// Fences a shard: its owner, should it live, sees it and stops.
-    fn lose(&mut self, shard: usize, news: &mut dyn FnMut(News)) {
-        let seat = &mut self.seats[shard];
-        if let Some((claim, revision)) = &mut seat.claim {
-            claim.standing = Standing::Lost;
-            claim.reason = "nothing was heard for too long".into();
-            let key = Key::Shard(self.order.run(), shard as u32);
-            if let Ok(value) = claim.encode()
-                && let Ok(new) = self.bus.change(&key, &value, *revision)
-            {
-                *revision = new;
-            }
-        }
-        self.merge.lose(shard as u32);
-        news(News::Lost(shard as u32, seat.who()));
-        if self.order.on_loss == OnLoss::Abort && self.aborted.is_none() {
-            self.abort(&format!("shard {shard} was lost"));
         }
     }
 
@@ -334,9 +353,9 @@ impl Collecting<'_> {
         }
         let end = self.planned_until();
         Ok(Fleet {
-            outcome: outcome(self.order, self.merge.shards()),
+            outcome: sum::outcome(self.order, self.merge.shards()),
             coverage: self.merge.coverage(end),
-            record: record(self.order, &self.merge, &self.seats, end),
+            record: sum::record(self.order, &self.merge, &self.seats, end),
             aborted: self.aborted,
         })
     }
@@ -352,65 +371,5 @@ impl Collecting<'_> {
                 told.or_else(|| shards.iter().map(Shard::until_ns).max()).unwrap_or(end).min(end)
             }
         }
-    }
-}
-
-/// The outcome of all shards together.
-fn outcome(order: &Order, shards: &[Shard]) -> Outcome {
-    let mut sum = Outcome::default();
-    for shard in shards {
-        sum.elapsed_ns = sum.elapsed_ns.max(shard.until_ns());
-        let Some(done) = &shard.done else { continue };
-        sum.elapsed_ns = sum.elapsed_ns.max(done.elapsed_ns);
-        sum.peak_connections = sum.peak_connections.saturating_add(done.peak_connections);
-        sum.rss_peak_bytes =
-            if order.is_one_process { done.rss_peak_bytes } else { sum.rss_peak_bytes.saturating_add(done.rss_peak_bytes) };
-        sum.dialer_busy = sum.dialer_busy.max(done.dialer_busy);
-        sum.began_ns = sum.began_ns.max(done.began_late_ns);
-        for (text, n) in &done.fault_texts {
-            if sum.fault_texts.len() < TEXTS_KEPT || sum.fault_texts.contains_key(text) {
-                let count = sum.fault_texts.entry(text.clone()).or_default();
-                *count = count.saturating_add(*n);
-            }
-        }
-    }
-    sum
-}
-
-fn record(order: &Order, merge: &Merge, seats: &[Seat], end: u64) -> FleetRecord {
-    let agents = (0..).zip(merge.shards().iter().zip(seats)).map(|(number, (shard, seat))| agent(order, end, number, shard, seat));
-    FleetRecord { run: order.run().to_string(), agents: agents.collect(), strange: merge.strange() }
-}
-
-fn agent(order: &Order, end: u64, number: u32, shard: &Shard, seat: &Seat) -> AgentRecord {
-    let claim = seat.claim.as_ref().map(|(claim, _)| claim).filter(|_| seat.is_taken);
-    let early = shard.done.as_ref().and_then(|done| done.ended_early.clone());
-    let (state, why) = match (claim, shard.is_complete(), early) {
-        (None, ..) => ("not_started", "nobody was ready to play it".to_owned()),
-        (Some(_), true, None) => ("done", String::new()),
-        (Some(_), true, Some(why)) => ("ended_early", why),
-        (Some(_), false, _) => {
-            ("lost", format!("the last second that came ended at {}; up to one more was measured and never sent", Nanos(shard.until_ns())))
-        }
-    };
-    let part = crate::plan::Part { shard: number, shards: order.message.shards };
-    let text = |of: fn(&ClaimMessage) -> &String| claim.map(|claim| crate::units::printable(of(claim), 100)).unwrap_or_default();
-    AgentRecord {
-        shard: number,
-        clients: crate::plan::Share::new(1, order.plan.group, part).count(order.plan.clients),
-        agent: text(|claim| &claim.agent),
-        host: text(|claim| &claim.host),
-        version: text(|claim| &claim.version),
-        cpus: claim.map_or(0, |claim| claim.cpus),
-        state: state.into(),
-        why: crate::units::printable(&why, 300),
-        offset_ns: claim.map_or(0, |claim| claim.offset_ns),
-        half_rtt_ns: claim.map_or(0, |claim| claim.half_rtt_ns),
-        drift_ns: shard.done.as_ref().and_then(|done| done.drift_ns),
-        began_late_ns: shard.done.as_ref().map(|done| done.began_late_ns),
-        until_ns: shard.until_ns(),
-        lost: shard.cover.gaps(end),
-        after_fence: shard.after_fence,
-        adds_up: shard.adds_up(),
     }
 }

@@ -24,6 +24,7 @@ use crate::fleet::message::Message;
 use crate::fleet::message::Phase;
 use crate::fleet::message::Standing;
 use crate::fleet::message::StateMessage;
+use crate::fleet::published;
 use crate::fleet::roster;
 use crate::fleet::roster::Gathered;
 use crate::fleet::roster::Seat;
@@ -33,6 +34,8 @@ use crate::wire::clock;
 
 /// The start is so many round trips away at least.
 const TRIPS: u64 = 50;
+/// Attempts to close a shard that nobody has; agents say only so much before they are ready.
+const SHUTS: usize = 8;
 
 /// Publishes the plan and brings all agents to the start.
 ///
@@ -44,7 +47,8 @@ pub fn muster(bus: &dyn Bus, order: &Order, control: &Control, news: &mut dyn Fn
     room::check(bus, order)?;
     let time = patiently(|| bus.keep_time(run)).map_err(|e| e.to_string())?;
     let inbox = patiently(|| bus.inbox(run)).map_err(|e| e.to_string())?;
-    let plan = order.message.encode().map_err(|e| format!("the plan is too large to be sent to agents: {e}"))?;
+    order.message.check().map_err(|e| format!("the plan cannot be played: {e}"))?;
+    let plan = published::keep(bus, &order.message)?;
     create(bus, &Key::Plan(run), &plan).map_err(|e| format!("the plan cannot be published: {e}"))?;
     let mut state = begin(bus, order)?;
     let mut seats = vec![Seat::default(); order.message.shards as usize];
@@ -88,6 +92,7 @@ fn begin(bus: &dyn Bus, order: &Order) -> Result<Held, String> {
         phase: Phase::Gather,
         t0_ns: 0,
         reason: String::new(),
+        wanted: Vec::new(),
     };
     let value = message.encode()?;
     let revision = create(bus, &Key::State(run), &value).map_err(|e| format!("the run cannot be opened: {e}"))?;
@@ -104,18 +109,21 @@ fn begin(bus: &dyn Bus, order: &Order) -> Result<Held, String> {
 }
 
 /// Reads all claims.
-fn look(bus: &dyn Bus, run: RunId, seats: &mut [Seat]) -> Result<(), String> {
-    for (shard, seat) in (0..).zip(seats) {
-        let Some(entry) = patiently(|| bus.get(&Key::Shard(run, shard))).map_err(|e| e.to_string())? else { continue };
-        let claim = ClaimMessage::decode(&entry.value).map_err(|e| format!("the claim of shard {shard}: {e}"))?;
-        // The first owner is the owner; nobody else writes here but the controller.
-        if let Some((first, _)) = &seat.claim
-            && (first.nonce, first.epoch) != (claim.nonce, claim.epoch)
-        {
-            return Err(format!("shard {shard} was claimed by {} and then written by {}: the run is void", first.agent, claim.agent));
-        }
-        seat.claim = Some((claim, entry.revision));
+fn look_at_all(bus: &dyn Bus, run: RunId, seats: &mut [Seat]) -> Result<(), String> {
+    (0..).zip(seats).try_for_each(|(shard, seat)| look(bus, run, shard, seat))
+}
+
+/// Reads the claim of a shard.
+fn look(bus: &dyn Bus, run: RunId, shard: u32, seat: &mut Seat) -> Result<(), String> {
+    let Some(entry) = patiently(|| bus.get(&Key::Shard(run, shard))).map_err(|e| e.to_string())? else { return Ok(()) };
+    let claim = ClaimMessage::decode(&entry.value).map_err(|e| format!("the claim of shard {shard}: {e}"))?;
+    // The first owner is the owner; nobody else writes here but the controller.
+    if let Some((first, _)) = &seat.claim
+        && (first.nonce, first.epoch) != (claim.nonce, claim.epoch)
+    {
+        return Err(format!("shard {shard} was claimed by {} and then written by {}: the run is void", first.who(), claim.who()));
     }
+    seat.claim = Some((claim, entry.revision));
     Ok(())
 }
 
@@ -123,7 +131,7 @@ fn gather(bus: &dyn Bus, order: &Order, control: &Control, seats: &mut [Seat], n
     let until = Instant::now() + order.gather;
     let mut told = u32::MAX;
     loop {
-        look(bus, order.run(), seats)?;
+        look_at_all(bus, order.run(), seats)?;
         let ready = match roster::gathered(seats) {
             Gathered::Refused(shard, why) => return Err(format!("shard {shard} cannot be played: {why}")),
             Gathered::All => order.message.shards,
@@ -156,23 +164,30 @@ fn gather(bus: &dyn Bus, order: &Order, control: &Control, seats: &mut [Seat], n
     }
     for (shard, seat) in (0..).zip(seats) {
         seat.is_taken = roster::is_ready(seat);
-        if !seat.is_taken {
-            shut(bus, order.run(), shard, seat);
+        for _ in 0..SHUTS {
+            if seat.is_taken || shut(bus, order.run(), shard, seat)? {
+                break;
+            }
         }
     }
     Ok(())
 }
 
-/// Nobody takes the shard any more.
-fn shut(bus: &dyn Bus, run: RunId, shard: u32, seat: &Seat) {
+/// Nobody takes the shard any more; whether that is settled. Who slipped in between may have become ready, and is in then.
+fn shut(bus: &dyn Bus, run: RunId, shard: u32, seat: &mut Seat) -> Result<bool, String> {
     let (claim, revision) = match &seat.claim {
         Some((claim, revision)) => (ClaimMessage { standing: Standing::Lost, ..claim.clone() }, *revision),
         None => (nobody(), 0),
     };
-    // Who slips in between is not armed, and does not start.
-    let Ok(value) = claim.encode() else { return };
-    let key = Key::Shard(run, shard);
-    let _ = if revision == 0 { bus.create(&key, &value) } else { bus.change(&key, &value, revision) };
+    let (key, value) = (Key::Shard(run, shard), claim.encode()?);
+    let written = patiently(|| if revision == 0 { bus.create(&key, &value) } else { bus.change(&key, &value, revision) });
+    match written {
+        Ok(revision) => seat.claim = Some((claim, revision)),
+        Err(Failed::Changed) => look(bus, run, shard, seat)?,
+        Err(e) => return Err(format!("shard {shard} cannot be closed: {e}")),
+    }
+    seat.is_taken = roster::is_ready(seat);
+    Ok(seat.standing() == Some(Standing::Lost))
 }
 
 /// A claim that keeps others away.
@@ -182,6 +197,7 @@ fn nobody() -> ClaimMessage {
         agent: String::new(),
         nonce: 0,
         epoch: 0,
+        replaces: String::new(),
         standing: Standing::Lost,
         reason: "the run began without this shard".into(),
         host: String::new(),
@@ -204,15 +220,16 @@ fn arm(
     news: &mut dyn FnMut(News),
 ) -> Result<u64, String> {
     let taken = |seats: &[Seat]| seats.iter().filter(|seat| seat.is_taken).map(|s| s.claim.clone()).collect::<Vec<_>>();
-    let worst = taken(seats).iter().flatten().map(|(claim, _)| 2 * claim.half_rtt_ns).max().unwrap_or(0);
-    let lead = order.lead.max(Duration::from_nanos(worst.saturating_mul(TRIPS)).min(Duration::from_secs(60)));
+    let worst = taken(seats).iter().flatten().map(|(claim, _)| claim.half_rtt_ns.saturating_mul(2)).max().unwrap_or(0);
+    let lead =
+        roster::lead(order.lead, order.message.shards).max(Duration::from_nanos(worst.saturating_mul(TRIPS)).min(Duration::from_secs(60)));
     let t0_ns = clock::realtime() + lead.as_nanos() as u64;
     let armed = StateMessage { phase: Phase::Armed, t0_ns, ..state.message.clone() };
     put(bus, order.run(), state, armed).map_err(|e| format!("the start cannot be announced: {e}"))?;
     // What is left of the lead is the time in which `go` has to arrive.
     let until = Instant::now() + lead - (lead / 2).min(Duration::from_secs(1));
     loop {
-        look(bus, order.run(), seats)?;
+        look_at_all(bus, order.run(), seats)?;
         let slow = (0u32..).zip(&*seats).find(|(_, seat)| seat.is_taken && !seat.is_armed());
         match slow {
             None => break,

@@ -1,5 +1,7 @@
 //! What a controller makes of agents that do not keep the rules.
 
+mod fleets;
+
 use std::thread;
 
 use super::*;
@@ -13,7 +15,10 @@ use crate::plan::Stamps;
 use crate::swarm::Control;
 use crate::units::Nanos;
 
-fn order(run: RunId) -> Order {
+const WIDTH: Width = Width { series: 1, out_kinds: 1, in_kinds: 1 };
+
+/// A plan that can be published.
+pub(crate) fn plan_message(run: RunId) -> PlanMessage {
     let load = Load {
         over: "ws://127.0.0.1:1/".into(),
         http: None,
@@ -38,7 +43,7 @@ fn order(run: RunId) -> Order {
         stamps: Stamps::Kernel,
     };
     assert_eq!(load.check(), Ok(()));
-    let message = PlanMessage {
+    PlanMessage {
         protocol: PROTOCOL,
         version: "1".into(),
         run,
@@ -52,9 +57,18 @@ fn order(run: RunId) -> Order {
         rows: Vec::new(),
         fingerprint: String::new(),
         orphan_grace_ns: 1,
-    };
+        spares: false,
+        interval_ns: crate::units::SECOND,
+        rows_at: None,
+        sound_at: None,
+        sound: None,
+    }
+}
+
+fn order(run: RunId) -> Order {
+    let message = plan_message(run);
     let plan = Arc::new(crate::plan::tests::plan(Nanos::ZERO, Nanos::ZERO, Nanos::from_secs(1)));
-    let mut order = Order::new(message, plan, Width { series: 1, out_kinds: 1, in_kinds: 1 }, "p");
+    let mut order = Order::new(message, plan, WIDTH, "p");
     (order.gather, order.lead) = (Duration::from_secs(20), Duration::from_millis(600));
     order
 }
@@ -65,6 +79,7 @@ fn claim(nonce: u64, standing: Standing) -> Vec<u8> {
         agent: format!("agent {nonce}"),
         nonce,
         epoch: 1,
+        replaces: String::new(),
         standing,
         reason: "it has no files".into(),
         host: "h".into(),
@@ -104,7 +119,7 @@ fn phase(bus: &LocalBus, run: RunId) -> Phase {
 fn a_claim_that_another_overwrites_voids_the_run() {
     let (bus, run, result) = mustered(vec![claim(1, Standing::Claimed), claim(2, Standing::Ready)]);
     let why = result.err().expect("void");
-    assert!(why.contains("claimed by agent 1 and then written by agent 2") && why.contains("void"), "{why}");
+    assert!(why.contains("claimed by agent 1 on h and then written by agent 2 on h") && why.contains("void"), "{why}");
     assert_eq!(phase(&bus, run), Phase::Aborted);
 }
 
@@ -135,7 +150,15 @@ fn a_pool_has_one_run_at_a_time() {
     let key = Key::Open("p".into());
     bus.create(&key, first.as_str().as_bytes()).expect("new");
     for (phase, is_free) in [(Phase::Gather, false), (Phase::Go, false), (Phase::Closed, true)] {
-        let message = StateMessage { protocol: PROTOCOL, controller: 1, pool: "p".into(), phase, t0_ns: 0, reason: String::new() };
+        let message = StateMessage {
+            protocol: PROTOCOL,
+            controller: 1,
+            pool: "p".into(),
+            phase,
+            t0_ns: 0,
+            reason: String::new(),
+            wanted: Vec::new(),
+        };
         let value = message.encode().expect("short");
         let state = Key::State(first);
         held = Some(match held {

@@ -12,10 +12,16 @@ use super::CLAIM;
 use super::NatsBus;
 use super::PLAN;
 use super::SNAP;
+use super::blob;
+use super::blob::BLOB;
 use super::inbox;
 use super::words;
 use crate::fleet::RunId;
+use crate::fleet::bus::Bus as _;
 use crate::fleet::bus::Failed;
+use crate::fleet::bus::Key;
+use crate::fleet::message::Message as _;
+use crate::fleet::message::PlanMessage;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -64,7 +70,7 @@ fn common(bytes: u64, replicas: usize) -> Config {
     }
 }
 
-fn streams(storage: Storage) -> [Config; 3] {
+fn streams(storage: Storage) -> [Config; 4] {
     let snap = Config {
         name: SNAP.into(),
         subjects: vec!["volley.v1.snap.>".into()],
@@ -73,7 +79,16 @@ fn streams(storage: Storage) -> [Config; 3] {
         ..common(storage.bytes, storage.replicas)
     };
     let snap = Config { duplicate_window: Duration::from_secs(600), ..snap };
-    [bucket(PLAN, 16, storage.replicas), bucket(CLAIM, 8, storage.replicas), snap]
+    let blob = Config {
+        name: BLOB.into(),
+        subjects: vec!["$O.VOLLEY_BLOB.C.>".into(), "$O.VOLLEY_BLOB.M.>".into()],
+        max_age: 7 * DAY,
+        max_message_size: 1 << 20,
+        allow_rollup: true,
+        allow_direct: true,
+        ..common(256 << 20, storage.replicas)
+    };
+    [bucket(PLAN, 16, storage.replicas), bucket(CLAIM, 8, storage.replicas), snap, blob]
 }
 
 /// What of `asked` the server made otherwise.
@@ -107,7 +122,9 @@ impl NatsBus {
                         self.stream.update_stream(&config).await.map_err(|e| words(&e))
                     }
                     Ok(stream) => Ok(stream.cached_info().clone()),
-                    Err(_) => self.stream.create_stream(config.clone()).await.map(|stream| stream.cached_info().clone()).map_err(|e| words(&e)),
+                    Err(_) => {
+                        self.stream.create_stream(config.clone()).await.map(|stream| stream.cached_info().clone()).map_err(|e| words(&e))
+                    }
                 }
             };
             let made: Info = self.wait(made)?.map_err(|e| self.silent(&format!("making {}: {e}", config.name)))?;
@@ -142,15 +159,21 @@ impl NatsBus {
             });
             Ok(Found { name, held })
         };
-        [PLAN, CLAIM, SNAP].into_iter().map(look).collect()
+        [PLAN, CLAIM, SNAP, BLOB].into_iter().map(look).collect()
     }
 
-    /// Clears the snapshots of a run and what waits for its controller; how many there were.
+    /// Clears the snapshots of a run, what waits for its controller, and what is kept beside its plan; how many snapshots there were.
     ///
     /// # Errors
     /// When nothing is answered.
     pub fn purge(&self, run: RunId) -> Result<u64, Failed> {
+        let plan = self.get(&Key::Plan(run))?.and_then(|entry| PlanMessage::decode(&entry.value).ok());
+        let kept: Vec<_> =
+            plan.filter(|plan| plan.check().is_ok()).into_iter().flat_map(|plan| [plan.rows_at, plan.sound_at]).flatten().collect();
         let purge = async {
+            for kept in &kept {
+                blob::remove(self, kept).await;
+            }
             let stream = self.stream.get_stream(SNAP).await.map_err(|e| self.silent(&words(&e)))?;
             let purged = stream.purge().filter(format!("volley.v1.snap.{run}.>")).await.map_err(|e| self.silent(&words(&e)))?;
             // It is not there when the run never began.

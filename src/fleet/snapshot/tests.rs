@@ -60,10 +60,10 @@ proptest! {
         let bytes = of_second(place(), &second).expect("short");
         let back = Snapshot::decode(&bytes, WIDTH).expect("good");
         prop_assert_eq!(back.place, place());
-        let Body::Second(back) = back.body else { panic!("a second") };
-        let back = back.whole();
-        prop_assert_eq!(told(&back), told(&second));
-        prop_assert_eq!(of_second(place(), &back).expect("short"), bytes);
+        let Body::Seconds(back) = back.body else { panic!("a second") };
+        let back: Vec<Second> = back.into_iter().map(Sent::whole).collect();
+        prop_assert_eq!(back.iter().map(told).collect::<Vec<_>>(), vec![told(&second)]);
+        prop_assert_eq!(of_second(place(), &back[0]).expect("short"), bytes);
     }
 
     #[test]
@@ -92,6 +92,17 @@ proptest! {
     fn bodies_of_any_bytes_are_refused(body in prop::collection::vec(any::<u8>(), 0..500), kind in 0u8..4) {
         let _ = Snapshot::decode(&sealed(place(), kind, &body).expect("short"), WIDTH);
     }
+}
+
+#[test]
+fn several_seconds_come_back_in_their_order() {
+    let seconds: Vec<Second> = (0..SECONDS_MOST as u64).map(|n| second(&[(n as usize, n * 1_000)], n)).collect();
+    let bytes = of_seconds(place(), &seconds.iter().map(encoded).collect::<Vec<_>>()).expect("short");
+    let Body::Seconds(back) = Snapshot::decode(&bytes, WIDTH).expect("good").body else { panic!("seconds") };
+    let back: Vec<Second> = back.into_iter().map(Sent::whole).collect();
+    assert_eq!(back.iter().map(told).collect::<Vec<_>>(), seconds.iter().map(told).collect::<Vec<_>>());
+    let large = vec![0; INFLATED_MOST as usize];
+    assert!(of_seconds(place(), &[large]).expect_err("too large").contains("before they are deflated"));
 }
 
 #[test]
@@ -124,6 +135,8 @@ fn what_is_wrong_is_named() {
         (with(30, good[30] ^ 1), "checksum"),
         (vec![0; MOST + 1], "at most"),
         (bomb, "inflates to more"),
+        (sealed(place(), 0, &[0]).expect("short"), "no second"),
+        (of_seconds(place(), &vec![encoded(&second(&[], 1)); SECONDS_MOST + 1]).expect("short"), "seconds: 11, at most 10"),
         (sealed(place(), 9, b"").expect("short"), "kind 9"),
         (sealed(place(), 1, b"{\"seconds\":-1}").expect("short"), "last word"),
     ] {

@@ -50,28 +50,29 @@ impl Lane {
     }
 }
 
-/// The first beats of every client.
-pub(super) fn timetable(plan: &Plan, script: &Script, clients: &mut [Client], numbers: impl Iterator<Item = u64>) -> Wheel {
-    let mut wheel = Wheel::new();
+/// The first beats of every client from the instant `from` on, which is later than the start where a run is joined under way.
+pub(super) fn timetable(plan: &Plan, script: &Script, clients: &mut [Client], numbers: impl Iterator<Item = u64>, from: Nanos) -> Wheel {
+    let mut wheel = Wheel::new(from.0);
+    let at = |measured: Nanos| Some(plan.measure_from().plus(measured).0.next_multiple_of(MILLI)).filter(|at| *at >= from.0);
     for (place, (client, number)) in clients.iter_mut().zip(numbers).enumerate() {
-        for (_, at) in plan.drops.iter().filter(|(role, _)| *role == client.role()) {
-            wheel.enter(place as u32, Beat::Drop, plan.measure_from().plus(*at).0.next_multiple_of(MILLI));
+        for due in plan.drops.iter().filter(|(role, _)| *role == client.role()).filter_map(|(_, drop)| at(*drop)) {
+            wheel.enter(place as u32, Beat::Drop, due);
         }
-        if let Some(storm) = plan.storm.filter(|storm| storm.strikes(number)) {
-            wheel.enter(place as u32, Beat::Storm, plan.measure_from().plus(storm.at).0.next_multiple_of(MILLI));
+        if let Some(due) = plan.storm.filter(|storm| storm.strikes(number)).and_then(|storm| at(storm.at)) {
+            wheel.enter(place as u32, Beat::Storm, due);
         }
         if let Some(due) = client.first_step(plan, script) {
             wheel.enter(place as u32, Beat::Load, due);
         } else if plan.trace.is_none()
             && script.has_load(client.role())
-            && let Some(due) = plan.shape().and_then(|s| s.due_from(client.place, 0))
+            && let Some(due) = plan.shape().and_then(|s| s.due_from(client.place, u64::from(client.next_send)))
         {
             wheel.enter(place as u32, Beat::Load, due.0);
         }
-        if let Some(span) = plan.span(number, Nanos::ZERO).filter(|span| span.until < plan.measure_until()) {
+        if let Some(span) = plan.span(number, from).filter(|span| span.until < plan.measure_until()) {
             wheel.enter(place as u32, Beat::Leave, span.until.0);
         }
-        if let Some(due) = plan.first_ping(number) {
+        if let Some(due) = plan.first_ping(number, from) {
             wheel.enter(place as u32, Beat::Ping, due.0);
         }
     }
