@@ -93,9 +93,11 @@ grep -h "fleet:" "$work/run.log"
 kept=("$work"/[abc]/*)
 [[ ${#kept[@]} == 3 ]] || { echo "${#kept[@]} records were kept by 3 agents" >&2; exit 1; }
 python3 -B tests/fleet/sum.py "$work/merged" "${kept[@]}"
-"$volley" report "${kept[0]}" --report none | grep -q "20 clients"
+"$volley" report "${kept[0]}" --report none >"$work/report" || true
+grep -q "20 clients" "$work/report" || { cat "$work/report"; echo "what an agent kept is no report" >&2; exit 1; }
 python3 -B tests/fleet/sum.py --spoil "${kept[1]}"
 if python3 -B tests/fleet/sum.py "$work/merged" "${kept[@]}"; then
     echo "a changed byte was not seen" >&2
     exit 1
 fi
+echo "and a changed byte is seen"

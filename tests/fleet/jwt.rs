@@ -28,14 +28,24 @@ pub(crate) struct Operator {
 
 impl Operator {
     pub(crate) fn new() -> Operator {
-        let (operator, account) = (KeyPair::new_operator(), KeyPair::new_account());
+        let (operator, system, account) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_account());
         let own = signed(&operator, &operator.public_key(), &json!({ "type": "operator", "version": 2 }));
         let limits = json!({
             "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
             "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
         });
         let its = signed(&operator, &account.public_key(), &json!({ "type": "account", "version": 2, "limits": limits }));
-        let config = format!("operator: {own}\nresolver: MEMORY\nresolver_preload: {{ {}: {its} }}\n", account.public_key());
+        // JetStream speaks with itself in an account that has none.
+        let plain = signed(
+            &operator,
+            &system.public_key(),
+            &json!({ "type": "account", "version": 2, "limits": { "subs": -1, "data": -1, "payload": -1, "conn": -1, "imports": -1, "exports": -1, "wildcards": true, "leaf": -1 } }),
+        );
+        let config = format!(
+            "operator: {own}\nresolver: MEMORY\nsystem_account: {0}\nresolver_preload: {{ {0}: {plain}, {1}: {its} }}\n",
+            system.public_key(),
+            account.public_key()
+        );
         Operator { account, config }
     }
 
