@@ -167,8 +167,8 @@ fn killed_and_resumed(nats: &Nats, number_of_run: usize, when: When, dir: &Path)
     ended.ran();
     players.into_iter().for_each(|player| assert_eq!(player.end().code, Some(0), "{when:?}"));
     let (summary, account) = (json(&out, "summary.json"), server.stop());
-    counts_add_up(&summary);
     assert!(agents(&summary).iter().all(|agent| agent["state"] == "done" && agent["adds_up"] == true), "{when:?}: {ended:?}");
+    counts_add_up(&summary);
     let of = |pointer: &str| number(&summary, pointer);
     assert_eq!(of("/counts/planned"), 600, "{when:?}");
     assert_eq!(

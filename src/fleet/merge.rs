@@ -120,6 +120,11 @@ impl Shard {
         self.sums.iter_mut().zip(sums).for_each(|(sum, n)| *sum = sum.saturating_add(n));
     }
 
+    /// Whether something came before its turn: what is before it was sent, and will come again.
+    pub fn has_gap(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
     /// Whether message `seq` has come.
     fn has(&self, seq: u64) -> bool {
         seq < self.next || self.ahead.contains_key(&seq)

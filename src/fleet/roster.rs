@@ -12,6 +12,10 @@ const LOST_INTERVALS: u32 = 5;
 /// A shard silent for so many intervals is told of.
 const LATE_INTERVALS: u32 = 3;
 
+/// A shard of which something came before its turn is waited for so long: longer than it takes the bus to send again what was
+/// lost on its way.
+pub(super) const GAP: Duration = Duration::from_secs(45);
+
 /// After how much silence a shard is given up unless it is said otherwise, when something is to come every `interval`.
 pub(super) fn lost_after(interval: Duration) -> Duration {
     LOST.max(LOST_INTERVALS * interval)
