@@ -366,6 +366,8 @@ fn controller(url: &str, out: &Path, options: &Options) -> io::Result<Process> {
         .args(["run", "echo", "--target", "ws://127.0.0.1:9/", "--cluster", url, "--report", "none", "--progress", "none"])
         .args(["--agents", &options.agents.to_string(), "--clients", &clients.to_string(), "--rate", "1/s"])
         .args([
+            "--lost-after",
+            "2m",
             "--ramp",
             "1s",
             "--warmup",
