@@ -1,7 +1,14 @@
 //! `volley run --trace`: a recorded conversation compiled against the profile, and the plan that plays it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::io::Read as _;
+use std::io::Write as _;
 use std::sync::Arc;
+
+use nix::sys::memfd::MFdFlags;
+use nix::sys::memfd::memfd_create;
 
 use super::Trouble;
 use super::args::PaceArg;
@@ -21,6 +28,7 @@ use crate::plan::Playback;
 use crate::record::TraceRecord;
 use crate::trace::Mistake;
 use crate::trace::Reader;
+use crate::trace::Tape;
 use crate::units::MILLI;
 use crate::units::Nanos;
 use crate::units::Rate;
@@ -43,12 +51,35 @@ pub(super) fn prepare(args: &RunArgs, plan: &mut Plan, sets: &[(String, String)]
         let profile = crate::units::printable(profile, 64);
         tell_aside!("note: the trace was made with the profile `{profile}` and is played with `{}`", plan.profile.name);
     }
-    let speed = args.play.speed;
+    let is_set = |name: &str| sets.iter().any(|(set, _)| set == name) || is_in_environment(plan, name);
+    let set: Vec<String> = plan.profile.vars.keys().filter(|name| is_set(name)).cloned().collect();
+    let way = Way { file: &file, speed: args.play.speed, clones: args.play.clones, set: &set };
+    let (score, playback) = compile(&mut reader, &tape, &way, plan)?;
+    fit(args, plan, playback)?;
+    Ok(Some(score))
+}
+
+/// How a trace is played.
+pub(super) struct Way<'a> {
+    pub(super) file: &'a str,
+    pub(super) speed: f64,
+    pub(super) clones: u64,
+    /// Variables that were given a value.
+    pub(super) set: &'a [String],
+}
+
+/// Compiles a trace against the profile of `plan`, and what plays it.
+pub(super) fn compile(
+    reader: &mut Reader<BufReader<File>>,
+    tape: &Tape,
+    way: &Way<'_>,
+    plan: &mut Plan,
+) -> Result<(Arc<Score>, Playback), Trouble> {
     let playback = |score: &Score| Playback {
-        file: file.clone(),
+        file: way.file.to_owned(),
         tape: tape.clone(),
-        speed,
-        clones: args.play.clones,
+        speed: way.speed,
+        clones: way.clones,
         frames: score.frames(),
         peak: score.peak,
         length: Nanos(score.length_ns),
@@ -57,20 +88,40 @@ pub(super) fn prepare(args: &RunArgs, plan: &mut Plan, sets: &[(String, String)]
     // Kinds of messages are those of a run that plays a trace.
     plan.trace = Some(playback(&Score::default()));
     let (values, script) = (run::values(plan), run::script(plan, None)?);
-    let is_set = |name: &str| sets.iter().any(|(set, _)| set == name) || is_in_environment(plan, name);
     let recording = Recording {
         profile: &plan.profile,
         dialect: plan.dialect.as_deref(),
         values: &values,
         script: &script,
-        speed,
-        is_set: &is_set,
+        speed: way.speed,
+        is_set: &|name| way.set.iter().any(|set| set == name),
         is_secret: &redact::looks_secret,
     };
-    let score = Score::compile(&mut reader, &recording).map_err(wrong)?;
+    let wrong = |mistake: Mistake| Trouble::usage(format!("the trace {} cannot be played: {mistake}", way.file));
+    let score = Score::compile(reader, &recording).map_err(wrong)?;
     let playback = playback(&score);
-    fit(args, plan, playback)?;
-    Ok(Some(Arc::new(score)))
+    Ok((Arc::new(score), playback))
+}
+
+/// A trace that came as bytes; they are kept in memory, for an agent may have no disk.
+pub(super) fn of_bytes(bytes: &[u8]) -> Result<(Reader<BufReader<File>>, Tape), Trouble> {
+    let wrong = |why: String| Trouble::usage(format!("the trace of the plan cannot be played: {why}"));
+    let memory = memfd_create(c"trace", MFdFlags::MFD_CLOEXEC).map_err(|e| wrong(e.to_string()))?;
+    let mut file = File::from(memory);
+    file.write_all(bytes).map_err(|e| wrong(e.to_string()))?;
+    let tape = Tape::of(file);
+    let rewound = tape.rewound().map_err(|e| wrong(e.to_string()))?;
+    let reader = Reader::new(BufReader::with_capacity(256 << 10, rewound)).map_err(|mistake| wrong(mistake.to_string()))?;
+    Ok((reader, tape))
+}
+
+/// The bytes of the trace that a plan plays, up to `most`.
+pub(super) fn bytes(trace: &Playback, most: u64) -> Result<Vec<u8>, Trouble> {
+    let wrong = |why: String| Trouble::usage(format!("the trace {} cannot be sent to agents: {why}", trace.file));
+    let mut bytes = Vec::new();
+    let file = trace.tape.rewound().map_err(|e| wrong(e.to_string()))?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
+    if bytes.len() as u64 > most { Err(wrong(format!("it has more than {}", bytes_text(most)))) } else { Ok(bytes) }
 }
 
 /// Refuses flags that say how much is sent, for a trace says that itself.
@@ -96,7 +147,7 @@ fn check(args: &RunArgs, plan: &Plan) -> Result<(), Trouble> {
 }
 
 /// Whether the environment gives a variable its value.
-fn is_in_environment(plan: &Plan, name: &str) -> bool {
+pub(super) fn is_in_environment(plan: &Plan, name: &str) -> bool {
     let env = plan.profile.vars.get(name).and_then(|var| var.env.as_deref());
     env.and_then(|env| std::env::var(env).ok()).is_some_and(|value| !value.is_empty())
 }

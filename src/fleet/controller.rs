@@ -135,6 +135,8 @@ pub struct Started {
     pub t0_ns: u64,
     /// The same on this machine's monotonic clock.
     t0_own_ns: u64,
+    /// Whether another controller had begun it, whose clock this one does not share.
+    is_taken_over: bool,
     /// What agents send; opened before anything starts, so that nothing starts which could not be fetched.
     inbox: Box<dyn Inbox>,
     /// Agents ask for the time at the end once more.

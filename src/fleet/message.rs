@@ -1,16 +1,15 @@
 //! The forms of what controller and agents tell each other besides snapshots: JSON of a bounded length, with no member that
 //! is not known.
 
+mod large;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::Digest as _;
-use sha2::Sha256;
 
 use super::PROTOCOL;
 use crate::plan::Pacing;
@@ -21,6 +20,10 @@ use crate::plan::WINDOW_MAX;
 use crate::units::Nanos;
 use crate::units::SECOND;
 use crate::units::mix;
+pub use large::BLOB_MOST;
+pub use large::Blob;
+pub use large::TraceMessage;
+pub use large::sha256;
 
 /// Longest plan, in bytes. NATS takes 1 MiB in a message unless it is told otherwise.
 pub const PLAN_MOST: usize = 512 << 10;
@@ -116,6 +119,11 @@ pub struct PlanMessage {
     /// That sound; it travels by itself.
     #[serde(skip)]
     pub sound: Option<Arc<[u8]>>,
+    /// The trace that is played in the place of a load, if one is.
+    pub trace: Option<TraceMessage>,
+    /// That trace; it travels by itself.
+    #[serde(skip)]
+    pub tape: Option<Arc<[u8]>>,
     /// What an agent's plan has to be, in short.
     pub fingerprint: String,
     /// How long an agent that reaches nobody goes on, in nanoseconds.
@@ -126,8 +134,6 @@ pub struct PlanMessage {
     pub spares: bool,
 }
 
-/// Most bytes of something large that a plan refers to.
-pub const BLOB_MOST: u64 = 64 << 20;
 /// Longest and shortest interval.
 const INTERVALS: std::ops::RangeInclusive<u64> = SECOND..=SECOND * super::snapshot::SECONDS_MOST as u64;
 
@@ -143,52 +149,16 @@ impl PlanMessage {
         if !INTERVALS.contains(&self.interval_ns) {
             return Err(format!("its interval is {}", Nanos(self.interval_ns)));
         }
-        self.rows_at.iter().chain(&self.sound_at).try_for_each(Blob::check)
+        self.trace.iter().try_for_each(TraceMessage::check)?;
+        self.blobs().try_for_each(Blob::check)
     }
 }
 
-/// Something large that is kept beside the plan, by what is in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Blob {
-    /// SHA-256 of its bytes in hexadecimal digits, which is its name.
-    pub sha256: String,
-    /// How many bytes it has.
-    pub bytes: u64,
-}
-
-impl Blob {
-    /// Of these bytes.
-    pub fn of(bytes: &[u8]) -> Blob {
-        Blob { sha256: sha256(bytes), bytes: bytes.len() as u64 }
+impl PlanMessage {
+    /// What is kept beside it.
+    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        self.rows_at.iter().chain(&self.sound_at).chain(self.trace.iter().map(|trace| &trace.at))
     }
-
-    /// Whether these are its bytes.
-    pub fn is(&self, bytes: &[u8]) -> bool {
-        *self == Blob::of(bytes)
-    }
-
-    /// Refuses what is no name or too large.
-    ///
-    /// # Errors
-    /// Which of the two.
-    pub fn check(&self) -> Result<(), String> {
-        if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err("what it refers to is not named by a SHA-256".into());
-        }
-        if self.bytes > BLOB_MOST {
-            return Err(format!("it refers to {} bytes, at most {BLOB_MOST}", self.bytes));
-        }
-        Ok(())
-    }
-}
-
-/// SHA-256 in hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// What is to be played, by all shards together. Times are those of the run clock.
@@ -407,44 +377,4 @@ pub fn is_token(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_ten_letters_and_differ() {
-        let ids: std::collections::BTreeSet<RunId> = (0..2_000u128).map(|n| RunId::drawn(n * 1_000_000_007)).collect();
-        assert_eq!(ids.len(), 2_000);
-        assert!(ids.iter().all(|id| RunId::parse(id.as_str()) == Ok(*id)));
-        for wrong in ["", "abc", "abcdefghi1", "ABCDEFGHIJ", "abc.efghij", "abcdefghijk", "abcdefghi\u{e9}"] {
-            assert!(RunId::parse(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_known_or_of_another_protocol_is_refused() {
-        let state = StateMessage {
-            protocol: PROTOCOL,
-            controller: 7,
-            pool: "p".into(),
-            phase: Phase::Go,
-            t0_ns: 5,
-            reason: String::new(),
-            wanted: Vec::new(),
-        };
-        let bytes = state.encode().expect("short");
-        assert_eq!(StateMessage::decode(&bytes), Ok(state.clone()));
-        let text = String::from_utf8(bytes).expect("text");
-        for (from, to, why) in [
-            ("\"protocol\":1", "\"protocol\":2,\"new\":1", "the same version"),
-            ("\"t0_ns\":5", "\"t0_ns\":5,\"x\":1", "unknown field"),
-            ("\"go\"", "\"gone\"", "unknown variant"),
-            ("\"t0_ns\":5", "\"t0_ns\":-5", "invalid value"),
-            ("{", "[", "invalid type"),
-        ] {
-            let error = StateMessage::decode(text.replacen(from, to, 1).as_bytes()).expect_err(to);
-            assert!(error.contains(why) || error.contains("expected"), "{to}: {error}");
-        }
-        let long = StateMessage { reason: "x".repeat(VALUE_MOST), ..state };
-        assert!(long.encode().is_err() && StateMessage::decode(&vec![b' '; VALUE_MOST + 1]).is_err());
-    }
-}
+mod tests;

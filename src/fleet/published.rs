@@ -62,6 +62,9 @@ pub(super) fn keep(bus: &dyn Bus, plan: &PlanMessage) -> Result<Vec<u8>, String>
     if let (Some(blob), Some(sound)) = (&plan.sound_at, &plan.sound) {
         put("the sound", blob, sound)?;
     }
+    if let (Some(trace), Some(tape)) = (&plan.trace, &plan.tape) {
+        put("the trace", &trace.at, tape)?;
+    }
     bare(plan).encode().map_err(|e| format!("the plan is too large to be sent to agents: {e}"))
 }
 
@@ -81,6 +84,7 @@ pub fn read(bus: &dyn Bus, run: RunId) -> Result<PlanMessage, Failed> {
         plan.rows = serde_json::from_slice(&bytes).map_err(|e| refused(format!("its rows of data: {e}")))?;
     }
     plan.sound = kept(bus, "sound", plan.sound_at.as_ref())?.map(Arc::from);
+    plan.tape = kept(bus, "trace", plan.trace.as_ref().map(|trace| &trace.at))?.map(Arc::from);
     Ok(plan)
 }
 

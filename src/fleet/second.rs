@@ -117,7 +117,7 @@ fn counts(out: &mut Out, counts: &Counts) {
 }
 
 /// The counts that stand alone.
-fn singles(c: &Counts) -> [u64; 15] {
+fn singles(c: &Counts) -> [u64; 17] {
     [
         c.planned,
         c.sent,
@@ -130,6 +130,8 @@ fn singles(c: &Counts) -> [u64; 15] {
         c.replayed,
         c.recovered,
         c.fallbacks,
+        c.waited,
+        c.unasked,
         c.bytes_out,
         c.bytes_in,
         c.late_wakeups,
@@ -207,6 +209,8 @@ fn read_counts(input: &mut In<'_>, counts: &mut Counts) -> Result<(), String> {
         &mut c.replayed,
         &mut c.recovered,
         &mut c.fallbacks,
+        &mut c.waited,
+        &mut c.unasked,
         &mut c.bytes_out,
         &mut c.bytes_in,
         &mut c.late_wakeups,

@@ -111,7 +111,8 @@ impl FleetArgs {
 #[command(after_help = "\
 Examples:
   volley agent --cluster nats://127.0.0.1:4222
-      plays in every run of the pool `default` until it is stopped; loads this machine only
+      plays in every run of the pool `default` until it is stopped; loads this machine only. Where a run has all agents
+      it needs and may lose some (--on-loss replace), it waits as a spare
   volley agent --cluster tls://nats.example.com:4222 --nats-nkey agent.nk --allow-target staging.example.com
   OPENSHOCK_TOKEN=.. volley agent --cluster .. --once
       secrets come from the agent's own environment or files, never with a plan

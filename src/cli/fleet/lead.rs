@@ -75,6 +75,9 @@ impl Lead {
         if is_here && fleet.on_loss == OnLoss::Replace {
             return Err(Trouble::usage("--on-loss replace needs --cluster: shards of this process have no spares"));
         }
+        if plan.trace.is_some() && (fleet.on_loss == OnLoss::Replace || fleet.late == Late::Join) {
+            return Err(Trouble::usage("a trace cannot be joined in its middle: leave --on-loss replace and --late join out"));
+        }
         let interval = fleet.interval_of(shards);
         if fleet.lost_after.is_some_and(|lost| lost.0 < 2 * interval.0) {
             return Err(Trouble::usage(format!("--lost-after is to be 2 intervals at least, which are {interval} here (--interval)")));
@@ -90,9 +93,9 @@ impl Lead {
         if !is_here {
             no_secrets(secrets, plan)?;
             let profile = message::profile(&message).map_err(Trouble::internal)?;
-            let (lanes, target) = (plan.lanes, plan.target.clone());
+            let (lanes, target, trace) = (plan.lanes, plan.target.clone(), plan.trace.take());
             *plan = message::plan(&message, profile, plan.vars.clone(), lanes, Part::WHOLE).map_err(Trouble::usage)?;
-            plan.target = target;
+            (plan.target, plan.trace) = (target, trace);
         }
         let bus: Arc<dyn Bus> = match &fleet.cluster {
             Some(url) => connect(url, &fleet.nats, "controller")?,

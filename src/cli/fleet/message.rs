@@ -2,18 +2,23 @@
 //! have the same numbers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::cli::Trouble;
 use crate::cli::args::Late;
 use crate::cli::args::OnLoss;
 use crate::cli::args::RunArgs;
 use crate::cli::secrets::is_secret;
+use crate::cli::trace;
+use crate::dialogue::Score;
 use crate::fleet::PROTOCOL;
 use crate::fleet::RunId;
+use crate::fleet::message::BLOB_MOST;
 use crate::fleet::message::Blob;
 use crate::fleet::message::Load;
 use crate::fleet::message::Message as _;
 use crate::fleet::message::PlanMessage;
+use crate::fleet::message::TraceMessage;
 use crate::fleet::message::sha256;
 use crate::fleet::published;
 use crate::plan::Part;
@@ -36,6 +41,7 @@ const DIALS: u32 = 256;
 /// # Errors
 /// When it would be too long.
 pub(super) fn of(args: &RunArgs, plan: &Plan, run: RunId, shards: u32) -> Result<PlanMessage, Trouble> {
+    let trace = trace_of(args, plan)?;
     let open = plan.vars.iter().filter(|(name, _)| !is_secret(&plan.profile, name));
     let message = PlanMessage {
         protocol: PROTOCOL,
@@ -75,6 +81,8 @@ pub(super) fn of(args: &RunArgs, plan: &Plan, run: RunId, shards: u32) -> Result
         rows_at: None,
         sound_at: plan.sound.as_deref().map(Blob::of),
         sound: None,
+        trace: trace.as_ref().map(|(message, _)| message.clone()),
+        tape: None,
         orphan_grace_ns: args.fleet.orphan_grace.0,
         interval_ns: args.fleet.interval_of(shards).0,
         spares: args.fleet.on_loss == OnLoss::Replace || args.fleet.late == Late::Join,
@@ -83,8 +91,49 @@ pub(super) fn of(args: &RunArgs, plan: &Plan, run: RunId, shards: u32) -> Result
     let PlanMessage { rows, rows_at, .. } = published::fitted(message.clone()).map_err(long)?;
     let bare = published::bare(&PlanMessage { rows_at, ..message });
     let read = bare.encode().and_then(|bytes| PlanMessage::decode(&bytes)).map_err(Trouble::internal)?;
-    let message = PlanMessage { fingerprint: fingerprint(&read), rows, sound: plan.sound.clone(), ..read };
+    let message =
+        PlanMessage { fingerprint: fingerprint(&read), rows, sound: plan.sound.clone(), tape: trace.map(|(_, tape)| tape), ..read };
     Ok(message)
+}
+
+/// A trace and its bytes.
+type Traced = (TraceMessage, Arc<[u8]>);
+
+/// The trace of a plan that goes to agents.
+fn trace_of(args: &RunArgs, plan: &Plan) -> Result<Option<Traced>, Trouble> {
+    let Some(playback) = plan.trace.as_ref().filter(|_| args.fleet.cluster.is_some()) else { return Ok(None) };
+    let bytes = trace::bytes(playback, BLOB_MOST)?;
+    let is_typed = |name: &str| args.set.iter().any(|(set, _)| set == name) || (name == "message" && args.message.is_some());
+    // Whether a secret has a value is known where it is.
+    let is_set = |name: &str| !is_secret(&plan.profile, name) && (is_typed(name) || trace::is_in_environment(plan, name));
+    let message = TraceMessage {
+        at: Blob::of(&bytes),
+        file: playback.file.clone(),
+        speed: playback.speed,
+        clones: playback.clones,
+        set: plan.profile.vars.keys().filter(|name| is_set(name)).cloned().collect(),
+    };
+    Ok(Some((message, bytes.into())))
+}
+
+/// Makes the plan of a message one that plays its trace, if it has one; the trace, compiled. `own` are what was given a value here.
+///
+/// # Errors
+/// When it cannot be played, or is not the one that the plan speaks of.
+pub(super) fn score(message: &PlanMessage, plan: &mut Plan, own: &[(String, String)]) -> Result<Option<Arc<Score>>, Trouble> {
+    let (Some(trace), Some(tape)) = (&message.trace, &message.tape) else { return Ok(None) };
+    let (mut reader, tape) = trace::of_bytes(tape)?;
+    let file = crate::units::printable(&trace.file, 200);
+    let is_own = |name: &str| own.iter().any(|(set, _)| set == name) || trace::is_in_environment(plan, name);
+    let own = plan.profile.vars.keys().filter(|name| is_secret(&plan.profile, name) && is_own(name));
+    let set: Vec<String> = own.chain(&trace.set).cloned().collect();
+    let way = trace::Way { file: &file, speed: trace.speed, clones: trace.clones, set: &set };
+    let (score, playback) = trace::compile(&mut reader, &tape, &way, plan)?;
+    if playback.clients() != plan.clients {
+        return Err(Trouble::usage(format!("its trace has {} clients, and the plan {}", playback.clients(), plan.clients)));
+    }
+    plan.trace = Some(playback);
+    Ok(Some(score))
 }
 
 /// What is published, in short: SHA-256 of everything else in it.

@@ -105,9 +105,6 @@ fn nats_bus(url: &str, nats: &NatsArgs, role: &str) -> Result<crate::fleet::nats
 
 /// Refuses a fleet that could not reach what it is to load.
 pub(super) fn can_be_reached(args: &RunArgs) -> Result<(), Trouble> {
-    if args.fleet.is_asked() && args.play.trace.is_some() {
-        return Err(Trouble::usage("a trace is played by one process; leave --cluster and --shards out"));
-    }
     let Some(cluster) = &args.fleet.cluster else { return Ok(()) };
     if args.target.is_none() && !is_own(cluster) {
         return Err(Trouble::usage("agents on other machines cannot reach the reference server of this one; give --target"));

@@ -128,7 +128,13 @@ impl Agent<'_> {
         let redactor = redact::install(secrets.redactor());
         guard::judge_harm(&plan, args.allow_harm)?;
         let tls = route::protections(&args, Some(&plan.target.clone()))?;
-        let rehearsed = run::script(&plan, None)?;
+        if let (Some(harm), Some(_), false) = (&plan.profile.harm, &message.trace, self.args.allow_harm) {
+            return Err(Trouble::usage(format!(
+                "a trace may hold any message, and its profile declares harm: {harm}. --allow-harm lifts this"
+            )));
+        }
+        let score = message::score(message, &mut plan, &own)?;
+        let rehearsed = run::script(&plan, score.as_ref())?;
         if rehearsed.cast.group() != plan.group {
             return Err(Trouble::usage("its clients play in groups of another size than its profile says"));
         }
@@ -138,7 +144,7 @@ impl Agent<'_> {
         if plan.ramp != ramp {
             return Err(Trouble::usage("its ramp is faster than connects from here to there may be; --over-limit lifts this"));
         }
-        let script = Arc::new(run::script(&plan, None)?);
+        let script = Arc::new(run::script(&plan, score.as_ref())?);
         let keep = self.args.keep.as_deref().map(|dir| keep::place(dir, message.run, shard)).transpose()?;
         Ok(Ready { plan: Arc::new(plan), script, routes, redactor: Some(redactor), keep })
     }

@@ -82,8 +82,9 @@ pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<u8, Trouble> {
         run.ok_or_else(|| Trouble::usage(format!("the record in {} is of one machine; there is nothing to resume", dir.display())))?;
     let bus = connect(&args.at.cluster, &args.at.nats, "controller")?;
     let message = plan_of(bus.as_ref(), run)?;
-    let plan = plan(&message)?;
-    let script = Arc::new(run::script(&plan, None)?);
+    let mut plan = plan(&message)?;
+    let score = message::score(&message, &mut plan, &[])?;
+    let script = Arc::new(run::script(&plan, score.as_ref())?);
     let plan = Arc::new(plan);
     let words = ["volley", "run", "resumed", "--progress", "line", "--report", "html,png"];
     let Ok(Cli { command: Command::Run(run_args) }) = <Cli as clap::Parser>::try_parse_from(words) else {

@@ -92,6 +92,7 @@ pub fn collect(
         aborted: None,
         vacancies,
         next_visit: Instant::now(),
+        is_taken_over: started.is_taken_over,
         told: 0,
         untold: None,
     }
@@ -129,7 +130,7 @@ pub fn resume(bus: &dyn Bus, order: &Order) -> Result<Started, String> {
     let time = patiently(|| bus.keep_time(run)).ok();
     let inbox = patiently(|| bus.inbox(run)).map_err(|e| e.to_string())?;
     let t0_own_ns = (clock::monotonic() + t0_ns).saturating_sub(clock::realtime());
-    Ok(Started { seats, state, t0_ns, t0_own_ns, inbox, _time: time })
+    Ok(Started { seats, state, t0_ns, t0_own_ns, is_taken_over: true, inbox, _time: time })
 }
 
 /// Gives each shard to its owner.
@@ -159,6 +160,8 @@ pub(super) struct Collecting<'a> {
     /// Shards that may be taken, and when they are looked at again.
     pub(super) vacancies: VecDeque<Vacancy>,
     pub(super) next_visit: Instant,
+    /// Whether another controller began the run: its clock may have been another.
+    is_taken_over: bool,
     /// Messages that were not what they should be and were told of.
     told: u32,
     /// Since when an end could not be told to the agents.
@@ -171,7 +174,7 @@ impl Collecting<'_> {
         for seat in &mut self.seats {
             seat.heard_ns = self.looked_ns;
         }
-        while !(self.merge.is_over() && !self.awaits_spares()) && !control.must_leave() && !self.is_overdue() && !self.is_given_up() {
+        while (!self.merge.is_over() || self.awaits_spares()) && !control.must_leave() && !self.is_overdue() && !self.is_given_up() {
             match self.inbox.fetch(BATCH, WAIT) {
                 Ok(parcels) => parcels.chunks(READ).try_for_each(|parcels| self.take(parcels, news))?,
                 Err(Failed::Refused(why)) => return Err(why),
@@ -240,7 +243,9 @@ impl Collecting<'_> {
                 Err(why) => self.strange(why, news),
             }
         }
-        self.merge.it_is(self.run_now());
+        if !self.is_taken_over {
+            self.merge.it_is(self.run_now());
+        }
         let kept = good.iter().filter(|(snapshot, _)| self.merge.wants(snapshot)).map(|(_, bytes)| bytes.as_slice());
         self.journal.append(kept).map_err(|e| format!("the journal cannot be written: {e}. What is not in it stays on the bus"))?;
         let now = clock::monotonic();

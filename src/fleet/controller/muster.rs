@@ -59,7 +59,7 @@ pub fn muster(bus: &dyn Bus, order: &Order, control: &Control, news: &mut dyn Fn
     match started() {
         Ok(t0_ns) => {
             let t0_own_ns = (clock::monotonic() + t0_ns).saturating_sub(clock::realtime());
-            Ok(Started { seats, state, t0_ns, t0_own_ns, inbox, _time: Some(time) })
+            Ok(Started { seats, state, t0_ns, t0_own_ns, is_taken_over: false, inbox, _time: Some(time) })
         }
         Err(why) => {
             // Agents that hear of it are free again at once; others give up by themselves.

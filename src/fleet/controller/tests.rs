@@ -62,6 +62,8 @@ pub(crate) fn plan_message(run: RunId) -> PlanMessage {
         rows_at: None,
         sound_at: None,
         sound: None,
+        trace: None,
+        tape: None,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::fleet::RunId;
 use crate::fleet::bus::Bus as _;
 use crate::fleet::bus::Failed;
 use crate::fleet::bus::Key;
+use crate::fleet::message::Blob;
 use crate::fleet::message::Message as _;
 use crate::fleet::message::PlanMessage;
 
@@ -168,8 +169,7 @@ impl NatsBus {
     /// When nothing is answered.
     pub fn purge(&self, run: RunId) -> Result<u64, Failed> {
         let plan = self.get(&Key::Plan(run))?.and_then(|entry| PlanMessage::decode(&entry.value).ok());
-        let kept: Vec<_> =
-            plan.filter(|plan| plan.check().is_ok()).into_iter().flat_map(|plan| [plan.rows_at, plan.sound_at]).flatten().collect();
+        let kept: Vec<Blob> = plan.iter().filter(|plan| plan.check().is_ok()).flat_map(PlanMessage::blobs).cloned().collect();
         let purge = async {
             for kept in &kept {
                 blob::remove(self, kept).await;

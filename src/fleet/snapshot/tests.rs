@@ -21,6 +21,7 @@ fn second(values: &[(usize, u64)], n: u64) -> Second {
     }
     let counts = &mut tally.counts;
     (counts.planned, counts.sent, counts.answered, counts.unstamped) = (n, n / 2, n / 3, n / 7);
+    (counts.waited, counts.unasked) = (n / 8, n / 9);
     counts.faults[4] = n / 5;
     counts.outcomes[11] = n;
     counts.messages_in[3] = n;
