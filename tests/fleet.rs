@@ -200,23 +200,6 @@ fn a_loss_ends_the_run_where_that_is_wanted() {
     assert_eq!((summary["verdict"].as_str(), states(&summary)), (Some("aborted"), vec!["lost", "ended_early"]));
 }
 
-/// A full stream refuses what is new: that is seen, and what was kept stays.
-#[test]
-fn a_server_without_room_is_seen() {
-    let Some(nats) = Nats::bare("", "nats") else { return };
-    nats.bus().init(volley::fleet::nats::Storage { bytes: 3_000, replicas: 1 }).expect("it is new");
-    let dir = folder();
-    let out = dir.path().join("run");
-    let player = agent(&nats, &[]);
-    let more = ["--agents", "1", "--clients", "10", "--duration", "10m", "--orphan-grace", "2s", "--lost-after", "4s"];
-    let controller = lead(&nats, &out, &more);
-    let ended = player.end();
-    assert!(ended.code == Some(3) && ended.err.contains("no room left"), "{ended:?}");
-    let ended = controller.end();
-    assert_eq!(ended.code, Some(4), "{ended:?}");
-    assert_eq!(states(&summary(&out)), ["lost"]);
-}
-
 /// What is judged while a run goes on, and what runs again and again, knows nothing of fleets.
 #[test]
 fn limits_and_repeats_work_with_agents_that_stay() {

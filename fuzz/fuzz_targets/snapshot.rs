@@ -31,10 +31,11 @@ fuzz_target!(|data: &[u8]| {
     // As it comes, and with its seal.
     assert!(Snapshot::decode(body, WIDTH).is_err() || body.len() > 40);
     let Ok(snapshot) = Snapshot::decode(&bytes, WIDTH) else { return };
-    if let Body::Seconds(seconds) = &snapshot.body {
-        let encoded: Vec<Vec<u8>> = seconds.iter().map(encoded).collect();
+    let before = format!("{snapshot:?}");
+    if let Body::Seconds(seconds) = snapshot.body {
+        let encoded: Vec<Vec<u8>> = seconds.into_iter().map(|sent| encoded(&sent.whole())).collect();
         let again = of_seconds(snapshot.place, &encoded).expect("what came in a message fits into one");
         let back = Snapshot::decode(&again, WIDTH).expect("what was written is read");
-        assert_eq!(format!("{:?}", back), format!("{snapshot:?}"));
+        assert_eq!(format!("{back:?}"), before);
     }
 });

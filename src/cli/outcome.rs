@@ -130,6 +130,19 @@ impl GeneratorSum {
         self.busy_ns = if second.lane_busy > BUSY { self.busy_ns + span } else { 0 };
         self.busy_longest_ns = self.busy_longest_ns.max(self.busy_ns);
     }
+
+    /// The whole of it, with what is known at the end.
+    pub(super) fn whole(&self, pauses: Vec<Pause>, swarm: &Outcome) -> Generator {
+        Generator {
+            cpu_ns: self.cpu_ns,
+            rss_peak_bytes: swarm.rss_peak_bytes,
+            lane_busy_max: self.lane_busy_max,
+            lane_busy_over_s: self.busy_longest_ns / SECOND,
+            late_wakeups: self.late_wakeups,
+            pauses,
+            dialer_busy: swarm.dialer_busy,
+        }
+    }
 }
 
 /// A run that has ended, not written down yet.
@@ -267,7 +280,7 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
         manifest.fleet = Some(fleet.record);
     }
     manifest.state = if stop.is_some() { State::Stopped } else { State::Complete };
-    let texts = ended.redactor.counted(ended.swarm.fault_texts);
+    let texts = ended.redactor.counted(ended.swarm.fault_texts.clone());
     let mut account = ended.account;
     account.iter_mut().for_each(|account| ended.redactor.json(account));
     let first_text = texts.iter().max_by_key(|(_, n)| **n).map(|(text, _)| text.clone());
@@ -278,15 +291,7 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
         flags: BTreeMap::new(),
         peak_connections: ended.swarm.peak_connections,
         fault_texts: texts,
-        generator: Generator {
-            cpu_ns: ended.generator.cpu_ns,
-            rss_peak_bytes: ended.swarm.rss_peak_bytes,
-            lane_busy_max: ended.generator.lane_busy_max,
-            lane_busy_over_s: ended.generator.busy_longest_ns / SECOND,
-            late_wakeups: ended.generator.late_wakeups,
-            pauses: ended.pauses,
-            dialer_busy: ended.swarm.dialer_busy,
-        },
+        generator: ended.generator.whole(ended.pauses, &ended.swarm),
         server_account: account,
     });
     let gone = |e| Trouble::internal(format!("the folder of the record is gone, and cannot be made again: {e}. The results are lost"));
@@ -313,7 +318,7 @@ pub(super) fn finish(ended: Ended<'_>) -> Result<u8, Trouble> {
 }
 
 /// Unanswered exchanges and the doubts about series follow from the counters written so far.
-fn settle(manifest: &mut Manifest, dir: &Path, plan: &Plan, script: &Script) -> Result<(), Trouble> {
+pub(super) fn settle(manifest: &mut Manifest, dir: &Path, plan: &Plan, script: &Script) -> Result<(), Trouble> {
     let run = record::read(dir).map_err(|e| Trouble::internal(format!("the record cannot be read back: {e}")))?;
     let Some(finish) = &mut manifest.finish else { return Ok(()) };
     finish.unanswered = run.rows.iter().map(|r| r.unanswered).sum();

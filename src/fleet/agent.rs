@@ -214,7 +214,7 @@ fn join(
     let clock = if is_under_way {
         take::await_turn(bus.as_ref(), state, &mut claim, &estimate, control)
     } else {
-        take::await_start(bus.as_ref(), run, &mut claim, &estimate, control)
+        take::await_start(bus.as_ref(), (run, plan.shards), &mut claim, &estimate, control)
     };
     match clock {
         Ok(clock) => play::play(bus, &plan, &claim, ready, clock, &estimate, control).map(Part::Ended),

@@ -133,6 +133,14 @@ pub trait Bus: Send + Sync {
     /// When it may not be kept. Sending it again keeps it once.
     fn send(&self, place: Place, bytes: &[u8]) -> Result<(), Failed>;
 
+    /// How many bytes of snapshots there is room for; `None` where nothing bounds them.
+    ///
+    /// # Errors
+    /// When nobody is reached.
+    fn room(&self) -> Result<Option<u64>, Failed> {
+        Ok(None)
+    }
+
     /// All snapshots of a run that were not acknowledged.
     ///
     /// # Errors

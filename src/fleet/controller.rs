@@ -2,13 +2,14 @@
 //! what comes back until every shard has said its last word or is given up.
 //!
 //! ```text
-//! muster    plan, state gather -> all ready -> state armed, T0 -> all armed -> state go
+//! muster    room? plan, state gather -> all ready -> state armed, T0 -> all armed -> state go
 //! collect   fetch -> journal -> merge -> acknowledge -> seconds to the sink    until all is over -> state closed
 //! ```
 
 mod collect;
 mod muster;
 mod replace;
+mod room;
 mod sum;
 
 use std::sync::Arc;
@@ -74,6 +75,8 @@ pub struct Order {
     pub may_join_late: bool,
     /// After how much silence a shard is given up.
     pub lost_after: Duration,
+    /// Whether it begins although the results may find no room.
+    pub ignores_room: bool,
     /// Whether all shards are of this process, so that each tells of its processor time and memory.
     pub is_one_process: bool,
 }
@@ -93,6 +96,7 @@ impl Order {
             on_loss: OnLoss::Degrade,
             may_join_late: false,
             lost_after: roster::lost_after(interval),
+            ignores_room: false,
             is_one_process: false,
         }
     }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use super::cover::Cover;
 use super::snapshot::Body;
 use super::snapshot::Done;
+use super::snapshot::Sent;
 use super::snapshot::Snapshot;
 use crate::plan::Plan;
 use crate::tally::Second;
@@ -119,6 +120,11 @@ impl Shard {
         self.sums.iter_mut().zip(sums).for_each(|(sum, n)| *sum = sum.saturating_add(n));
     }
 
+    /// Whether something came before its turn: what is before it was sent, and will come again.
+    pub fn has_gap(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
     /// Whether message `seq` has come.
     fn has(&self, seq: u64) -> bool {
         seq < self.next || self.ahead.contains_key(&seq)
@@ -131,7 +137,7 @@ impl Shard {
             Body::Done(done) => done.elapsed_ns > latest_ns,
             Body::Seconds(seconds) => {
                 let odd = |s: &Second| s.end_ns <= s.start_ns || s.end_ns > latest_ns || self.cover.within(s.start_ns, s.end_ns) > 0;
-                seconds.iter().any(odd) || seconds.windows(2).any(|pair| pair[1].start_ns < pair[0].end_ns)
+                seconds.iter().map(Sent::bare).any(odd) || seconds.windows(2).any(|pair| pair[1].bare().start_ns < pair[0].bare().end_ns)
             }
         }
     }
@@ -236,25 +242,25 @@ impl Merge {
             return Taken::Strange;
         }
         let (end_ns, is_last) = match &snapshot.body {
-            Body::Seconds(seconds) => (seconds.iter().map(|second| second.end_ns).max().unwrap_or(0), false),
+            Body::Seconds(seconds) => (seconds.iter().map(|sent| sent.bare().end_ns).max().unwrap_or(0), false),
             Body::Done(_) => (0, true),
         };
         shard.note(place.seq, end_ns, is_last);
         match snapshot.body {
             Body::Done(done) => shard.done = Some(*done),
             Body::Seconds(seconds) => {
-                seconds.iter().for_each(|second| shard.count(second));
-                seconds.into_iter().for_each(|second| self.add(second));
+                seconds.iter().for_each(|sent| shard.count(sent.bare()));
+                seconds.into_iter().for_each(|sent| self.add(sent));
             }
         }
         Taken::New
     }
 
-    fn add(&mut self, second: Second) {
-        let boundary = self.boundary(second.end_ns).max(self.plan.boundary_after(Nanos(self.start_ns)).0);
+    fn add(&mut self, sent: Sent) {
+        let boundary = self.boundary(sent.bare().end_ns).max(self.plan.boundary_after(Nanos(self.start_ns)).0);
         match self.open.get_mut(&boundary) {
-            None => drop(self.open.insert(boundary, second)),
-            Some(open) => join(open, second),
+            None => drop(self.open.insert(boundary, sent.whole())),
+            Some(open) => join(open, &sent),
         }
     }
 
@@ -300,15 +306,16 @@ const HOUR: u64 = 3_600 * crate::units::SECOND;
 const AHEAD: u64 = 10 * crate::units::SECOND;
 
 /// Adds one shard's second to that of others.
-fn join(open: &mut Second, second: Second) {
+fn join(open: &mut Second, sent: &Sent) {
+    let second = sent.bare();
+    sent.join(&mut open.tally);
     open.end_ns = open.end_ns.max(second.end_ns);
-    open.tally.merge(&second.tally);
     open.connections.merge(&second.connections);
     open.lane_busy = open.lane_busy.max(second.lane_busy);
     open.cpu_ns = open.cpu_ns.saturating_add(second.cpu_ns);
     open.rss_bytes = open.rss_bytes.saturating_add(second.rss_bytes);
     open.longest_gap_ns = open.longest_gap_ns.max(second.longest_gap_ns);
-    open.pauses.extend(second.pauses);
+    open.pauses.extend(&second.pauses);
 }
 
 #[cfg(test)]

@@ -243,6 +243,10 @@ impl Bus for NatsBus {
         self.published(format!("volley.v1.snap.{run}.{shard}.{epoch}"), message.payload(bytes.to_vec().into())).map(drop)
     }
 
+    fn room(&self) -> Result<Option<u64>, Failed> {
+        self.free()
+    }
+
     fn inbox(&self, run: RunId) -> Result<Box<dyn Inbox>, Failed> {
         inbox::open(self, run)
     }

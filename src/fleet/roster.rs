@@ -12,6 +12,10 @@ const LOST_INTERVALS: u32 = 5;
 /// A shard silent for so many intervals is told of.
 const LATE_INTERVALS: u32 = 3;
 
+/// A shard of which something came before its turn is waited for so long: longer than it takes the bus to send again what was
+/// lost on its way.
+pub(super) const GAP: Duration = Duration::from_secs(45);
+
 /// After how much silence a shard is given up unless it is said otherwise, when something is to come every `interval`.
 pub(super) fn lost_after(interval: Duration) -> Duration {
     LOST.max(LOST_INTERVALS * interval)
@@ -121,6 +125,17 @@ pub(super) fn silence(heard_ns: u64, now_ns: u64, interval: Duration, lost_after
 pub(super) fn tries(preferred: u32, shards: u32) -> impl Iterator<Item = u32> {
     let first = preferred % shards.max(1);
     (0..shards).map(move |n| (first + n) % shards)
+}
+
+/// Between two looks of an agent, of which a fleet has many: `usual`, and more the larger the fleet is, but never so long that a
+/// start which is confirmed at the last moment would be missed.
+pub(super) fn unhurried(usual: Duration, shards: u32) -> Duration {
+    usual + Duration::from_millis(u64::from(shards / 4).min(400))
+}
+
+/// How long from the agreement to the start: `least`, and more the larger the fleet is, since each has to confirm it.
+pub(super) fn lead(least: Duration, shards: u32) -> Duration {
+    least + Duration::from_millis(5) * shards.saturating_sub(100)
 }
 
 /// How long after the end of an interval its snapshot is sent, so that a fleet does not speak all at once: up to a half of it.

@@ -8,7 +8,6 @@ use crate::tally::Counts;
 use crate::tally::Exact;
 use crate::tally::Gap;
 use crate::tally::Hist;
-use crate::tally::PhaseHists;
 use crate::tally::Second;
 use crate::tally::Tally;
 use crate::tally::Width;
@@ -27,6 +26,63 @@ const CLOSES_MOST: u64 = 65;
 const PAUSES_MOST: u64 = 4_096;
 /// Names of phases by number.
 const PHASES: [&str; 4] = ["ramp", "warmup", "measure", "drain"];
+
+/// A second as it came: its histograms are buckets still. A controller has many of these for each second of the run, and one
+/// whole histogram is larger than all buckets of most of them.
+#[derive(Debug)]
+pub struct Sent {
+    second: Second,
+    hists: Vec<Place>,
+    /// The buckets of all of them: highest equivalent value in nanoseconds and count.
+    buckets: Vec<(u64, u64)>,
+}
+
+/// Where the buckets of a histogram belong.
+#[derive(Debug)]
+struct Place {
+    phase: usize,
+    /// Its number among those of the phase.
+    number: usize,
+    exact: Exact,
+    /// Where its buckets end, which begin where those before it end.
+    until: usize,
+}
+
+impl From<Second> for Sent {
+    fn from(second: Second) -> Sent {
+        Sent { second, hists: Vec::new(), buckets: Vec::new() }
+    }
+}
+
+impl Sent {
+    /// The second; its histograms may lack what [`Sent::whole`] has.
+    pub fn bare(&self) -> &Second {
+        &self.second
+    }
+
+    /// The whole second.
+    pub fn whole(self) -> Second {
+        let Sent { mut second, hists, buckets } = self;
+        add(&hists, &buckets, &mut second.tally);
+        second
+    }
+
+    /// Takes its counts and values into a tally of the same width.
+    pub(super) fn join(&self, tally: &mut Tally) {
+        tally.merge(&self.second.tally);
+        add(&self.hists, &self.buckets, tally);
+    }
+}
+
+fn add(hists: &[Place], buckets: &[(u64, u64)], tally: &mut Tally) {
+    let mut from = 0;
+    for place in hists {
+        if let Some(hist) = tally.phases[place.phase].each_mut().nth(place.number) {
+            hist.merge_buckets(buckets[from..place.until].iter().copied(), &place.exact);
+        }
+        from = place.until;
+    }
+}
 
 /// Writes a second down.
 pub(super) fn write(out: &mut Out, second: &Second) {
@@ -109,7 +165,7 @@ fn histogram(out: &mut Out, hist: &Hist) {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn read(input: &mut In<'_>, width: Width) -> Result<Second, String> {
+pub(super) fn read(input: &mut In<'_>, width: Width) -> Result<Sent, String> {
     let start_ns = input.up_to(INSTANT_MOST, "start")?;
     let end_ns = start_ns + input.up_to(INSTANT_MOST, "length")?;
     let phase = PHASES[input.up_to(PHASES.len() as u64 - 1, "phase")? as usize];
@@ -131,10 +187,16 @@ pub(super) fn read(input: &mut In<'_>, width: Width) -> Result<Second, String> {
     }
     let mut tally = Box::new(Tally::new(width));
     read_counts(input, &mut tally.counts)?;
-    for phase in &mut tally.phases {
-        read_phase(input, phase)?;
+    let (mut hists, mut buckets) = (Vec::new(), Vec::new());
+    for (phase, its) in tally.phases.iter().enumerate() {
+        for number in 0..its.each().count() {
+            if let Some(exact) = read_histogram(input, &mut buckets)? {
+                hists.push(Place { phase, number, exact, until: buckets.len() });
+            }
+        }
     }
-    Ok(Second { start_ns, end_ns, phase, tally, connections, lane_busy, cpu_ns, rss_bytes, longest_gap_ns, pauses })
+    let second = Second { start_ns, end_ns, phase, tally, connections, lane_busy, cpu_ns, rss_bytes, longest_gap_ns, pauses };
+    Ok(Sent { second, hists, buckets })
 }
 
 fn read_counts(input: &mut In<'_>, counts: &mut Counts) -> Result<(), String> {
@@ -193,14 +255,11 @@ fn read_counts(input: &mut In<'_>, counts: &mut Counts) -> Result<(), String> {
     Ok(())
 }
 
-fn read_phase(input: &mut In<'_>, phase: &mut PhaseHists) -> Result<(), String> {
-    phase.each_mut().try_for_each(|hist| read_histogram(input, hist))
-}
-
-fn read_histogram(input: &mut In<'_>, hist: &mut Hist) -> Result<(), String> {
+/// Appends the buckets of a histogram; `None` when it is empty.
+fn read_histogram(input: &mut In<'_>, buckets: &mut Vec<(u64, u64)>) -> Result<Option<Exact>, String> {
     let count = input.up_to(COUNT_MOST, "values")?;
     if count == 0 {
-        return Ok(());
+        return Ok(None);
     }
     let mut exact = Exact { count, ..Exact::default() };
     for place in [&mut exact.min, &mut exact.max, &mut exact.sum, &mut exact.clipped] {
@@ -209,7 +268,7 @@ fn read_histogram(input: &mut In<'_>, hist: &mut Hist) -> Result<(), String> {
     if exact.min > exact.max || exact.clipped > count || exact.sum < exact.max {
         return Err("the extremes of a histogram contradict each other".into());
     }
-    let (mut buckets, mut u, mut sum) = (Vec::new(), 0u64, 0u64);
+    let (mut u, mut sum) = (0u64, 0u64);
     for i in 0..input.up_to(BUCKETS_MOST, "buckets")? {
         let step = input.up_to(INSTANT_MOST / UNIT, "bucket")?;
         if i > 0 && step == 0 {
@@ -223,6 +282,5 @@ fn read_histogram(input: &mut In<'_>, hist: &mut Hist) -> Result<(), String> {
     if sum != count {
         return Err(format!("{sum} values in the buckets of a histogram of {count}"));
     }
-    hist.merge_buckets(buckets, &exact);
-    Ok(())
+    Ok(Some(exact))
 }

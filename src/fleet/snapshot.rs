@@ -23,6 +23,7 @@ use super::bus::Place;
 use super::bytes::In;
 use super::bytes::Out;
 use super::second;
+pub use super::second::Sent;
 use crate::tally::Second;
 use crate::tally::Width;
 
@@ -54,7 +55,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub enum Body {
     /// Seconds have closed; one at least, in their order.
-    Seconds(Vec<Second>),
+    Seconds(Vec<Sent>),
     /// There is no more to come.
     Done(Box<Done>),
 }

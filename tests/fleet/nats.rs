@@ -1,5 +1,7 @@
 //! A NATS server of a test's own, with a folder of its own, on this machine only.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::path::Path;

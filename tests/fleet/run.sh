@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs with many machines, as processes on this one: controllers, agents and NATS servers that are killed, stopped and started
-# again; then the Kubernetes Job against the schemas of two versions. `prepare` alone installs nats-server by apt-get when it is
+# again; then the Kubernetes Job against the schemas of two versions, and a run over network namespaces as hosts. `prepare` alone installs nats-server and libfaketime by apt-get when one is
 # absent and stops the service that the package starts; `manifests` alone looks at the Job. Needs python3 and a package index.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 prepare() {
-    PATH=$PATH:/usr/sbin command -v nats-server >/dev/null && return
-    apt-get update -q && apt-get install -y -q --no-install-recommends nats-server
+    PATH=$PATH:/usr/sbin command -v nats-server >/dev/null && ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 && return
+    apt-get update -q && apt-get install -y -q --no-install-recommends nats-server libfaketime
     if [[ -d /run/systemd/system ]]; then systemctl disable --now nats-server; fi
 }
 
@@ -36,8 +36,9 @@ prepare) prepare ;;
 manifests) manifests ;;
 all)
     prepare
-    VOLLEY_NATS_NEEDED=1 cargo test --quiet --test fleet --test spares -- --test-threads 2
+    VOLLEY_NATS_NEEDED=1 cargo test --quiet --test fleet --test fleet_proofs --test spares -- --test-threads 2
     manifests
+    tests/fleet/hosts.sh
     ;;
 *)
     echo "prepare, manifests, or nothing for all" >&2

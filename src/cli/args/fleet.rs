@@ -84,6 +84,9 @@ pub(crate) struct FleetArgs {
     /// After how much silence an agent counts as lost [default: 10s, and 5 intervals at least].
     #[arg(long, value_name = "TIME")]
     pub(crate) lost_after: Option<Nanos>,
+    /// Begin although NATS has not the room for the results that are expected; what finds none is lost, and named.
+    #[arg(long, requires = "cluster")]
+    pub(crate) ignore_room: bool,
     /// How long an agent that reaches nobody goes on.
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) orphan_grace: Nanos,
@@ -115,6 +118,8 @@ Examples:
       secrets come from the agent's own environment or files, never with a plan
   volley agent --cluster .. --run abcdefghij --shard $JOB_COMPLETION_INDEX
       as a Kubernetes Indexed Job starts it
+  volley agent --cluster .. --keep kept
+      a copy of what this agent measured stays here; `volley report kept/abcdefghij-0` shows it
 
 Exit codes: 0 stopped, or --once and played; 2 usage, or the plan is refused; 3 nothing was played, or given up while playing")]
 pub(crate) struct AgentArgs {
@@ -133,6 +138,9 @@ pub(crate) struct AgentArgs {
     /// The shard it would like.
     #[arg(long, value_name = "N")]
     pub(crate) shard: Option<u32>,
+    /// Keep a record of each part that is played in a folder of its own below DIR, as DIR/RUN-SHARD.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
     /// A host that may be loaded from here besides this machine, or *.NAME for all below; repeat for more.
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_target: Vec<String>,
@@ -189,7 +197,7 @@ pub(crate) struct AtArgs {
 /// `volley cluster ..`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClusterCommand {
-    /// Make what runs need at a NATS server; what is there already is checked.
+    /// Make what runs need at a NATS server, or more room for results; what is there already is checked.
     Init {
         #[command(flatten)]
         at: AtArgs,

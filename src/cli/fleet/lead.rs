@@ -60,6 +60,7 @@ pub(in crate::cli) struct Lead {
     on_loss: OnLoss,
     late: Late,
     lost_after: Option<Nanos>,
+    ignores_room: bool,
     is_quiet: bool,
 }
 
@@ -110,6 +111,7 @@ impl Lead {
             on_loss: fleet.on_loss,
             late: fleet.late,
             lost_after: fleet.lost_after,
+            ignores_room: fleet.ignore_room,
             is_quiet: args.progress == Progress::None,
         })
     }
@@ -128,6 +130,7 @@ impl Lead {
         order.gather = self.gather.to_std();
         order.least = self.least;
         order.lost_after = self.lost_after.map_or(order.lost_after, Nanos::to_std);
+        order.ignores_room = self.ignores_room;
         order.on_loss = match self.on_loss {
             OnLoss::Degrade => controller::OnLoss::Degrade,
             OnLoss::Abort => controller::OnLoss::Abort,

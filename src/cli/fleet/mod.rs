@@ -3,6 +3,7 @@
 pub(super) mod agent;
 #[cfg(feature = "cluster")]
 pub(super) mod cluster;
+mod keep;
 #[cfg(feature = "cluster")]
 mod keys;
 pub(super) mod lead;

@@ -3,10 +3,13 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
 
+use super::keep;
+use super::keep::Keep;
 use super::message;
 use crate::cli::Trouble;
 use crate::cli::args::AgentArgs;
@@ -44,6 +47,8 @@ struct Ready {
     script: Arc<Script>,
     routes: Routes,
     redactor: Option<&'static redact::Redactor>,
+    /// Where a record of this part is kept.
+    keep: Option<PathBuf>,
 }
 
 impl Play for Ready {
@@ -52,7 +57,13 @@ impl Play for Ready {
     }
 
     fn play(self: Box<Self>, clock: Clock, control: &Arc<Control>, sink: &mut dyn Sink) -> io::Result<Outcome> {
-        swarm::run(&self.plan, &self.script, &self.routes, clock, control, sink)
+        let (Some(place), Some(redactor)) = (&self.keep, self.redactor) else {
+            return swarm::run(&self.plan, &self.script, &self.routes, clock, control, sink);
+        };
+        let mut keep = Keep::create(place, &self.plan, &self.script, &self.routes, redactor, sink)?;
+        let outcome = swarm::run(&self.plan, &self.script, &self.routes, clock, control, &mut keep)?;
+        keep.end(&outcome, control.is_stopping());
+        Ok(outcome)
     }
 
     fn hidden(&self) -> Box<dyn Fn(&str) -> String> {
@@ -74,7 +85,7 @@ impl Player for Here {
     fn ready(&mut self, message: &PlanMessage, shard: u32) -> Result<Box<dyn Play>, String> {
         let part = Part { shard, shards: message.shards };
         let plan = Arc::new(Plan { part, lanes: 1, ..(*self.plan).clone() });
-        Ok(Box::new(Ready { plan, script: self.script.clone(), routes: self.routes.clone(), redactor: None }))
+        Ok(Box::new(Ready { plan, script: self.script.clone(), routes: self.routes.clone(), redactor: None, keep: None }))
     }
 }
 
@@ -135,7 +146,8 @@ impl Agent<'_> {
         }
         preflight::no_round_trips(&plan, routes.target.address);
         let script = Arc::new(run::script(&plan, score.as_ref())?);
-        Ok(Ready { plan: Arc::new(plan), script, routes, redactor: Some(redactor) })
+        let keep = self.args.keep.as_deref().map(|dir| keep::place(dir, message.run, shard)).transpose()?;
+        Ok(Ready { plan: Arc::new(plan), script, routes, redactor: Some(redactor), keep })
     }
 
     /// What was set here, for secrets alone: everything else is the plan's.

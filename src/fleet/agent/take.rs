@@ -225,7 +225,13 @@ pub(super) fn await_turn(
 }
 
 /// Waits until the start is agreed on; the run's clock, which begins then.
-pub(super) fn await_start(bus: &dyn Bus, run: RunId, claim: &mut Claim, estimate: &Estimate, control: &Control) -> Result<Clock, String> {
+pub(super) fn await_start(
+    bus: &dyn Bus,
+    (run, shards): (RunId, u32),
+    claim: &mut Claim,
+    estimate: &Estimate,
+    control: &Control,
+) -> Result<Clock, String> {
     let (mut start, mut controller) = (None, Presence::new());
     loop {
         if start.is_none() && controller.is_gone(bus, run) {
@@ -255,6 +261,6 @@ pub(super) fn await_start(bus: &dyn Bus, run: RunId, claim: &mut Claim, estimate
                 Phase::Go => return start.map(Clock::from_instant).ok_or_else(|| "the run began without this shard".into()),
             }
         }
-        sleep(if start.is_some() { STARTING } else { GATHERING });
+        sleep(roster::unhurried(if start.is_some() { STARTING } else { GATHERING }, shards));
     }
 }

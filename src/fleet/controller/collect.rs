@@ -329,8 +329,10 @@ impl Collecting<'_> {
             if self.merge.shards()[shard].is_over() || self.seats[shard].is_vacant || now < self.t0_own_ns {
                 continue;
             }
+            let has_gap = self.merge.shards()[shard].has_gap();
+            let lost_after = if has_gap { self.order.lost_after.max(roster::GAP) } else { self.order.lost_after };
             let seat = &mut self.seats[shard];
-            match roster::silence(seat.heard_ns, now, Duration::from_nanos(self.order.message.interval_ns), self.order.lost_after) {
+            match roster::silence(seat.heard_ns, now, Duration::from_nanos(self.order.message.interval_ns), lost_after) {
                 Silence::Fine => {}
                 Silence::Late if seat.is_late => {}
                 Silence::Late => {

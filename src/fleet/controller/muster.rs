@@ -13,6 +13,7 @@ use super::advance;
 use super::create;
 use super::patiently;
 use super::put;
+use super::room;
 use crate::fleet::PROTOCOL;
 use crate::fleet::RunId;
 use crate::fleet::bus::Bus;
@@ -43,6 +44,7 @@ const SHUTS: usize = 8;
 pub fn muster(bus: &dyn Bus, order: &Order, control: &Control, news: &mut dyn FnMut(News)) -> Result<Started, String> {
     let run = order.run();
     is_free(bus, &order.pool)?;
+    room::check(bus, order)?;
     let time = patiently(|| bus.keep_time(run)).map_err(|e| e.to_string())?;
     let inbox = patiently(|| bus.inbox(run)).map_err(|e| e.to_string())?;
     order.message.check().map_err(|e| format!("the plan cannot be played: {e}"))?;
@@ -219,7 +221,8 @@ fn arm(
 ) -> Result<u64, String> {
     let taken = |seats: &[Seat]| seats.iter().filter(|seat| seat.is_taken).map(|s| s.claim.clone()).collect::<Vec<_>>();
     let worst = taken(seats).iter().flatten().map(|(claim, _)| claim.half_rtt_ns.saturating_mul(2)).max().unwrap_or(0);
-    let lead = order.lead.max(Duration::from_nanos(worst.saturating_mul(TRIPS)).min(Duration::from_secs(60)));
+    let lead =
+        roster::lead(order.lead, order.message.shards).max(Duration::from_nanos(worst.saturating_mul(TRIPS)).min(Duration::from_secs(60)));
     let t0_ns = clock::realtime() + lead.as_nanos() as u64;
     let armed = StateMessage { phase: Phase::Armed, t0_ns, ..state.message.clone() };
     put(bus, order.run(), state, armed).map_err(|e| format!("the start cannot be announced: {e}"))?;

@@ -56,7 +56,7 @@ fn messages(shards: &[Vec<Vec<u64>>]) -> Vec<(u32, u64, Option<Vec<u64>>)> {
 
 fn sent((shard, seq, values): &(u32, u64, Option<Vec<u64>>), shards: &[Vec<Vec<u64>>]) -> Snapshot {
     let body = match values {
-        Some(values) => Body::Seconds(vec![second(*seq, values)]),
+        Some(values) => Body::Seconds(vec![second(*seq, values).into()]),
         None => {
             let own = &shards[*shard as usize];
             let n = own.iter().map(Vec::len).sum::<usize>() as u64;
@@ -112,7 +112,7 @@ proptest! {
 fn a_silent_shard_holds_back_until_it_is_given_up_and_is_not_merged_afterwards() {
     let mut merge = Merge::new(plan(), 2);
     (0..2).for_each(|shard| merge.owned(shard, 1));
-    let of = |n: u64| Body::Seconds(vec![second(n, &[5_000])]);
+    let of = |n: u64| Body::Seconds(vec![second(n, &[5_000]).into()]);
     (0..3).for_each(|n| assert_eq!(merge.take(message(0, 1, n, of(n))), Taken::New));
     assert_eq!(merge.take(message(1, 1, 0, of(0))), Taken::New);
     assert_eq!(merge.closed().len(), 1);
@@ -131,7 +131,7 @@ fn a_silent_shard_holds_back_until_it_is_given_up_and_is_not_merged_afterwards()
 fn a_gap_holds_back_what_comes_behind_it() {
     let mut merge = Merge::new(plan(), 1);
     merge.owned(0, 1);
-    let of = |n: u64| Body::Seconds(vec![second(n, &[])]);
+    let of = |n: u64| Body::Seconds(vec![second(n, &[]).into()]);
     merge.take(message(0, 1, 1, of(1)));
     assert!(merge.closed().is_empty());
     merge.take(message(0, 1, 0, of(0)));
@@ -144,7 +144,7 @@ fn a_gap_holds_back_what_comes_behind_it() {
 fn seconds_that_travel_together_are_merged_apart() {
     let mut merge = Merge::new(plan(), 2);
     (0..2).for_each(|shard| merge.owned(shard, 1));
-    let of = |numbers: std::ops::Range<u64>| Body::Seconds(numbers.map(|n| second(n, &[1_000 * (n + 1)])).collect());
+    let of = |numbers: std::ops::Range<u64>| Body::Seconds(numbers.map(|n| second(n, &[1_000 * (n + 1)]).into()).collect());
     merge.take(message(0, 1, 0, of(0..3)));
     assert!(merge.closed().is_empty());
     merge.take(message(1, 1, 0, of(0..1)));
@@ -159,7 +159,7 @@ fn seconds_that_travel_together_are_merged_apart() {
 #[test]
 fn a_new_owner_counts_from_nothing_and_cannot_say_again_what_was_said() {
     let mut merge = Merge::new(plan(), 1);
-    let of = |n: u64| Body::Seconds(vec![second(n, &[5_000])]);
+    let of = |n: u64| Body::Seconds(vec![second(n, &[5_000]).into()]);
     merge.owned(0, 1);
     assert_eq!(merge.take(message(0, 1, 0, of(0))), Taken::New);
     merge.lose(0);
@@ -183,14 +183,14 @@ fn what_cannot_be_is_not_merged() {
     let mut merge = Merge::new(plan(), 1);
     merge.owned(0, 1);
     merge.it_is(2 * SECOND);
-    let of = |numbers: &[u64]| Body::Seconds(numbers.iter().map(|n| second(*n, &[5])).collect());
+    let of = |numbers: &[u64]| Body::Seconds(numbers.iter().map(|n| second(*n, &[5]).into()).collect());
     assert_eq!(merge.take(message(0, 1, 0, of(&[0]))), Taken::New);
     for (what, body) in [
         ("from the future", of(&[1, 20])),
         ("told a second time", of(&[1, 0])),
         ("out of order", of(&[2, 1])),
         ("twice in one", of(&[1, 1])),
-        ("of no length", Body::Seconds(vec![Second { end_ns: SECOND, ..second(1, &[]) }])),
+        ("of no length", Body::Seconds(vec![Second { end_ns: SECOND, ..second(1, &[]) }.into()])),
         ("an end that was not yet", Body::Done(Box::new(Done { elapsed_ns: u64::MAX, ..Done::default() }))),
     ] {
         assert_eq!(merge.take(message(0, 1, 1, body)), Taken::Strange, "{what}");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::AckPolicy;
+use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::pull::Stream;
@@ -29,7 +30,8 @@ pub(super) fn name(run: RunId) -> String {
     format!("merge-{run}")
 }
 
-/// Makes the consumer of a run, or finds the one there is.
+/// Makes the consumer of a run. One that is there is of a controller that is gone: what that one had fetched and not
+/// acknowledged would come again only after [`ACK_WAIT`], so it is made anew, from what was acknowledged on.
 pub(super) fn open(bus: &NatsBus, run: RunId) -> Result<Box<dyn Inbox>, Failed> {
     let config = Config {
         durable_name: Some(name(run)),
@@ -39,9 +41,21 @@ pub(super) fn open(bus: &NatsBus, run: RunId) -> Result<Box<dyn Inbox>, Failed> 
         max_ack_pending: PENDING,
         ..Config::default()
     };
-    let create = bus.stream.create_consumer_on_stream(config, SNAP);
+    let deliver_policy = match taken_over(bus, run)? {
+        Some(floor) => DeliverPolicy::ByStartSequence { start_sequence: floor + 1 },
+        None => DeliverPolicy::All,
+    };
+    let create = bus.stream.create_consumer_on_stream(Config { deliver_policy, ..config }, SNAP);
     let consumer = bus.wait(create)?.map_err(|e| bus.silent(&format!("a consumer of {SNAP}: {}", words(&e))))?;
     Ok(Box::new(NatsInbox { consumer, runtime: bus.runtime.clone(), stream: None, held: BTreeMap::new(), next: 0 }))
+}
+
+/// Removes the consumer that a run has already; up to which message of the stream everything was acknowledged.
+fn taken_over(bus: &NatsBus, run: RunId) -> Result<Option<u64>, Failed> {
+    let Ok(found) = bus.wait(bus.stream.get_consumer_from_stream::<Config, _, _>(name(run), SNAP))? else { return Ok(None) };
+    let removed = bus.wait(bus.stream.delete_consumer_from_stream(name(run), SNAP))?;
+    removed.map_err(|e| bus.silent(&format!("a consumer of {SNAP}: {}", words(&e))))?;
+    Ok(Some(found.cached_info().ack_floor.stream_sequence))
 }
 
 struct NatsInbox {

@@ -111,7 +111,7 @@ fn differs(asked: &Config, made: &Config) -> Option<String> {
 }
 
 impl NatsBus {
-    /// Makes what is not there; what is there already has to be as it would be made.
+    /// Makes what is not there, and more room where more is asked for; all else that is there has to be as it would be made.
     ///
     /// # Errors
     /// What the server did not make as asked.
@@ -119,16 +119,32 @@ impl NatsBus {
         for config in streams(storage) {
             let made = async {
                 match self.stream.get_stream(&config.name).await {
+                    Ok(stream) if stream.cached_info().config.max_bytes < config.max_bytes => {
+                        self.stream.update_stream(&config).await.map_err(|e| words(&e))
+                    }
                     Ok(stream) => Ok(stream.cached_info().clone()),
-                    Err(_) => self.stream.create_stream(config.clone()).await.map(|stream| stream.cached_info().clone()),
+                    Err(_) => {
+                        self.stream.create_stream(config.clone()).await.map(|stream| stream.cached_info().clone()).map_err(|e| words(&e))
+                    }
                 }
             };
-            let made: Info = self.wait(made)?.map_err(|e| self.silent(&format!("making {}: {}", config.name, words(&e))))?;
+            let made: Info = self.wait(made)?.map_err(|e| self.silent(&format!("making {}: {e}", config.name)))?;
             if let Some(what) = differs(&config, &made.config) {
                 return Err(Failed::Refused(what));
             }
         }
         Ok(())
+    }
+
+    /// Bytes of snapshots that there is room for; `None` when nothing bounds them.
+    ///
+    /// # Errors
+    /// When nothing is answered, or there is no stream for them.
+    pub(super) fn free(&self) -> Result<Option<u64>, Failed> {
+        let stream = self.wait(self.stream.get_stream(SNAP))?;
+        let stream = stream.map_err(|e| self.silent(&format!("{SNAP}: {}; `volley cluster init` makes it", words(&e))))?;
+        let info = stream.cached_info();
+        Ok(u64::try_from(info.config.max_bytes).ok().map(|most| most.saturating_sub(info.state.bytes)))
     }
 
     /// What there is.

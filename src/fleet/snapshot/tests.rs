@@ -62,6 +62,7 @@ proptest! {
         let back = Snapshot::decode(&bytes, WIDTH).expect("good");
         prop_assert_eq!(back.place, place());
         let Body::Seconds(back) = back.body else { panic!("a second") };
+        let back: Vec<Second> = back.into_iter().map(Sent::whole).collect();
         prop_assert_eq!(back.iter().map(told).collect::<Vec<_>>(), vec![told(&second)]);
         prop_assert_eq!(of_second(place(), &back[0]).expect("short"), bytes);
     }
@@ -99,6 +100,7 @@ fn several_seconds_come_back_in_their_order() {
     let seconds: Vec<Second> = (0..SECONDS_MOST as u64).map(|n| second(&[(n as usize, n * 1_000)], n)).collect();
     let bytes = of_seconds(place(), &seconds.iter().map(encoded).collect::<Vec<_>>()).expect("short");
     let Body::Seconds(back) = Snapshot::decode(&bytes, WIDTH).expect("good").body else { panic!("seconds") };
+    let back: Vec<Second> = back.into_iter().map(Sent::whole).collect();
     assert_eq!(back.iter().map(told).collect::<Vec<_>>(), seconds.iter().map(told).collect::<Vec<_>>());
     let large = vec![0; INFLATED_MOST as usize];
     assert!(of_seconds(place(), &[large]).expect_err("too large").contains("before they are deflated"));
