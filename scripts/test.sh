@@ -15,6 +15,7 @@ for file in tests/*.rs; do
   name=$(basename "$file" .rs)
   case " ${patient[*]} " in *" $name "*) ;; *) others+=(--test "$name") ;; esac
 done
+mkdir -p target/tmp
 log=target/tmp/patient.log
 cargo test "${patient[@]/#/--test=}" -- --test-threads 2 >"$log" 2>&1 &
 patient_pid=$!

@@ -311,8 +311,8 @@ fn gap_is_closed(terra: &Family) {
 #[test]
 fn a_pair_plays_more_than_a_thousand_plies() {
     for dialect in ["docs", "server"] {
-        let chess = family("media-chess", Some(dialect), "2", "90/s");
-        let (summary, account) = play(&chess, "6s", &[]);
+        let chess = family("media-chess", Some(dialect), "2", "60/s");
+        let (summary, account) = play(&chess, "9s", &[]);
         assert!(account.figures["plies"] > 1_000, "{:?} {:#}", account.figures, summary["counts"]);
         assert_eq!((account.violations_total, account.sent.get("error")), (0, None), "{account:#?}");
     }
