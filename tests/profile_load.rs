@@ -156,7 +156,7 @@ const BROKEN: &[Row] = &[
     (22, "[[close]]\ncode = 4001\nname = 'a'\nthen = 'stop'\n[[close]]\ncode = 4001\nname = 'b'\nthen = 'stop'", 27, 8, "the close code 4001 is there twice; it is `a` already", "remove one of the two"),
     (22, "[[close]]\ncode = 4001\nname = 'a'", 22, 1, "[[close]] has no `then`", r#"add for example then = "stop""#),
     // Series.
-    (22, "[series.lag]\nclass = 'fifo'\nabout = 'x'", 22, 9, "the series `lag` is volley's own", "give yours another name; these are taken: `ws_ping`, `tcp_rtt`, `tcp_rtt_min`, `tcp_connect`, `tls`, `upgrade`, `ready`, `lag`, `reaction`, `read_delay`"),
+    (22, "[series.lag]\nclass = 'fifo'\nabout = 'x'", 22, 9, "the series `lag` is volley's own", "give yours another name; these are taken: `recovery`, `ws_ping`, `tcp_rtt`, `tcp_rtt_min`, `tcp_connect`, `tls`, `upgrade`, `ready`, `lag`, `reaction`, `read_delay`"),
     (24, r#"class = "keyd""#, 24, 9, "there is no class `keyd`", "did you mean `keyed`?"),
     (24, r#"clas = "keyed""#, 24, 1, "[series.echo] has no key `clas`", "did you mean `class`?"),
     (54, "", 27, 9, "nothing opens the series `announce`", r#"add expects = "announce" to [load] or to a [[reply]], or remove the series"#),
@@ -268,7 +268,7 @@ ten.toml:1:8: `Ten` cannot name a profile; use lower-case letters, digits and `-
 ten.toml:3:7: `http://h/` is not a WebSocket address; begin with ws:// or wss://
 ten.toml:5:1: [vars.token] has no key `abuot`; did you mean `about`?
 ten.toml:7:9: `soon` is not a unit of time; use ns, us, ms, s, m or h; write for example every = \"10s\", or \"off\" for no pings
-ten.toml:8:9: the series `ready` is volley's own; give yours another name; these are taken: `ws_ping`, `tcp_rtt`, `tcp_rtt_min`, `tcp_connect`, `tls`, `upgrade`, `ready`, `lag`, `reaction`, `read_delay`
+ten.toml:8:9: the series `ready` is volley's own; give yours another name; these are taken: `recovery`, `ws_ping`, `tcp_rtt`, `tcp_rtt_min`, `tcp_connect`, `tls`, `upgrade`, `ready`, `lag`, `reaction`, `read_delay`
 ten.toml:12:9: there is no class `queue`; there is `keyed`, `single`, `fifo`, `barrier`, `cross`, `spread`, `server-reported`, `cadence`
 ten.toml:16:7: tag values are given, but not the member that holds them; name it: [read] with tag = [\"type\"]
 ten.toml:20:9: there is no variable `tocken`; did you mean {token}?

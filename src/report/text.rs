@@ -124,8 +124,8 @@ fn columns(view: &View, look: &Look) -> String {
     tokens(&mut out, "  ", &counts(view));
     tokens(&mut out, "  ", &own(view));
     view.summary.hops.iter().for_each(|found| hops::draw(&mut out, found, &view.summary, wrap));
-    let (fan_out, storm) = (view.summary.fan_out.as_ref().map(words::fan_out), view.summary.storm.as_ref().map(words::storm));
-    let told = fan_out.into_iter().chain(storm).chain(view.summary.fleet.iter().map(|f| fleet::line(&f.agents)));
+    let told = view.summary.fan_out.iter().map(words::fan_out).chain(view.summary.storm.iter().map(words::storm));
+    let told = told.chain(view.summary.fleet.iter().map(|f| fleet::line(&f.agents)));
     told.for_each(|said| wrap(&mut out, "  ", 4, &words::clean_long(&said)));
     distribution(&mut out, view);
     limits(&mut out, view, look);

@@ -155,11 +155,21 @@ impl Stage {
     }
 
     /// Starts an agent; what cuts it off.
-    fn agent(&self, name: &'static str, prefers: u32, refuses: Option<&'static str>) -> Arc<Cut> {
+    fn agent(&self, name: &'static str, prefers: u32) -> Arc<Cut> {
+        self.agent_who(name, prefers, None, false)
+    }
+
+    /// Starts an agent that comes when every shard is claimed.
+    fn spare(&self, name: &'static str, refuses: Option<&'static str>) -> Arc<Cut> {
+        self.agent_who(name, 0, refuses, true)
+    }
+
+    fn agent_who(&self, name: &'static str, prefers: u32, refuses: Option<&'static str>, is_spare: bool) -> Arc<Cut> {
         let cut = Arc::new(Cut { bus: self.bus.clone(), is_cut: AtomicBool::new(false) });
         let (bus, endings): (Arc<dyn Bus>, _) = (cut.clone(), self.endings.clone());
         let mut player = Mime { plan: self.order.plan.clone(), refuses };
-        let only = Some(self.order.message.run);
+        let (run, shards) = (self.order.message.run, self.order.message.shards);
+        let only = Some(run);
         let about = About {
             name: name.into(),
             host: "h".into(),
@@ -171,6 +181,9 @@ impl Stage {
             only,
         };
         thread::spawn(move || {
+            while is_spare && (0..shards).any(|shard| !matches!(bus.get(&Key::Shard(run, shard)), Ok(Some(_)))) {
+                thread::sleep(LOOK);
+            }
             let ended = agent::serve(&bus, &about, &mut player, &Arc::new(Control::default()), &mut Vec::new());
             if let Ok(Some((_, ending))) = ended {
                 endings.lock().expect("it is whole").push((name, ending));
@@ -224,11 +237,11 @@ fn of_shard(fleet: &Fleet, shard: usize) -> &AgentRecord {
 #[test]
 fn a_spare_takes_the_place_of_a_lost_agent_and_nothing_is_counted_twice() {
     let mut stage = Stage::new(14);
-    let (dies, _) = (stage.agent("first", 0, None), stage.agent("other", 1, None));
+    let (dies, _) = (stage.agent("first", 0), stage.agent("other", 1));
     let cutting = dies.clone();
     let (bus, run) = (stage.bus.clone(), stage.order.message.run);
     // The third finds no shard, and waits.
-    let late = stage.agent("spare", 0, None);
+    let late = stage.spare("spare", None);
     thread::spawn(move || {
         while !matches!(bus.get(&Key::State(run)), Ok(Some(_))) || phase(&bus, run) != Phase::Go {
             thread::sleep(LOOK);
@@ -267,10 +280,10 @@ fn a_spare_takes_the_place_of_a_lost_agent_and_nothing_is_counted_twice() {
 #[test]
 fn without_a_spare_the_others_go_on() {
     let mut stage = Stage::new(10);
-    let (dies, _) = (stage.agent("first", 0, None), stage.agent("other", 1, None));
+    let (dies, _) = (stage.agent("first", 0), stage.agent("other", 1));
     // Whoever cannot play it is no help, and the shard stays free for the next.
     stage.order.gather = Duration::from_secs(3);
-    stage.agent("refuses", 0, Some("no files"));
+    stage.spare("refuses", Some("no files"));
     let (bus, run) = (stage.bus.clone(), stage.order.message.run);
     thread::spawn(move || {
         while !matches!(bus.get(&Key::State(run)), Ok(Some(_))) || phase(&bus, run) != Phase::Go {
@@ -293,7 +306,7 @@ fn who_comes_late_takes_a_shard_that_nobody_has() {
         let mut stage = Stage::new(8);
         (stage.order.least, stage.order.gather, stage.order.may_join_late) = (1, Duration::from_secs(1), may_join);
         stage.order.message.spares = may_join;
-        stage.agent("first", 0, None);
+        stage.agent("first", 0);
         let mut late = None;
         let (bus, run) = (stage.bus.clone(), stage.order.message.run);
         let starts = thread::spawn(move || {
@@ -305,7 +318,7 @@ fn who_comes_late_takes_a_shard_that_nobody_has() {
         let comes = Stage { bus: stage.bus.clone(), order: stage.order.clone(), endings: stage.endings.clone(), ..comes };
         let coming = thread::spawn(move || {
             starts.join().expect("it ends");
-            comes.agent("late", 0, None)
+            comes.agent("late", 0)
         });
         let fleet = stage.lead(|_| {});
         late.replace(coming.join().expect("it ends"));
