@@ -91,7 +91,7 @@ fn a_planted_knee_is_found_at_two_rates() {
         assert_eq!(point["end"], "found", "{stored:#}");
         let load = point["load"].as_f64().unwrap_or(0.0);
         assert!((54.0..=66.0).contains(&load), "{load}: {stored:#}");
-        let records = out.join(format!("rate-{}-per-s", point["rate"]));
+        let records = out.join(format!("rate-{}-per-s", point["rate"].as_f64().unwrap_or(0.0)));
         assert!(records.is_dir(), "{}", records.display());
     }
 }
