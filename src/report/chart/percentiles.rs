@@ -157,7 +157,7 @@ fn place_labels(lines: &[Drawn], plot: Rect, right: f64, look: Look) -> Vec<Rect
     let mut taken: Vec<Rect> = Vec::new();
     for line in lines {
         let (ex, ey) = line.end();
-        let (w, h) = (text_width(&line.name, look.text) * 1.06, look.text * 1.3);
+        let (w, h) = (text_width(&line.name, look.text) * 1.16, look.text * 1.3);
         let mut best: Option<(f64, Rect)> = None;
         for step in 0..30 {
             for side in [-1.0, 1.0] {
