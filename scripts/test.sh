@@ -8,8 +8,8 @@ tests/browser/run.sh
 tests/fleet/run.sh prepare
 cargo test --no-run --lib --bins --tests
 
-# These wait more than they work: they go beside the others.
-patient=(faults fleet killed redial storm)
+# These wait more than they work, or are at ease with a busy machine: they go beside the others.
+patient=(alloc faults fleet killed peers redial safety shards spares storm)
 others=()
 for file in tests/*.rs; do
   name=$(basename "$file" .rs)

@@ -72,7 +72,7 @@ fn order(run: RunId) -> Order {
     let message = plan_message(run);
     let plan = Arc::new(crate::plan::tests::plan(Nanos::ZERO, Nanos::ZERO, Nanos::from_secs(1)));
     let mut order = Order::new(message, plan, WIDTH, "p");
-    (order.gather, order.lead) = (Duration::from_secs(20), Duration::from_millis(600));
+    (order.gather, order.lead) = (Duration::from_secs(20), Duration::from_secs(2));
     order
 }
 
