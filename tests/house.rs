@@ -107,7 +107,7 @@ const LONGEST: usize = 420;
 /// Files that may be longer, how long, and why.
 const LONG: &[(&str, usize, &str)] = &[
     ("report/limit.rs", 600, "one small language: words, grammar and meaning, with the table of its sentences"),
-    ("report/text.rs", 435, "one format, one file"),
+    ("report/text.rs", 430, "one format, one file"),
 ];
 
 /// A file of the sources: its path below `src`, its lines, and those without comments and strings.

@@ -121,8 +121,7 @@ fn columns(view: &View, look: &Look) -> String {
     view.missing.iter().for_each(|what| wrap(&mut out, "  incomplete: ", 14, &words::clean_long(what)));
     out.push('\n');
     table(&mut out, view, look);
-    tokens(&mut out, "  ", &counts(view));
-    tokens(&mut out, "  ", &own(view));
+    [counts(view), own(view)].iter().for_each(|line| tokens(&mut out, "  ", line));
     view.summary.hops.iter().for_each(|found| hops::draw(&mut out, found, &view.summary, wrap));
     let told = view.summary.fan_out.iter().map(words::fan_out).chain(view.summary.storm.iter().map(words::storm));
     let told = told.chain(view.summary.fleet.iter().map(|f| fleet::line(&f.agents)));
